@@ -1,0 +1,166 @@
+//! A frame in, a packet out: link, VLAN, tunnel, IP and transport headers are read, fragments joined, and the copies
+//! that mirroring makes dropped.
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+use std::net::IpAddr;
+
+use crate::facts::Encapsulation;
+use crate::net::{Endpoint, Mac, Transport};
+use crate::time::Timestamp;
+
+/// A packet of a flow, its headers read.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet<'a> {
+    pub head: Head,
+    /// What the transport carries, as far as it was captured.
+    pub payload: &'a [u8],
+}
+
+/// The headers of a packet: a plain value, so that a packet can be handed to another thread.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    pub at: Timestamp,
+    pub seq: u64,
+    pub source: Endpoint,
+    pub target: Endpoint,
+    pub transport: Transport,
+    pub source_mac: Option<Mac>,
+    pub target_mac: Option<Mac>,
+    /// The outermost 802.1Q VLAN identifier.
+    pub vlan: Option<u16>,
+    /// The innermost header that was unwrapped.
+    pub tunnel: Option<Encapsulation>,
+    pub ip: IpHeader,
+    pub tcp: Option<TcpHeader>,
+    /// The length of the transport payload on the wire; more than `payload.len()` where the snap length cut it.
+    pub payload_len: u32,
+}
+
+/// What later stages need of an IPv4 or IPv6 header.
+#[derive(Clone, Copy, Debug)]
+pub struct IpHeader {
+    /// The whole packet's length in bytes.
+    pub len: u32,
+    /// TTL or hop limit.
+    pub ttl: u8,
+    /// The IPv4 identification; none for IPv6.
+    pub id: Option<u16>,
+    /// The length of IPv4 options or IPv6 extension headers in bytes.
+    pub options_len: u16,
+    /// IPv4 don't-fragment.
+    pub dont_fragment: bool,
+    /// IPv4 must-be-zero flag, set.
+    pub reserved_flag: bool,
+    /// The ECN bits.
+    pub ecn: u8,
+    /// The IPv6 flow label; 0 for IPv4.
+    pub flow_label: u32,
+}
+
+/// What later stages need of a TCP header.
+#[derive(Clone, Copy, Debug)]
+pub struct TcpHeader {
+    pub sequence: u32,
+    pub acknowledgment: u32,
+    /// CWR ECE URG ACK PSH RST SYN FIN, from bit 7 to bit 0.
+    pub flags: u8,
+    /// The NS bit or a reserved bit was set.
+    pub reserved: bool,
+    pub window: u16,
+    pub urgent: u16,
+    /// The option bytes, the first `options_len` of them.
+    pub options: [u8; 40],
+    pub options_len: u8,
+}
+
+impl TcpHeader {
+    pub const FIN: u8 = 0x01;
+    pub const SYN: u8 = 0x02;
+    pub const RST: u8 = 0x04;
+    pub const PSH: u8 = 0x08;
+    pub const ACK: u8 = 0x10;
+    pub const URG: u8 = 0x20;
+    pub const ECE: u8 = 0x40;
+    pub const CWR: u8 = 0x80;
+
+    pub const fn has(&self, flags: u8) -> bool {
+        self.flags & flags == flags
+    }
+}
+
+/// Why a frame is no packet of a flow: a counter's label, not an error.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Skip {
+    /// ARP, LLDP, STP and the like.
+    NotIp,
+    /// ICMP, IGMP, OSPF and other transports without flows of ours.
+    NotTcpOrUdp,
+    /// A header contradicts itself.
+    Malformed,
+    /// The frame ends, or was cut, within a header.
+    Truncated,
+    /// The same packet was seen within the last 2 ms: the mirror copies both directions of a port.
+    Duplicate,
+    /// A fragment was kept; the packet comes with its last one.
+    Fragment,
+    /// A fragment was refused: the pool was full, or it overlapped.
+    FragmentRefused,
+    /// More headers inside each other than the limit.
+    TooDeep,
+    /// The capture filter excluded it.
+    Filtered,
+    /// The link type is not one of ours.
+    UnknownLink,
+}
+
+impl Skip {
+    pub const ALL: &'static [Self] = &[
+        Self::NotIp,
+        Self::NotTcpOrUdp,
+        Self::Malformed,
+        Self::Truncated,
+        Self::Duplicate,
+        Self::Fragment,
+        Self::FragmentRefused,
+        Self::TooDeep,
+        Self::Filtered,
+        Self::UnknownLink,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotIp => "not_ip",
+            Self::NotTcpOrUdp => "not_tcp_or_udp",
+            Self::Malformed => "malformed",
+            Self::Truncated => "truncated",
+            Self::Duplicate => "duplicate",
+            Self::Fragment => "fragment",
+            Self::FragmentRefused => "fragment_refused",
+            Self::TooDeep => "too_deep",
+            Self::Filtered => "filtered",
+            Self::UnknownLink => "unknown_link",
+        }
+    }
+}
+
+/// The unordered pair of addresses, which decides the shard of a packet.
+pub fn address_pair(head: &Head) -> (IpAddr, IpAddr) {
+    let (a, b) = (head.source.ip, head.target.ip);
+    if a <= b { (a, b) } else { (b, a) }
+}

@@ -1,0 +1,494 @@
+//! Facts: the narrow waist between the shards that read packets and the analysis that judges.
+//!
+//! A fact names a behaviour (a remote desktop, a tunnel, a name asked for), never a protocol, so a parser knows no
+//! detector and a detector knows no parser. What only events and rules need travels beside the typed members as
+//! [`Fields`], under its Elastic Common Schema name.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::net::{Endpoint, Mac, Text, Transport};
+use crate::protocol::Protocol;
+use crate::time::Timestamp;
+
+/// Something that was seen on the wire, at a moment of packet time.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    pub at: Timestamp,
+    /// The frame that showed it; a fact that a deadline made carries the flow's id. Facts order by `(at, seq)`.
+    pub seq: u64,
+    pub flow: FlowRef,
+    /// The parser that spoke; none for facts of the flow itself.
+    pub protocol: Option<Protocol>,
+    pub kind: FactKind,
+}
+
+/// Names a flow for its lifetime: the sequence number of its first frame.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct FlowId(pub u64);
+
+/// What every fact tells about the flow it was seen on.
+#[derive(Clone, Copy, Debug)]
+pub struct FlowRef {
+    pub id: FlowId,
+    /// The side that opened the flow.
+    pub client: Endpoint,
+    pub server: Endpoint,
+    pub transport: Transport,
+    pub direction: Direction,
+    /// The link addresses of the first frame, client then server; none on links without them.
+    pub client_mac: Option<Mac>,
+    pub server_mac: Option<Mac>,
+    /// The outermost 802.1Q VLAN identifier.
+    pub vlan: Option<u16>,
+    /// What the mirror or the network wrapped the flow in.
+    pub tunnel: Option<Encapsulation>,
+    /// The first protocol recognised on the flow.
+    pub protocol: Option<Protocol>,
+    pub started: Timestamp,
+}
+
+/// How it is known which side opened a flow.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Direction {
+    /// A SYN or SYN/ACK was seen.
+    Handshake,
+    /// The configured home networks decided.
+    HomeNetwork,
+    /// The bytes of the protocol told which side is the server.
+    Protocol,
+    /// The side that was seen first, or the higher port where the capture began amid the flow.
+    Guess,
+}
+
+/// The innermost header that a packet was unwrapped from.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Encapsulation {
+    Erspan,
+    Geneve,
+    Gre,
+    Gtp,
+    IpInIp,
+    Mpls,
+    Pppoe,
+    Teredo,
+    Vxlan,
+}
+
+impl Encapsulation {
+    pub const ALL: &'static [Self] = &[
+        Self::Erspan,
+        Self::Geneve,
+        Self::Gre,
+        Self::Gtp,
+        Self::IpInIp,
+        Self::Mpls,
+        Self::Pppoe,
+        Self::Teredo,
+        Self::Vxlan,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Erspan => "erspan",
+            Self::Geneve => "geneve",
+            Self::Gre => "gre",
+            Self::Gtp => "gtp",
+            Self::IpInIp => "ipip",
+            Self::Mpls => "mpls",
+            Self::Pppoe => "pppoe",
+            Self::Teredo => "teredo",
+            Self::Vxlan => "vxlan",
+        }
+    }
+}
+
+/// The two ends of a conversation, as roles. Never a `bool`.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Sender {
+    Client,
+    Server,
+}
+
+impl Sender {
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub enum FactKind {
+    /// The flow is still open: said at 1, 10 and 60 minutes of its life, then hourly.
+    Activity(Box<FlowSummary>),
+    Credential(Box<Credential>),
+    /// The flow is over.
+    FlowEnded(Box<FlowSummary>),
+    Hello(Box<Hello>),
+    Lease(Box<Lease>),
+    /// A parser gave the flow up, for a reason out of a closed set.
+    Malformed(&'static str),
+    Name(Box<Name>),
+    RemoteDesktop(Box<RemoteDesktop>),
+    Tunnel(Box<Tunnel>),
+}
+
+impl FactKind {
+    /// The names a rule's `logsource.category` takes for facts.
+    pub const CATEGORIES: &'static [&'static str] =
+        &["activity", "credential", "flow", "hello", "lease", "malformed", "name", "remote_desktop", "tunnel"];
+
+    pub const fn category(&self) -> &'static str {
+        match self {
+            Self::Activity(_) => "activity",
+            Self::Credential(_) => "credential",
+            Self::FlowEnded(_) => "flow",
+            Self::Hello(_) => "hello",
+            Self::Lease(_) => "lease",
+            Self::Malformed(_) => "malformed",
+            Self::Name(_) => "name",
+            Self::RemoteDesktop(_) => "remote_desktop",
+            Self::Tunnel(_) => "tunnel",
+        }
+    }
+}
+
+/// Who logged on, from where, how and whether it succeeded. Never a secret: no password, hash, ticket or token.
+#[derive(Clone, Debug, Default)]
+pub struct Credential {
+    pub user: Option<Text>,
+    pub domain: Option<Text>,
+    /// The name the logging-on host gives itself.
+    pub host: Option<Text>,
+    pub outcome: Option<Outcome>,
+    pub fields: Fields,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    Failure,
+    Success,
+}
+
+impl Outcome {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failure => "failure",
+            Self::Success => "success",
+        }
+    }
+}
+
+/// One side introduced itself: a ClientHello, a ServerHello, a certificate, a banner, a key-exchange offer.
+#[derive(Clone, Debug)]
+pub struct Hello {
+    pub sender: Sender,
+    pub server_name: Option<Text>,
+    pub alpn: Vec<Text>,
+    pub fingerprints: Vec<Fingerprint>,
+    pub certificate: Option<Box<Certificate>>,
+    /// What the side says it runs (an SSH identification string).
+    pub software: Option<Text>,
+    pub fields: Fields,
+}
+
+impl Hello {
+    pub fn new(sender: Sender) -> Self {
+        Self {
+            sender,
+            server_name: None,
+            alpn: Vec::new(),
+            fingerprints: Vec::new(),
+            certificate: None,
+            software: None,
+            fields: Fields::default(),
+        }
+    }
+}
+
+/// A fingerprint of a device's software, with the published method that made it.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Fingerprint {
+    pub method: FingerprintMethod,
+    pub value: Box<str>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum FingerprintMethod {
+    Hassh,
+    HasshServer,
+    Ja3,
+    Ja3s,
+    Ja4,
+}
+
+impl FingerprintMethod {
+    /// The event field that carries it.
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Hassh => "ssh.client_hassh",
+            Self::HasshServer => "ssh.server_hassh",
+            Self::Ja3 => "tls.client.ja3",
+            Self::Ja3s => "tls.server.ja3s",
+            Self::Ja4 => "tls.client.ja4",
+        }
+    }
+}
+
+/// The leaf of a certificate chain seen in clear (TLS up to 1.2). Names only, no key.
+#[derive(Clone, Debug, Default)]
+pub struct Certificate {
+    /// Lower-case hex of the SHA-256 over the DER.
+    pub sha256: Box<str>,
+    pub subject: Option<Text>,
+    pub issuer: Option<Text>,
+    pub subject_common_name: Option<Text>,
+    pub issuer_common_name: Option<Text>,
+    pub alternative_names: Vec<Text>,
+    /// Lower-case hex of the serial number.
+    pub serial: Box<str>,
+    pub not_before: Timestamp,
+    pub not_after: Timestamp,
+    pub self_signed: bool,
+}
+
+/// A DHCP client and what it was told.
+#[derive(Clone, Debug, Default)]
+pub struct Lease {
+    pub mac: Option<Mac>,
+    /// The address asked for or given, where the message says one.
+    pub address: Option<IpAddr>,
+    pub granted: bool,
+    pub host_name: Option<Text>,
+    pub vendor_class: Option<Text>,
+    /// The option numbers in the order sent, then the requested ones: `53,61,12,60,55/1,3,6,15`.
+    pub fingerprint: Option<Box<str>>,
+    pub fields: Fields,
+}
+
+/// A name asked for or answered.
+#[derive(Clone, Debug, Default)]
+pub struct Name {
+    pub question: Option<Text>,
+    /// The type of the question (`A`, `AAAA`, `HTTPS`, or its number).
+    pub kind: Option<Box<str>>,
+    pub answered: bool,
+    pub addresses: Vec<IpAddr>,
+    pub fields: Fields,
+}
+
+/// Somebody drives a machine from another one.
+#[derive(Clone, Debug, Default)]
+pub struct RemoteDesktop {
+    /// The name the driving machine gives itself.
+    pub client_name: Option<Text>,
+    /// The user asked for before authentication.
+    pub user: Option<Text>,
+    /// The security layer agreed on, in the protocol's own terms (`nla`, `vnc-auth`, `none`).
+    pub security: Option<&'static str>,
+    pub fields: Fields,
+}
+
+/// A VPN or tunnel was opened.
+#[derive(Clone, Debug)]
+pub struct Tunnel {
+    pub confidence: Confidence,
+    /// Both sides took part in the handshake.
+    pub established: bool,
+    pub fields: Fields,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Confidence {
+    Likely,
+    Certain,
+}
+
+impl Confidence {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Certain => "certain",
+            Self::Likely => "likely",
+        }
+    }
+}
+
+/// A flow in numbers.
+#[derive(Clone, Debug)]
+pub struct FlowSummary {
+    pub client: SideSummary,
+    pub server: SideSummary,
+    /// First to last packet seen so far.
+    pub duration: Duration,
+    /// The tap to the client and back: SYN/ACK → ACK of the handshake.
+    pub client_rtt: Option<Duration>,
+    /// The tap to the server and back: SYN → SYN/ACK.
+    pub server_rtt: Option<Duration>,
+    /// The last packet of the server's first flight → the client's answer to it: one layer above [`Self::client_rtt`],
+    /// so a relay between them shows (Xue et al., NDSS 2025).
+    pub flight_rtt: Option<Duration>,
+    pub end: Option<EndReason>,
+}
+
+/// One side of a flow in numbers.
+#[derive(Clone, Debug, Default)]
+pub struct SideSummary {
+    pub packets: u64,
+    /// Bytes of the IP packets, headers and all.
+    pub bytes: u64,
+    /// Bytes of transport payload that retransmissions and loss hid or repeated.
+    pub payload_bytes: u64,
+    pub retransmitted_bytes: u64,
+    pub lost_bytes: u64,
+    /// The TTL or hop limit of the side's first packet as seen.
+    pub ttl: Option<u8>,
+    pub mss: Option<u16>,
+    /// The SYN or SYN/ACK in p0f notation: `ver:ittl:olen:mss:wsize,scale:olayout:quirks:pclass`.
+    pub syn_signature: Option<Box<str>>,
+}
+
+/// Why a flow is over.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum EndReason {
+    /// The capture ended, or the sensor stopped.
+    CaptureEnd,
+    /// The table was full and this flow weighed least.
+    Evicted,
+    /// Both sides sent FIN.
+    Finished,
+    /// Nothing was heard for the idle time of its state.
+    Idle,
+    /// A RST was seen.
+    Reset,
+    /// A new handshake reused the ports.
+    Reused,
+}
+
+impl EndReason {
+    pub const ALL: &'static [Self] =
+        &[Self::CaptureEnd, Self::Evicted, Self::Finished, Self::Idle, Self::Reset, Self::Reused];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CaptureEnd => "capture_end",
+            Self::Evicted => "evicted",
+            Self::Finished => "finished",
+            Self::Idle => "idle",
+            Self::Reset => "reset",
+            Self::Reused => "reused",
+        }
+    }
+}
+
+/// Event fields beside the typed members: name out of the Elastic Common Schema where it has one, and value.
+///
+/// The names are listed in the [`ProtocolSpec`](crate::protocol::ProtocolSpec) of the parser that sets them, which
+/// is where the documentation is generated from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fields(Vec<(&'static str, Value)>);
+
+impl Fields {
+    pub fn push(&mut self, name: &'static str, value: impl Into<Value>) {
+        self.0.push((name, value.into()));
+    }
+
+    pub fn push_some(&mut self, name: &'static str, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            self.push(name, value);
+        }
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.0.iter().map(|(name, value)| (*name, value))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The value of an event field.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Bool(bool),
+    Float(f64),
+    Ip(IpAddr),
+    List(Vec<Value>),
+    Mac(Mac),
+    Number(u64),
+    Text(Text),
+    Time(Timestamp),
+    Word(&'static str),
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+impl From<IpAddr> for Value {
+    fn from(value: IpAddr) -> Self {
+        Self::Ip(value)
+    }
+}
+
+impl<T: Into<Value>> From<Vec<T>> for Value {
+    fn from(values: Vec<T>) -> Self {
+        Self::List(values.into_iter().map(Into::into).collect())
+    }
+}
+
+impl From<Mac> for Value {
+    fn from(value: Mac) -> Self {
+        Self::Mac(value)
+    }
+}
+
+macro_rules! from_unsigned {
+    ($($number:ty),*) => {$(
+        impl From<$number> for Value {
+            fn from(value: $number) -> Self {
+                Self::Number(u64::from(value))
+            }
+        }
+    )*};
+}
+
+from_unsigned!(u8, u16, u32, u64);
+
+impl From<&'static str> for Value {
+    fn from(value: &'static str) -> Self {
+        Self::Word(value)
+    }
+}
+
+impl From<Text> for Value {
+    fn from(value: Text) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(value.into())
+    }
+}
+
+impl From<Timestamp> for Value {
+    fn from(value: Timestamp) -> Self {
+        Self::Time(value)
+    }
+}

@@ -1,0 +1,20 @@
+//! spanwatch: a passive sensor for a mirror port that recognises laptop farms.
+//!
+//! ```text
+//! shard:    capture ─Frame▶ decode ─Packet▶ flow ─Chunk▶ protocol ─Fact▶          × N threads
+//! analysis: merge ▶ enrich ▶ identity ▶ detect ▶ rules ▶ alert                    one thread
+//! edge:     serve (HTTP, /metrics)   sinks (JSON lines)                           tokio
+//! ```
+//!
+//! Shards turn frames into facts; one analysis thread turns facts into findings and alerts; async code only carries
+//! alerts and metrics out. The modules stand in the order a packet meets them.
+
+// The vocabulary every stage shares.
+pub mod time;
+pub mod net;
+pub mod facts;
+
+// The shard.
+pub mod capture;
+pub mod decode;
+pub mod protocol;

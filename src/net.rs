@@ -1,0 +1,182 @@
+//! Addresses and names as every stage shares them.
+
+use std::fmt;
+use std::net::IpAddr;
+
+/// A MAC address (IEEE 802, 48 bits), shown in lower case with colons.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Mac(pub [u8; 6]);
+
+impl Mac {
+    /// Whether the address was made up by software (the locally administered bit), so that its OUI names nobody.
+    pub fn is_local(self) -> bool {
+        self.0[0] & 0x02 != 0
+    }
+}
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+/// One end of a flow. The port is 0 where the transport has none (ESP, AH).
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Endpoint {
+    pub ip: IpAddr,
+    pub port: u16,
+}
+
+impl Endpoint {
+    pub const fn new(ip: IpAddr, port: u16) -> Self {
+        Self { ip, port }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.ip {
+            IpAddr::V4(ip) => write!(f, "{ip}:{}", self.port),
+            IpAddr::V6(ip) => write!(f, "[{ip}]:{}", self.port),
+        }
+    }
+}
+
+/// What carries a flow directly over IP.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Transport {
+    Ah,
+    Esp,
+    Tcp,
+    Udp,
+}
+
+impl Transport {
+    /// The IANA protocol number.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Ah => 51,
+            Self::Esp => 50,
+            Self::Tcp => 6,
+            Self::Udp => 17,
+        }
+    }
+
+    /// The name for `network.transport`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ah => "ah",
+            Self::Esp => "esp",
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Text read from the wire: bounded, valid UTF-8, its control characters kept.
+///
+/// `Display` escapes what could steer a terminal or hide in a page; use [`Text::as_str`] only where the writer
+/// escapes for itself (JSON) or where the text is compared.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Text(Box<str>);
+
+impl Text {
+    /// The most bytes a name keeps; what is longer is cut.
+    pub const BYTES_MAX: usize = 512;
+
+    /// Takes UTF-8, what is not valid replaced by U+FFFD.
+    pub fn from_utf8(bytes: &[u8]) -> Self {
+        Self::cut(&String::from_utf8_lossy(bytes.get(..Self::BYTES_MAX).unwrap_or(bytes)))
+    }
+
+    /// Takes bytes as Latin-1, one character each.
+    pub fn from_latin1(bytes: &[u8]) -> Self {
+        Self::cut(&bytes.iter().take(Self::BYTES_MAX).map(|&byte| char::from(byte)).collect::<String>())
+    }
+
+    /// Takes UTF-16 little-endian up to the first NUL, as Windows protocols carry it.
+    pub fn from_utf16_le(bytes: &[u8]) -> Self {
+        let units = bytes
+            .chunks_exact(2)
+            .take(Self::BYTES_MAX)
+            .map(|pair| u16::from_le_bytes([pair.first().copied().unwrap_or(0), pair.last().copied().unwrap_or(0)]))
+            .take_while(|&unit| unit != 0);
+        Self::cut(
+            &char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>(),
+        )
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn cut(text: &str) -> Self {
+        let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|&end| end <= Self::BYTES_MAX).last();
+        Self(text.get(..end.unwrap_or(0)).unwrap_or_default().into())
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self::cut(text)
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self::cut(&text)
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            // Bidirectional controls (Unicode UAX #9) reorder what is read; they are escaped with the control characters.
+            let steers = c.is_control()
+                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            if steers {
+                write!(f, "{}", c.escape_unicode())?;
+            } else {
+                write!(f, "{c}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_cut_at_a_character_and_escaped_when_shown() {
+        let long = "é".repeat(400);
+        assert_eq!(Text::from(long.as_str()).as_str().len(), Text::BYTES_MAX);
+        assert_eq!(Text::from_utf8(b"a\x1b[31m\xff").to_string(), "a\\u{1b}[31m\u{fffd}");
+        assert_eq!(Text::from("\u{202e}gnp.exe").to_string(), "\\u{202e}gnp.exe");
+    }
+
+    #[test]
+    fn utf16_ends_at_the_first_nul() {
+        assert_eq!(Text::from_utf16_le(b"P\0C\0\0\0x\0").as_str(), "PC");
+        assert_eq!(Text::from_utf16_le(b"P\0\x00\xd8").as_str(), "P\u{fffd}");
+    }
+
+    #[test]
+    fn a_mac_tells_whether_it_was_made_up() {
+        assert!(Mac([0x02, 0, 0, 0, 0, 1]).is_local());
+        assert!(!Mac([0x00, 0x50, 0x56, 0, 0, 1]).is_local());
+        assert_eq!(Mac([0, 0x50, 0x56, 0xc0, 0, 8]).to_string(), "00:50:56:c0:00:08");
+    }
+}

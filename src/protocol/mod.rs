@@ -1,0 +1,161 @@
+//! Bytes of a flow in, facts out. Each protocol is one folder: a [`ProtocolSpec`] that says when to try it, and a
+//! sans-IO [`Parser`] that reads it. A parser knows no detector, no clock and no socket.
+//!
+//! To add one: its folder, its `mod` line and its line in [`ALL`].
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+pub mod cursor;
+pub mod session;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::fmt;
+
+use crate::facts::{FactKind, Sender};
+use crate::net::Transport;
+use crate::time::Timestamp;
+
+/// Every protocol, in probing order: strong signatures first, those that must lean on more than one packet last.
+pub const ALL: &[&ProtocolSpec] = &[];
+
+/// The name of a protocol, as `network.protocol` and the metrics carry it.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Protocol(&'static str);
+
+impl Protocol {
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
+
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// Bytes one side sent, in order and without holes. On UDP one datagram.
+#[derive(Clone, Copy, Debug)]
+pub struct Chunk<'a> {
+    pub at: Timestamp,
+    pub sender: Sender,
+    pub bytes: &'a [u8],
+}
+
+/// What a parser is told when it starts.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    pub transport: Transport,
+    pub client_port: u16,
+    pub server_port: u16,
+}
+
+/// The first bytes a side sent on a flow that nobody recognised yet. On TCP they grow from call to call; on UDP each
+/// datagram is asked for alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening<'a> {
+    pub transport: Transport,
+    pub sender: Sender,
+    pub client_port: u16,
+    pub server_port: u16,
+    pub bytes: &'a [u8],
+}
+
+impl Opening<'_> {
+    /// Whether either side uses this port.
+    pub const fn on_port(&self, port: u16) -> bool {
+        self.client_port == port || self.server_port == port
+    }
+}
+
+/// What a protocol says of an [`Opening`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Probe {
+    /// It is this protocol, and the sender plays the role the flow gave it.
+    Match,
+    /// It cannot be told yet: ask again with more bytes.
+    More,
+    /// It is not this protocol.
+    No,
+    /// It is this protocol with the roles the other way round: what the flow calls the client speaks as its server
+    /// (a capture that began amid the flow, or a reverse connection).
+    Reversed,
+}
+
+/// A protocol's state machine for one flow.
+///
+/// `on_bytes` is handed every byte of a side once, in order; what it did not consume is handed in again with more
+/// behind it. It must return the same facts however the stream was cut.
+pub trait Parser: Send {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress;
+
+    /// `len` bytes of `sender` were lost. The default gives the flow up, without a word.
+    fn on_gap(&mut self, _sender: Sender, _len: u32) -> Progress {
+        Progress::Done
+    }
+
+    /// The flow ended while the parser was still listening: the last chance to say what is known.
+    fn on_end(&mut self, _facts: &mut Vec<FactKind>) {}
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Progress {
+    /// Go on; `consumed` bytes of the chunk need not be shown again. On UDP it is ignored.
+    Continue { consumed: usize },
+    /// Everything worth knowing is known: hand in no more. Most flows end here after their first packets.
+    Done,
+    /// The stream breaks the protocol's rules; the reason is a counter's label.
+    Malformed(&'static str),
+    /// It is not this protocol after all: let the others look at the same bytes. Only before any fact was given.
+    Reject,
+    /// `consumed` bytes of the chunk were this protocol; the rest, and all that follows, is another one.
+    Upgrade { to: Protocol, consumed: usize },
+}
+
+/// When to try a protocol and how to read it.
+pub struct ProtocolSpec {
+    pub protocol: Protocol,
+    pub transports: &'static [Transport],
+    /// The values the first byte of an opening can have, as inclusive ranges: one look-up by it selects who is probed.
+    pub opens_with: &'static [(u8, u8)],
+    pub probe: fn(&Opening<'_>) -> Probe,
+    pub start: fn(&Start) -> Box<dyn Parser>,
+    /// The event fields its facts carry beside the typed ones.
+    pub fields: &'static [FieldSpec],
+}
+
+/// Any first byte.
+pub const ANY_BYTE: &[(u8, u8)] = &[(0x00, 0xff)];
+
+/// An event field, for the documentation.
+pub struct FieldSpec {
+    pub name: &'static str,
+    /// What it holds, with its unit, and where it is defined.
+    pub help: &'static str,
+}
+
+/// The spec of a protocol by its name.
+pub fn spec(protocol: Protocol) -> Option<&'static ProtocolSpec> {
+    ALL.iter().copied().find(|spec| spec.protocol == protocol)
+}

@@ -1,0 +1,458 @@
+//! The bytes of one flow in, the facts of its protocols out: finds who can read the flow, and lets it.
+//!
+//! The first byte a side sends selects the candidates in one look-up. A candidate that matches is started and shown
+//! everything since the beginning; until it has said its first fact it may still reject the flow, and the others are
+//! asked. From then on the flow is its own, and the bytes it has read are forgotten.
+
+use std::sync::OnceLock;
+
+use crate::facts::{FactKind, Sender};
+use crate::net::Transport;
+use crate::protocol::{ALL, Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, spec};
+use crate::time::Timestamp;
+
+/// Whether the protocol's roles are those of the flow.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Roles {
+    AsOpened,
+    /// The flow's client speaks as the protocol's server: a reverse connection, or a capture that began amid the flow.
+    Reversed,
+}
+
+impl Roles {
+    const fn of(self, sender: Sender) -> Sender {
+        match self {
+            Self::AsOpened => sender,
+            Self::Reversed => sender.other(),
+        }
+    }
+}
+
+/// One flow's way from unknown bytes to facts.
+pub struct Session {
+    start: Start,
+    state: State,
+    /// What was said before a protocol was sure of itself, in order of arrival.
+    history: Vec<Said>,
+    history_bytes: usize,
+    protocol: Option<Protocol>,
+    roles: Roles,
+    scratch: Vec<FactKind>,
+}
+
+struct Said {
+    at: Timestamp,
+    sender: Sender,
+    bytes: Box<[u8]>,
+}
+
+enum State {
+    Probing(Candidates),
+    Parsing(Parsing),
+    Done,
+}
+
+/// The protocols that still may be it, a bit each in the order of [`ALL`]: of what the client and the server sent.
+#[derive(Clone, Copy)]
+struct Candidates {
+    client: Option<u64>,
+    server: Option<u64>,
+}
+
+struct Parsing {
+    protocol: Protocol,
+    parser: Box<dyn Parser>,
+    /// What a side sent and the parser has not consumed.
+    client: Vec<u8>,
+    server: Vec<u8>,
+    /// The candidates to go back to on a rejection; none once the flow is claimed or upgraded.
+    others: Option<Candidates>,
+}
+
+enum Step {
+    Go,
+    Stop,
+    Reject,
+}
+
+impl Session {
+    /// The most bytes kept until a protocol is sure of itself.
+    pub const HISTORY_BYTES_MAX: usize = 32 << 10;
+    /// The most datagrams or segments kept until then.
+    pub const HISTORY_CHUNKS_MAX: usize = 12;
+    /// The most bytes of a side that wait for a parser.
+    pub const PENDING_BYTES_MAX: usize = 64 << 10;
+
+    pub fn new(start: Start) -> Self {
+        Self {
+            start,
+            state: State::Probing(Candidates { client: None, server: None }),
+            history: Vec::new(),
+            history_bytes: 0,
+            protocol: None,
+            roles: Roles::AsOpened,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// The protocol that claimed the flow first; one it was upgraded to does not change it.
+    pub const fn protocol(&self) -> Option<Protocol> {
+        self.protocol
+    }
+
+    pub const fn roles(&self) -> Roles {
+        self.roles
+    }
+
+    /// Whether the session has nothing more to say, so that it can be dropped.
+    pub const fn is_done(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+
+    /// Takes bytes of the flow's client or server, in order and each once (TCP), or one datagram (UDP).
+    pub fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, FactKind)>) {
+        if chunk.bytes.is_empty() {
+            return;
+        }
+        match &self.state {
+            State::Done => {}
+            State::Probing(candidates) => {
+                let candidates = *candidates;
+                self.probe(candidates, chunk, facts);
+            }
+            State::Parsing(parsing) => {
+                let unclaimed = parsing.others.is_some();
+                match self.feed(chunk, facts) {
+                    Step::Go => {
+                        if unclaimed && self.protocol.is_none() {
+                            self.remember(chunk);
+                        }
+                    }
+                    Step::Stop => self.finish(),
+                    Step::Reject => self.go_back(chunk, facts),
+                }
+            }
+        }
+    }
+
+    /// `len` bytes of the flow's `sender` were lost.
+    pub fn on_gap(&mut self, sender: Sender, len: u32, facts: &mut Vec<(Protocol, FactKind)>) {
+        match &mut self.state {
+            State::Done => {}
+            // What follows a hole is no opening.
+            State::Probing(_) => self.finish(),
+            State::Parsing(parsing) => {
+                let sender = self.roles.of(sender);
+                parsing.pending(sender).clear();
+                match parsing.parser.on_gap(sender, len) {
+                    Progress::Continue { .. } => {}
+                    Progress::Malformed(reason) if self.protocol.is_some() => {
+                        facts.push((parsing.protocol, FactKind::Malformed(reason)));
+                        self.finish();
+                    }
+                    _ => self.finish(),
+                }
+            }
+        }
+    }
+
+    /// The flow is over.
+    pub fn on_end(&mut self, facts: &mut Vec<(Protocol, FactKind)>) {
+        if let State::Parsing(parsing) = &mut self.state {
+            parsing.parser.on_end(&mut self.scratch);
+            let protocol = parsing.protocol;
+            if !self.scratch.is_empty() && self.protocol.is_none() {
+                self.protocol = Some(protocol);
+            }
+            facts.extend(self.scratch.drain(..).map(|kind| (protocol, kind)));
+        }
+        self.finish();
+    }
+
+    fn finish(&mut self) {
+        self.state = State::Done;
+        self.history = Vec::new();
+        self.scratch = Vec::new();
+    }
+
+    fn remember(&mut self, chunk: Chunk<'_>) {
+        self.history_bytes = self.history_bytes.saturating_add(chunk.bytes.len());
+        self.history.push(Said { at: chunk.at, sender: chunk.sender, bytes: chunk.bytes.into() });
+    }
+
+    const fn history_is_full(&self) -> bool {
+        self.history.len() >= Self::HISTORY_CHUNKS_MAX || self.history_bytes >= Self::HISTORY_BYTES_MAX
+    }
+
+    /// What `chunk`'s side has sent so far, `chunk` at the end. A datagram stands alone.
+    fn opening(&self, chunk: &Chunk<'_>) -> Option<Vec<u8>> {
+        let earlier = || self.history.iter().filter(|said| said.sender == chunk.sender);
+        if self.start.transport != Transport::Tcp || earlier().next().is_none() {
+            return None;
+        }
+        Some(earlier().flat_map(|said| said.bytes.iter()).chain(chunk.bytes).copied().collect())
+    }
+
+    fn probe(&mut self, mut candidates: Candidates, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, FactKind)>) {
+        let joined = self.opening(&chunk);
+        let bytes = joined.as_deref().unwrap_or(chunk.bytes);
+        let opening = Opening {
+            transport: self.start.transport,
+            sender: chunk.sender,
+            client_port: self.start.client_port,
+            server_port: self.start.server_port,
+            bytes,
+        };
+        let of_datagram = self.start.transport != Transport::Tcp;
+        let side = candidates.side(chunk.sender);
+        let mut mask = match *side {
+            Some(mask) if !of_datagram => mask,
+            _ => dispatch().candidates(opening.transport, bytes),
+        };
+        let mut left = mask;
+        while left != 0 {
+            let bit = left & left.wrapping_neg();
+            left &= !bit;
+            let Some(&candidate) = usize::try_from(bit.trailing_zeros()).ok().and_then(|index| ALL.get(index)) else {
+                break;
+            };
+            let roles = match (candidate.probe)(&opening) {
+                Probe::More => continue,
+                Probe::No => {
+                    mask &= !bit;
+                    continue;
+                }
+                Probe::Match => Roles::AsOpened,
+                Probe::Reversed => Roles::Reversed,
+            };
+            mask &= !bit;
+            *candidates.side(chunk.sender) = Some(mask);
+            match self.begin(candidate, roles, candidates, chunk, facts) {
+                Step::Go => return,
+                Step::Stop => return self.finish(),
+                Step::Reject => {}
+            }
+        }
+        *candidates.side(chunk.sender) = Some(mask);
+        if self.history_is_full() || (!of_datagram && candidates.client == Some(0) && candidates.server == Some(0)) {
+            return self.finish();
+        }
+        self.remember(chunk);
+        self.state = State::Probing(candidates);
+    }
+
+    /// Starts a candidate and shows it everything so far.
+    fn begin(
+        &mut self,
+        candidate: &'static ProtocolSpec,
+        roles: Roles,
+        others: Candidates,
+        chunk: Chunk<'_>,
+        facts: &mut Vec<(Protocol, FactKind)>,
+    ) -> Step {
+        let start = match roles {
+            Roles::AsOpened => self.start,
+            Roles::Reversed => {
+                Start { client_port: self.start.server_port, server_port: self.start.client_port, ..self.start }
+            }
+        };
+        self.roles = roles;
+        self.state = State::Parsing(Parsing {
+            protocol: candidate.protocol,
+            parser: (candidate.start)(&start),
+            client: Vec::new(),
+            server: Vec::new(),
+            others: Some(others),
+        });
+        let history = std::mem::take(&mut self.history);
+        let mut step = Step::Go;
+        for said in &history {
+            step = self.feed(Chunk { at: said.at, sender: said.sender, bytes: &said.bytes }, facts);
+            if !matches!(step, Step::Go) {
+                break;
+            }
+        }
+        if matches!(step, Step::Go) {
+            step = self.feed(chunk, facts);
+        }
+        if self.protocol.is_none() {
+            self.history = history;
+            if matches!(step, Step::Go) {
+                self.remember(chunk);
+            }
+        }
+        step
+    }
+
+    /// The parser rejected the flow on a later chunk: the other candidates see the beginning again.
+    fn go_back(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, FactKind)>) {
+        let State::Parsing(Parsing { others: Some(others), .. }) = std::mem::replace(&mut self.state, State::Done)
+        else {
+            return self.finish();
+        };
+        if self.history_is_full() {
+            return self.finish();
+        }
+        self.roles = Roles::AsOpened;
+        let history = std::mem::take(&mut self.history);
+        self.history_bytes = 0;
+        self.state = State::Probing(others);
+        for said in &history {
+            self.on_bytes(Chunk { at: said.at, sender: said.sender, bytes: &said.bytes }, facts);
+        }
+        self.on_bytes(chunk, facts);
+    }
+
+    fn feed(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, FactKind)>) -> Step {
+        let State::Parsing(parsing) = &mut self.state else {
+            return Step::Stop;
+        };
+        let sender = self.roles.of(chunk.sender);
+        let of_datagram = self.start.transport != Transport::Tcp;
+        let mut pending = std::mem::take(parsing.pending(sender));
+        let bytes = if pending.is_empty() || of_datagram {
+            chunk.bytes
+        } else {
+            pending.extend_from_slice(chunk.bytes);
+            &pending
+        };
+        let progress = parsing.parser.on_bytes(Chunk { at: chunk.at, sender, bytes }, &mut self.scratch);
+        let protocol = parsing.protocol;
+        if !self.scratch.is_empty() {
+            self.protocol.get_or_insert(protocol);
+            if parsing.others.take().is_some() {
+                self.history = Vec::new();
+            }
+            facts.extend(self.scratch.drain(..).map(|kind| (protocol, kind)));
+        }
+        let claimed = parsing.others.is_none();
+        match progress {
+            Progress::Continue { .. } if of_datagram => Step::Go,
+            Progress::Continue { consumed } => {
+                if bytes.len().saturating_sub(consumed) > Self::PENDING_BYTES_MAX {
+                    return Self::malformed(claimed, protocol, "buffer_limit", facts);
+                }
+                if pending.is_empty() {
+                    pending.extend_from_slice(chunk.bytes.get(consumed..).unwrap_or_default());
+                } else {
+                    pending.drain(..consumed.min(pending.len()));
+                }
+                *parsing.pending(sender) = pending;
+                Step::Go
+            }
+            Progress::Done => Step::Stop,
+            Progress::Malformed(reason) => Self::malformed(claimed, protocol, reason, facts),
+            Progress::Reject if claimed => Step::Stop,
+            Progress::Reject => Step::Reject,
+            Progress::Upgrade { to, consumed } => {
+                let rest: Vec<u8> = bytes.get(consumed..).unwrap_or_default().into();
+                self.upgrade(to, Chunk { at: chunk.at, sender: chunk.sender, bytes: &rest }, facts)
+            }
+        }
+    }
+
+    fn malformed(
+        claimed: bool,
+        protocol: Protocol,
+        reason: &'static str,
+        facts: &mut Vec<(Protocol, FactKind)>,
+    ) -> Step {
+        if !claimed {
+            return Step::Reject;
+        }
+        facts.push((protocol, FactKind::Malformed(reason)));
+        Step::Stop
+    }
+
+    /// Hands the flow to another protocol, and what both sides sent and nobody consumed with it.
+    fn upgrade(&mut self, to: Protocol, rest: Chunk<'_>, facts: &mut Vec<(Protocol, FactKind)>) -> Step {
+        let State::Parsing(parsing) = &mut self.state else {
+            return Step::Stop;
+        };
+        let Some(next) = spec(to) else {
+            return Step::Stop;
+        };
+        self.protocol.get_or_insert(parsing.protocol);
+        self.history = Vec::new();
+        parsing.others = None;
+        parsing.protocol = to;
+        parsing.parser = (next.start)(&self.start);
+        let sender = rest.sender.other();
+        let waiting = std::mem::take(parsing.pending(self.roles.of(sender)));
+        parsing.pending(self.roles.of(rest.sender)).clear();
+        for chunk in [Chunk { at: rest.at, sender, bytes: &waiting }, rest] {
+            if chunk.bytes.is_empty() {
+                continue;
+            }
+            let step = self.feed(chunk, facts);
+            if !matches!(step, Step::Go) {
+                return Step::Stop;
+            }
+        }
+        Step::Go
+    }
+}
+
+impl Candidates {
+    const fn side(&mut self, sender: Sender) -> &mut Option<u64> {
+        match sender {
+            Sender::Client => &mut self.client,
+            Sender::Server => &mut self.server,
+        }
+    }
+}
+
+impl Parsing {
+    /// By the protocol's role, not the flow's.
+    const fn pending(&mut self, sender: Sender) -> &mut Vec<u8> {
+        match sender {
+            Sender::Client => &mut self.client,
+            Sender::Server => &mut self.server,
+        }
+    }
+}
+
+/// First byte → candidates, a bit for each entry of [`ALL`].
+struct Dispatch {
+    ah: [u64; 256],
+    esp: [u64; 256],
+    tcp: [u64; 256],
+    udp: [u64; 256],
+}
+
+impl Dispatch {
+    fn candidates(&self, transport: Transport, bytes: &[u8]) -> u64 {
+        let table = match transport {
+            Transport::Ah => &self.ah,
+            Transport::Esp => &self.esp,
+            Transport::Tcp => &self.tcp,
+            Transport::Udp => &self.udp,
+        };
+        bytes.first().and_then(|&byte| table.get(usize::from(byte))).copied().unwrap_or(0)
+    }
+}
+
+fn dispatch() -> &'static Dispatch {
+    static DISPATCH: OnceLock<Dispatch> = OnceLock::new();
+    const { assert!(ALL.len() <= 64, "a candidate set is a u64") };
+    DISPATCH.get_or_init(|| {
+        let table = |transport: Transport| {
+            let mut table = [0_u64; 256];
+            for (byte, mask) in (0_u8..=0xff).zip(&mut table) {
+                for (index, spec) in ALL.iter().enumerate() {
+                    let opens = spec.opens_with.iter().any(|&(low, high)| (low..=high).contains(&byte));
+                    if opens && spec.transports.contains(&transport) {
+                        *mask |= 1_u64.wrapping_shl(u32::try_from(index).unwrap_or(0));
+                    }
+                }
+            }
+            table
+        };
+        Dispatch {
+            ah: table(Transport::Ah),
+            esp: table(Transport::Esp),
+            tcp: table(Transport::Tcp),
+            udp: table(Transport::Udp),
+        }
+    })
+}

@@ -1,0 +1,155 @@
+//! What holds for every protocol: no prefix, split or hole of a conversation panics or invents; and a conversation is
+//! claimed by its own protocol alone.
+
+use crate::facts::{FactKind, Sender};
+use crate::net::Transport;
+use crate::protocol::session::Session;
+use crate::protocol::{ALL, Chunk, Opening, Probe, Protocol, ProtocolSpec, Start};
+use crate::time::Timestamp;
+
+/// A conversation out of a specification, a recording or a real program, byte for byte.
+#[derive(Clone)]
+pub(crate) struct Fixture {
+    pub(crate) name: &'static str,
+    /// Who must claim it.
+    pub(crate) protocol: Protocol,
+    pub(crate) transport: Transport,
+    pub(crate) client_port: u16,
+    pub(crate) server_port: u16,
+    pub(crate) chunks: Vec<(Sender, Vec<u8>)>,
+}
+
+/// Every protocol's fixtures, registered beside its line in [`ALL`].
+fn fixtures() -> Vec<Fixture> {
+    let all: [fn() -> Vec<Fixture>; 0] = [];
+    all.iter().flat_map(|fixtures| fixtures()).collect()
+}
+
+impl Fixture {
+    pub(crate) fn start(&self) -> Start {
+        Start { transport: self.transport, client_port: self.client_port, server_port: self.server_port }
+    }
+
+    /// What the whole conversation says, as the flow stage would hear it.
+    pub(crate) fn facts(&self) -> Vec<(Protocol, FactKind)> {
+        self.facts_of(&self.chunks)
+    }
+
+    pub(crate) fn facts_of(&self, chunks: &[(Sender, Vec<u8>)]) -> Vec<(Protocol, FactKind)> {
+        let mut session = Session::new(self.start());
+        let mut facts = Vec::new();
+        for (at, (sender, bytes)) in (1..).zip(chunks) {
+            session.on_bytes(Chunk { at: Timestamp::from_secs(at), sender: *sender, bytes }, &mut facts);
+        }
+        session.on_end(&mut facts);
+        facts
+    }
+}
+
+/// `"16 03 01"` or `"160301"`, with line breaks and spaces anywhere, to bytes.
+pub(crate) fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+}
+
+fn shown(facts: &[(Protocol, FactKind)]) -> Vec<String> {
+    facts.iter().map(|fact| format!("{fact:?}")).collect()
+}
+
+#[test]
+fn every_protocol_has_fixtures_and_claims_them() {
+    for spec in ALL {
+        assert!(fixtures().iter().any(|fixture| fixture.protocol == spec.protocol), "{} has no fixture", spec.protocol);
+    }
+    for fixture in fixtures() {
+        let facts = fixture.facts();
+        let claimed = facts.first().map(|(protocol, _)| *protocol);
+        assert_eq!(claimed, Some(fixture.protocol), "{}: {facts:?}", fixture.name);
+        assert!(!facts.iter().any(|(_, kind)| matches!(kind, FactKind::Malformed(_))), "{}: {facts:?}", fixture.name);
+    }
+}
+
+#[test]
+fn every_prefix_of_a_conversation_is_read_without_a_panic_and_claimed_by_nobody_else() {
+    for fixture in fixtures() {
+        for (index, (sender, bytes)) in fixture.chunks.iter().enumerate() {
+            for len in 0..bytes.len() {
+                let mut chunks = fixture.chunks[..index].to_vec();
+                chunks.push((*sender, bytes[..len].to_vec()));
+                for (protocol, kind) in fixture.facts_of(&chunks).iter().take(1) {
+                    assert_eq!(*protocol, fixture.protocol, "{} cut at {index}/{len}: {kind:?}", fixture.name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stream_says_the_same_however_it_is_cut() {
+    for fixture in fixtures().into_iter().filter(|fixture| fixture.transport == Transport::Tcp) {
+        let whole = shown(&fixture.facts());
+        for (index, (sender, bytes)) in fixture.chunks.iter().enumerate() {
+            let step = (bytes.len() / 400).max(1);
+            for len in (1..bytes.len()).step_by(step) {
+                let mut chunks = fixture.chunks.clone();
+                chunks.splice(index..=index, [(*sender, bytes[..len].to_vec()), (*sender, bytes[len..].to_vec())]);
+                assert_eq!(shown(&fixture.facts_of(&chunks)), whole, "{} split at {index}/{len}", fixture.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_hole_in_a_stream_invents_nothing() {
+    for fixture in fixtures().into_iter().filter(|fixture| fixture.transport == Transport::Tcp) {
+        let whole = shown(&fixture.facts());
+        for lost in 0..fixture.chunks.len() {
+            let mut session = Session::new(fixture.start());
+            let mut facts = Vec::new();
+            for (index, (sender, bytes)) in fixture.chunks.iter().enumerate() {
+                if index == lost {
+                    session.on_gap(*sender, u32::try_from(bytes.len()).unwrap(), &mut facts);
+                    continue;
+                }
+                let at = Timestamp::from_secs(1 + index as u64);
+                session.on_bytes(Chunk { at, sender: *sender, bytes }, &mut facts);
+            }
+            facts.retain(|(_, kind)| !matches!(kind, FactKind::Malformed(_)));
+            for fact in shown(&facts) {
+                assert!(whole.contains(&fact), "{} without chunk {lost} says {fact}", fixture.name);
+            }
+        }
+    }
+}
+
+/// The misidentification matrix: the diagonal only.
+#[test]
+fn no_protocol_matches_the_opening_of_another() {
+    for fixture in fixtures() {
+        for spec in ALL.iter().filter(|spec| spec.protocol != fixture.protocol) {
+            let Some((sender, bytes)) = fixture.chunks.first() else { continue };
+            assert!(!claims(spec, &fixture, *sender, bytes), "{} claims {}", spec.protocol, fixture.name);
+        }
+    }
+}
+
+fn claims(spec: &ProtocolSpec, fixture: &Fixture, sender: Sender, bytes: &[u8]) -> bool {
+    let opening = Opening {
+        transport: fixture.transport,
+        sender,
+        client_port: fixture.client_port,
+        server_port: fixture.server_port,
+        bytes,
+    };
+    let opens = spec.transports.contains(&fixture.transport)
+        && bytes.first().is_some_and(|byte| spec.opens_with.iter().any(|&(low, high)| (low..=high).contains(byte)));
+    if !opens || !matches!((spec.probe)(&opening), Probe::Match | Probe::Reversed) {
+        return false;
+    }
+    let mut parser = (spec.start)(&fixture.start());
+    let mut facts = Vec::new();
+    for (at, (sender, bytes)) in (1..).zip(&fixture.chunks) {
+        parser.on_bytes(Chunk { at: Timestamp::from_secs(at), sender: *sender, bytes }, &mut facts);
+    }
+    facts.iter().any(|kind| !matches!(kind, FactKind::Malformed(_)))
+}
