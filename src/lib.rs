@@ -12,6 +12,7 @@
 // The vocabulary every stage shares.
 pub mod time;
 pub mod net;
+pub mod quantity;
 pub mod facts;
 
 // The shard.

@@ -2,6 +2,11 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
+
+use ipnetwork::IpNetwork;
+use serde::Deserialize;
+use serde::de::{self, Deserializer};
 
 /// A MAC address (IEEE 802, 48 bits), shown in lower case with colons.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -40,6 +45,47 @@ impl fmt::Display for Endpoint {
             IpAddr::V4(ip) => write!(f, "{ip}:{}", self.port),
             IpAddr::V6(ip) => write!(f, "[{ip}]:{}", self.port),
         }
+    }
+}
+
+/// A network as the configuration names it: `10.20.0.0/16`, `2001:db8::/32`, or one address. Never with host bits set,
+/// so that a slip of the prefix length is found when it is written.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Network(IpNetwork);
+
+impl Network {
+    pub fn contains(self, ip: IpAddr) -> bool {
+        self.0.contains(ip)
+    }
+
+    pub fn prefix(self) -> u8 {
+        self.0.prefix()
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let example = "a network such as 10.20.0.0/16 or 2001:db8::/32";
+        let network: IpNetwork = text.parse().map_err(|_| format!("`{text}` is not {example}"))?;
+        if network.ip() != network.network() {
+            let (right, prefix) = (network.network(), network.prefix());
+            return Err(format!("`{text}` has host bits set: the network is {right}/{prefix}"));
+        }
+        Ok(Self(network))
+    }
+}
+
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -171,6 +217,16 @@ mod tests {
     fn utf16_ends_at_the_first_nul() {
         assert_eq!(Text::from_utf16_le(b"P\0C\0\0\0x\0").as_str(), "PC");
         assert_eq!(Text::from_utf16_le(b"P\0\x00\xd8").as_str(), "P\u{fffd}");
+    }
+
+    #[test]
+    fn a_network_with_host_bits_is_refused_with_the_right_one() {
+        let message = |text: &str| text.parse::<Network>().unwrap_err();
+        assert_eq!(message("10.20.3.7/16"), "`10.20.3.7/16` has host bits set: the network is 10.20.0.0/16");
+        assert_eq!(message("2001:db8::1/32"), "`2001:db8::1/32` has host bits set: the network is 2001:db8::/32");
+        assert_eq!(message("10.20"), "`10.20` is not a network such as 10.20.0.0/16 or 2001:db8::/32");
+        let one: Network = "192.0.2.1".parse().unwrap();
+        assert!(one.contains(IpAddr::from([192, 0, 2, 1])) && !one.contains(IpAddr::from([192, 0, 2, 2])));
     }
 
     #[test]
