@@ -153,3 +153,8 @@ fn claims(spec: &ProtocolSpec, fixture: &Fixture, sender: Sender, bytes: &[u8]) 
     }
     facts.iter().any(|kind| !matches!(kind, FactKind::Malformed(_)))
 }
+
+#[test]
+fn fixture_bytes_may_be_spaced() {
+    assert_eq!(hex("16 03\n01"), hex("160301"));
+}
