@@ -110,12 +110,13 @@ pub enum Probe {
 pub trait Parser: Send {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress;
 
-    /// `len` bytes of `sender` were lost. The default gives the flow up, without a word.
+    /// `len` bytes of `sender` were lost. The default gives the flow up; `on_end` then says what is known.
     fn on_gap(&mut self, _sender: Sender, _len: u32) -> Progress {
         Progress::Done
     }
 
-    /// The flow ended while the parser was still listening: the last chance to say what is known.
+    /// The flow ended, or was given up at a hole, while the parser was still listening: the last chance to say what is
+    /// known.
     fn on_end(&mut self, _facts: &mut Vec<FactKind>) {}
 }
 

@@ -125,7 +125,7 @@ impl Session {
                 match self.feed(chunk, facts) {
                     Step::Go => {
                         if unclaimed && self.protocol.is_none() {
-                            self.remember(chunk);
+                            self.remember_or_commit(chunk);
                         }
                     }
                     Step::Stop => self.finish(),
@@ -150,7 +150,7 @@ impl Session {
                         facts.push((parsing.protocol, FactKind::Malformed(reason)));
                         self.finish();
                     }
-                    _ => self.finish(),
+                    _ => self.on_end(facts),
                 }
             }
         }
@@ -178,6 +178,17 @@ impl Session {
     fn remember(&mut self, chunk: Chunk<'_>) {
         self.history_bytes = self.history_bytes.saturating_add(chunk.bytes.len());
         self.history.push(Said { at: chunk.at, sender: chunk.sender, bytes: chunk.bytes.into() });
+    }
+
+    /// Keeps `chunk` for a rejection to come; where the history is full there is no way back any more.
+    fn remember_or_commit(&mut self, chunk: Chunk<'_>) {
+        if !self.history_is_full() {
+            return self.remember(chunk);
+        }
+        self.history = Vec::new();
+        if let State::Parsing(parsing) = &mut self.state {
+            parsing.others = None;
+        }
     }
 
     const fn history_is_full(&self) -> bool {
