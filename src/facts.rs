@@ -41,6 +41,8 @@ pub struct FlowRef {
     pub server_mac: Option<Mac>,
     /// The outermost 802.1Q VLAN identifier.
     pub vlan: Option<u16>,
+    /// The VLAN identifier of the tag inside it (QinQ).
+    pub inner_vlan: Option<u16>,
     /// What the mirror or the network wrapped the flow in.
     pub tunnel: Option<Encapsulation>,
     /// The first protocol recognised on the flow.

@@ -10,6 +10,8 @@ pub enum LinkType {
     LinuxSll2,
     /// DLT_NULL and DLT_LOOP: four bytes of address family.
     Null,
+    /// LINKTYPE_PPP (9) and LINKTYPE_PPP_HDLC (50).
+    Ppp,
     /// Raw IP: LINKTYPE_RAW (101), LINKTYPE_IPV4 (228), LINKTYPE_IPV6 (229).
     Raw,
     /// Any other value: its frames are skipped and counted.
@@ -22,6 +24,7 @@ impl LinkType {
         match value {
             0 | 108 => Self::Null,
             1 => Self::Ethernet,
+            9 | 50 => Self::Ppp,
             12 | 14 | 101 | 228 | 229 => Self::Raw,
             113 => Self::LinuxSll,
             276 => Self::LinuxSll2,

@@ -44,6 +44,8 @@ pub struct Head {
     pub target_mac: Option<Mac>,
     /// The outermost 802.1Q VLAN identifier.
     pub vlan: Option<u16>,
+    /// The VLAN identifier of the tag inside it (QinQ).
+    pub inner_vlan: Option<u16>,
     /// The innermost header that was unwrapped.
     pub tunnel: Option<Encapsulation>,
     pub ip: IpHeader,
