@@ -23,6 +23,8 @@
 pub mod cursor;
 pub mod session;
 
+pub mod wireguard;
+
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -33,7 +35,10 @@ use crate::net::Transport;
 use crate::time::Timestamp;
 
 /// Every protocol, in probing order: strong signatures first, those that must lean on more than one packet last.
-pub const ALL: &[&ProtocolSpec] = &[];
+#[rustfmt::skip]
+pub const ALL: &[&ProtocolSpec] = &[
+    &wireguard::SPEC,
+];
 
 /// The name of a protocol, as `network.protocol` and the metrics carry it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

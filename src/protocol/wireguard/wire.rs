@@ -1,0 +1,77 @@
+//! A datagram in, a WireGuard message out: the layouts of the white paper, §5.4.
+
+use crate::protocol::cursor::Cursor;
+
+/// A message, reduced to what tells peers and sessions apart. No key material is kept.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Message {
+    /// §5.4.2.
+    Initiation {
+        sender: Index,
+        /// The first bytes of the ephemeral key, which no two initiations share.
+        ephemeral: [u8; 8],
+        /// `mac2` is zero: the responder asked for no cookie.
+        unproven: bool,
+    },
+    /// §5.4.3.
+    Response { receiver: Index },
+    /// §5.4.7.
+    CookieReply { receiver: Index },
+    /// §5.4.6.
+    Data { receiver: Index, counter: u64 },
+}
+
+/// A session as its owner numbers it: 32 random bits.
+pub(super) type Index = [u8; 4];
+
+impl Message {
+    const INITIATION_BYTES: usize = 148;
+    const RESPONSE_BYTES: usize = 92;
+    const COOKIE_REPLY_BYTES: usize = 64;
+    /// Header and tag around nothing: a keepalive.
+    const DATA_BYTES_MIN: usize = 32;
+    const DATA_BYTES_MULTIPLE: usize = 16;
+
+    pub(super) fn parse(datagram: &[u8]) -> Option<Self> {
+        let mut cursor = Cursor::new(datagram);
+        let kind = cursor.u8()?;
+        if cursor.array()? != [0; 3] {
+            return None;
+        }
+        match (kind, datagram.len()) {
+            (1, Self::INITIATION_BYTES) => Self::initiation(cursor),
+            (2, Self::RESPONSE_BYTES) => Self::response(cursor),
+            (3, Self::COOKIE_REPLY_BYTES) => Some(Self::CookieReply { receiver: cursor.array()? }),
+            (4, len) if len >= Self::DATA_BYTES_MIN && len.is_multiple_of(Self::DATA_BYTES_MULTIPLE) => {
+                Some(Self::Data { receiver: cursor.array()?, counter: cursor.u64_le()? })
+            }
+            _ => None,
+        }
+    }
+
+    fn initiation(mut cursor: Cursor<'_>) -> Option<Self> {
+        let sender = cursor.array()?;
+        let ephemeral = public_key(&mut cursor)?;
+        // The static key and the timestamp, encrypted.
+        cursor.skip(48)?;
+        cursor.skip(28)?;
+        let (mac1, mac2): ([u8; 16], [u8; 16]) = (cursor.array()?, cursor.array()?);
+        (mac1 != [0; 16]).then_some(Self::Initiation { sender, ephemeral, unproven: mac2 == [0; 16] })
+    }
+
+    fn response(mut cursor: Cursor<'_>) -> Option<Self> {
+        let _sender: Index = cursor.array()?;
+        let receiver = cursor.array()?;
+        public_key(&mut cursor)?;
+        // Nothing, encrypted.
+        cursor.skip(16)?;
+        let mac1: [u8; 16] = cursor.array()?;
+        (mac1 != [0; 16]).then_some(Self::Response { receiver })
+    }
+}
+
+/// A Curve25519 public key; its field is smaller than 2^255, so the top bit of its last byte is clear.
+fn public_key(cursor: &mut Cursor<'_>) -> Option<[u8; 8]> {
+    let mut key = cursor.sub(32)?;
+    (key.rest().last()? & 0x80 == 0).then(|| key.array())?
+}
