@@ -23,6 +23,7 @@
 pub mod cursor;
 pub mod session;
 
+pub mod ssh;
 pub mod wireguard;
 
 #[cfg(test)]
@@ -37,6 +38,7 @@ use crate::time::Timestamp;
 /// Every protocol, in probing order: strong signatures first, those that must lean on more than one packet last.
 #[rustfmt::skip]
 pub const ALL: &[&ProtocolSpec] = &[
+    &ssh::SPEC,
     &wireguard::SPEC,
 ];
 

@@ -1,0 +1,142 @@
+//! SSH (RFC 4253): identification lines and key exchange offers in, one [`Hello`] with HASSH for each side out.
+
+mod wire;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::facts::{FactKind, Fingerprint, FingerprintMethod, Hello, Sender};
+use crate::net::{Text, Transport};
+use crate::protocol::cursor::Cursor;
+use crate::protocol::ssh::wire::{Identification, KeyExchange};
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+
+pub const PROTOCOL: Protocol = Protocol::new("ssh");
+
+pub const SPEC: ProtocolSpec = ProtocolSpec {
+    protocol: PROTOCOL,
+    transports: &[Transport::Tcp],
+    opens_with: &[(b'S', b'S')],
+    probe,
+    start: |_| Box::<Ssh>::default(),
+    fields: &[
+        FieldSpec { name: CLIENT_BANNER, help: "The client's identification line, without CR LF (RFC 4253 §4.2)" },
+        FieldSpec { name: SERVER_BANNER, help: "The server's identification line, without CR LF (RFC 4253 §4.2)" },
+    ],
+};
+
+const CLIENT_BANNER: &str = "ssh.client_banner";
+const SERVER_BANNER: &str = "ssh.server_banner";
+const SSH_PORT: u16 = 22;
+
+/// Both sides open alike, so the roles are the flow's, unless it has the well-known port for a client.
+fn probe(opening: &Opening<'_>) -> Probe {
+    let opened = opening.bytes.get(..opening.bytes.len().min(4)).unwrap_or_default();
+    if !b"SSH-".starts_with(opened) {
+        return Probe::No;
+    }
+    let line = opening.bytes.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
+    if line.len() == opening.bytes.len() && line.len() < 255 {
+        return Probe::More;
+    }
+    match Identification::of_line(line) {
+        None => Probe::No,
+        Some(_) if opening.client_port == SSH_PORT && opening.server_port != SSH_PORT => Probe::Reversed,
+        Some(_) => Probe::Match,
+    }
+}
+
+/// Both sides up to their key exchange offers; what follows is encrypted.
+#[derive(Default)]
+struct Ssh {
+    client: Side,
+    server: Side,
+}
+
+#[derive(Default)]
+struct Side {
+    banner: Option<Banner>,
+    /// Its hello was given.
+    said: bool,
+}
+
+struct Banner {
+    line: Text,
+    software: Text,
+    is_version_1: bool,
+}
+
+impl Parser for Ssh {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        let mut cursor = Cursor::new(chunk.bytes);
+        if let Err(reason) = self.read(chunk.sender, &mut cursor, facts) {
+            self.on_end(facts);
+            return Progress::Malformed(reason);
+        }
+        if self.client.said && self.server.said {
+            return Progress::Done;
+        }
+        let rest_len = if self.side(chunk.sender).said { 0 } else { cursor.len() };
+        Progress::Continue { consumed: chunk.bytes.len().saturating_sub(rest_len) }
+    }
+
+    /// A side that said no more than its banner.
+    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+        for sender in [Sender::Client, Sender::Server] {
+            self.say(sender, None, facts);
+        }
+    }
+}
+
+impl Ssh {
+    fn read(&mut self, sender: Sender, cursor: &mut Cursor<'_>, facts: &mut Vec<FactKind>) -> Result<(), &'static str> {
+        if self.side(sender).said {
+            return Ok(());
+        }
+        if self.side(sender).banner.is_none() {
+            let Some(identification) = wire::identification(cursor)? else { return Ok(()) };
+            self.side(sender).banner = Some(Banner {
+                line: Text::from_utf8(identification.line),
+                software: Text::from_utf8(identification.software),
+                is_version_1: identification.is_version_1(),
+            });
+        }
+        // Version 1 has no such offer; a side that speaks both falls back to it when the other one cannot do more.
+        if [&self.client, &self.server].iter().any(|side| side.banner.as_ref().is_some_and(|b| b.is_version_1)) {
+            self.on_end(facts);
+            return Ok(());
+        }
+        if let Some(offer) = wire::key_exchange(cursor)? {
+            self.say(sender, Some(&offer), facts);
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, sender: Sender, offer: Option<&KeyExchange<'_>>, facts: &mut Vec<FactKind>) {
+        let side = self.side(sender);
+        let Some(banner) = side.banner.as_ref().filter(|_| !side.said) else { return };
+        let mut hello = Hello::new(sender);
+        hello.software = Some(banner.software.clone());
+        let (field, method) = match sender {
+            Sender::Client => (CLIENT_BANNER, FingerprintMethod::Hassh),
+            Sender::Server => (SERVER_BANNER, FingerprintMethod::HasshServer),
+        };
+        hello.fields.push(field, banner.line.clone());
+        if let Some(offer) = offer {
+            let direction = match sender {
+                Sender::Client => offer.client_to_server,
+                Sender::Server => offer.server_to_client,
+            };
+            hello.fingerprints.push(Fingerprint { method, value: offer.hassh(direction).into() });
+        }
+        side.said = true;
+        facts.push(FactKind::Hello(Box::new(hello)));
+    }
+
+    const fn side(&mut self, sender: Sender) -> &mut Side {
+        match sender {
+            Sender::Client => &mut self.client,
+            Sender::Server => &mut self.server,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+use super::*;
+use crate::protocol::tests::Fixture;
+
+const KEX: &str = "curve25519-sha256,ecdh-sha2-nistp256,diffie-hellman-group14-sha256,ext-info-c";
+const HOST_KEYS: &str = "ssh-ed25519,rsa-sha2-512";
+const CIPHERS_OUT: &str = "chacha20-poly1305@openssh.com,aes128-ctr";
+const CIPHERS_IN: &str = "aes256-gcm@openssh.com";
+const MACS_OUT: &str = "hmac-sha2-256-etm@openssh.com,hmac-sha2-256";
+const MACS_IN: &str = "hmac-sha2-512";
+const COMPRESSION_OUT: &str = "none,zlib@openssh.com";
+const COMPRESSION_IN: &str = "none";
+
+pub(crate) fn fixtures() -> Vec<Fixture> {
+    let fixture = |name, chunks| Fixture {
+        name,
+        protocol: PROTOCOL,
+        transport: Transport::Tcp,
+        client_port: 50_000,
+        server_port: 2222,
+        chunks,
+    };
+    let (client, server) = (Sender::Client, Sender::Server);
+    vec![
+        fixture(
+            "an exchange of offers",
+            vec![
+                (client, b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u5\r\n".to_vec()),
+                (server, b"SSH-2.0-OpenSSH_for_Windows_8.6\r\n".to_vec()),
+                (client, packet(&offer())),
+                (server, packet(&offer())),
+                (client, packet(&[30, 0, 0, 0, 1, 9])),
+            ],
+        ),
+        fixture(
+            "lines before the banner, banner and offer in one segment, a packet to ignore",
+            vec![
+                (server, b"Authorised users only\r\nAll is logged\n".to_vec()),
+                (
+                    client,
+                    [b"SSH-2.0-PuTTY_Release_0.78\r\n".to_vec(), packet(&[2, 0, 0, 0, 1, 7]), packet(&offer())]
+                        .concat(),
+                ),
+                (server, [b"SSH-1.99-Cisco-1.25\n".to_vec(), packet(&offer())].concat()),
+            ],
+        ),
+        fixture(
+            "version 1",
+            vec![
+                (server, b"SSH-1.99-OpenSSH_4.3\n".to_vec()),
+                (client, b"SSH-1.5-1.2.26\n".to_vec()),
+                (server, b"\x00\x00\x01\x0b\x00\x00\x00\x00\x00\x02".to_vec()),
+            ],
+        ),
+    ]
+}
+
+/// `SSH_MSG_KEXINIT` (RFC 4253 §7.1).
+fn offer() -> Vec<u8> {
+    let mut bytes = vec![20];
+    bytes.extend([0xc0; 16]);
+    for names in [KEX, HOST_KEYS, CIPHERS_OUT, CIPHERS_IN, MACS_OUT, MACS_IN, COMPRESSION_OUT, COMPRESSION_IN, "", ""] {
+        bytes.extend(u32::try_from(names.len()).unwrap().to_be_bytes());
+        bytes.extend(names.as_bytes());
+    }
+    bytes.extend([0, 0, 0, 0, 0]); // no guess follows; reserved
+    bytes
+}
+
+/// The binary packet around a payload, unencrypted (RFC 4253 §6).
+fn packet(payload: &[u8]) -> Vec<u8> {
+    let padding_len = 4 + (8 - (payload.len() + 5 + 4) % 8) % 8;
+    let mut bytes = u32::try_from(1 + payload.len() + padding_len).unwrap().to_be_bytes().to_vec();
+    bytes.push(u8::try_from(padding_len).unwrap());
+    bytes.extend(payload);
+    bytes.extend(vec![0; padding_len]);
+    bytes
+}
+
+fn hellos(fixture: &Fixture) -> Vec<Hello> {
+    let hello = |(_, kind)| match kind {
+        FactKind::Hello(hello) => *hello,
+        other => panic!("{other:?}"),
+    };
+    fixture.facts().into_iter().map(hello).collect()
+}
+
+#[test]
+fn each_side_says_one_hello_with_the_hassh_of_its_own_direction() {
+    let hellos = hellos(&fixtures()[0]);
+    let [client, server] = hellos.as_slice() else { panic!("{hellos:?}") };
+    assert_eq!(client.sender, Sender::Client);
+    assert_eq!(client.fields.get(CLIENT_BANNER), Some(&Text::from("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u5").into()));
+    assert_eq!(client.software, Some("OpenSSH_9.2p1 Debian-2+deb12u5".into()));
+    // printf %s "$KEX;$CIPHERS_OUT;$MACS_OUT;$COMPRESSION_OUT" | md5sum
+    let hassh = Fingerprint { method: FingerprintMethod::Hassh, value: "c82758cbbff2e6473ac99e746730d4e3".into() };
+    assert_eq!(client.fingerprints, [hassh]);
+    assert_eq!(server.sender, Sender::Server);
+    assert_eq!(server.software, Some("OpenSSH_for_Windows_8.6".into()));
+    // printf %s "$KEX;$CIPHERS_IN;$MACS_IN;$COMPRESSION_IN" | md5sum
+    let hassh =
+        Fingerprint { method: FingerprintMethod::HasshServer, value: "08ff5dc6f6eeb70207940ab042ef27d9".into() };
+    assert_eq!(server.fingerprints, [hassh]);
+}
+
+#[test]
+fn lines_before_the_banner_and_packets_to_ignore_are_passed_over() {
+    let hellos = hellos(&fixtures()[1]);
+    let [client, server] = hellos.as_slice() else { panic!("{hellos:?}") };
+    assert_eq!((client.fingerprints.len(), server.fingerprints.len()), (1, 1));
+    assert_eq!(server.fields.get(SERVER_BANNER), Some(&Text::from("SSH-1.99-Cisco-1.25").into()));
+}
+
+#[test]
+fn version_1_has_banners_only() {
+    let hellos = hellos(&fixtures()[2]);
+    let [client, server] = hellos.as_slice() else { panic!("{hellos:?}") };
+    assert_eq!(client.fields.get(CLIENT_BANNER), Some(&Text::from("SSH-1.5-1.2.26").into()));
+    assert_eq!(server.fields.get(SERVER_BANNER), Some(&Text::from("SSH-1.99-OpenSSH_4.3").into()));
+    assert!(client.fingerprints.is_empty() && server.fingerprints.is_empty());
+}
+
+#[test]
+fn a_banner_alone_is_said_when_the_flow_ends() {
+    let fixture = &fixtures()[0];
+    let facts = fixture.facts_of(&fixture.chunks[1..2]);
+    assert!(matches!(facts.as_slice(), [(PROTOCOL, FactKind::Hello(hello))] if hello.sender == Sender::Server));
+}
+
+#[test]
+fn a_packet_longer_than_the_limit_ends_the_parse_after_the_banner() {
+    let mut fixture = fixtures().swap_remove(0);
+    fixture.chunks[2].1 = 35_001_u32.to_be_bytes().to_vec();
+    let facts = fixture.facts();
+    let [(_, FactKind::Hello(client)), .., (_, FactKind::Malformed(reason))] = facts.as_slice() else {
+        panic!("{facts:?}")
+    };
+    assert!(client.fingerprints.is_empty());
+    assert_eq!(*reason, "ssh_packet_length");
+}
+
+#[test]
+fn what_only_resembles_a_banner_is_not_ssh() {
+    let opening = |bytes| Opening {
+        transport: Transport::Tcp,
+        sender: Sender::Client,
+        client_port: 50_000,
+        server_port: 22,
+        bytes,
+    };
+    assert_eq!(probe(&opening(b"SSH-2.0-Go")), Probe::More);
+    assert_eq!(probe(&opening(b"SSH-2.0-Go\r\n")), Probe::Match);
+    assert_eq!(probe(&opening(b"SSH-keygen is here\r\n")), Probe::No);
+    assert_eq!(probe(&opening(b"SSH-2.0-a\0b\n")), Probe::No);
+    assert_eq!(probe(&opening(b"STAT\r\n")), Probe::No);
+    let amid_the_flow = Opening { client_port: 22, server_port: 50_000, ..opening(b"SSH-2.0-Go\n") };
+    assert_eq!(probe(&amid_the_flow), Probe::Reversed);
+}
