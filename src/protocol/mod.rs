@@ -24,6 +24,7 @@ pub mod cursor;
 pub mod session;
 
 pub mod ssh;
+pub mod openvpn;
 pub mod wireguard;
 
 #[cfg(test)]
@@ -40,6 +41,7 @@ use crate::time::Timestamp;
 pub const ALL: &[&ProtocolSpec] = &[
     &ssh::SPEC,
     &wireguard::SPEC,
+    &openvpn::SPEC,
 ];
 
 /// The name of a protocol, as `network.protocol` and the metrics carry it.

@@ -25,6 +25,7 @@ pub(crate) struct Fixture {
 #[rustfmt::skip]
 const FIXTURES: &[fn() -> Vec<Fixture>] = &[
     crate::protocol::ssh::tests::fixtures,
+    crate::protocol::openvpn::tests::fixtures,
     crate::protocol::wireguard::tests::fixtures,
 ];
 

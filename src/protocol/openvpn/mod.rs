@@ -1,0 +1,136 @@
+//! The first messages of an OpenVPN control channel in (over UDP, or over TCP behind their length), a tunnel out.
+//!
+//! Opcodes alone fit one random byte in six, so a claim rests on the answer: the server's reset names the session that
+//! the client's reset opened. Under tls-crypt, which hides that, it rests on lengths, replay counters and both opcodes.
+//! Static-key mode has no handshake and is not claimed.
+
+mod wire;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::facts::{Confidence, FactKind, Fields, Sender, Tunnel};
+use crate::net::Transport;
+use crate::protocol::cursor::Cursor;
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
+use wire::ClientReset;
+
+pub const SPEC: ProtocolSpec = ProtocolSpec {
+    protocol: Protocol::new("openvpn"),
+    transports: &[Transport::Tcp, Transport::Udp],
+    // The high byte of a length (TCP) or a client's reset (UDP).
+    opens_with: &[(0x00, 0x04), (0x38, 0x38), (0x50, 0x50)],
+    probe,
+    start: |start| Box::new(OpenVpn::new(start)),
+    fields: &[FieldSpec {
+        name: "openvpn.control_channel_wrap",
+        help: "How the control channel is wrapped: none, tls-auth, tls-crypt or tls-crypt-v2.",
+    }],
+};
+
+fn probe(opening: &Opening<'_>) -> Probe {
+    let message = match opening.transport {
+        Transport::Tcp => match framed(opening.bytes) {
+            Framed::Message { message, .. } => message,
+            Framed::Wanting { len } if len.is_none_or(ClientReset::can_be_of) => return Probe::More,
+            Framed::Wanting { .. } => return Probe::No,
+        },
+        _ => opening.bytes,
+    };
+    match (ClientReset::parse(message), opening.sender) {
+        (None, _) => Probe::No,
+        (Some(_), Sender::Client) => Probe::Match,
+        (Some(_), Sender::Server) => Probe::Reversed,
+    }
+}
+
+enum Framed<'a> {
+    Message { message: &'a [u8], consumed: usize },
+    Wanting { len: Option<usize> },
+}
+
+/// The first message of a TCP stream.
+fn framed(bytes: &[u8]) -> Framed<'_> {
+    let mut cursor = Cursor::new(bytes);
+    match cursor.vec16() {
+        Some(message) => {
+            Framed::Message { message: message.rest(), consumed: bytes.len().saturating_sub(cursor.len()) }
+        }
+        None => Framed::Wanting { len: cursor.u16().map(usize::from) },
+    }
+}
+
+struct OpenVpn {
+    transport: Transport,
+    reset: Option<ClientReset>,
+    said: Option<Confidence>,
+    messages: u32,
+}
+
+impl OpenVpn {
+    /// Without an answer among so many messages there will be none.
+    const MESSAGES_MAX: u32 = 16;
+
+    fn new(start: &Start) -> Self {
+        Self { transport: start.transport, reset: None, said: None, messages: 0 }
+    }
+
+    fn on_message(&mut self, sender: Sender, message: &[u8], facts: &mut Vec<FactKind>) -> Progress {
+        self.messages = self.messages.saturating_add(1);
+        match sender {
+            Sender::Client => self.open(message, facts),
+            Sender::Server => {
+                if self.reset.is_some_and(|reset| reset.is_answered_by(message)) {
+                    self.say(Confidence::Certain, true, facts);
+                    return Progress::Done;
+                }
+            }
+        }
+        match self.said {
+            _ if self.messages < Self::MESSAGES_MAX => Progress::Continue { consumed: 0 },
+            Some(_) => Progress::Done,
+            None => Progress::Reject,
+        }
+    }
+
+    /// A client repeats the reset of the same session until it is answered.
+    fn open(&mut self, message: &[u8], facts: &mut Vec<FactKind>) {
+        let Some(reset) = ClientReset::parse(message) else {
+            return;
+        };
+        if self.reset.replace(reset) == Some(reset) {
+            self.say(Confidence::Likely, false, facts);
+        }
+    }
+
+    fn say(&mut self, confidence: Confidence, established: bool, facts: &mut Vec<FactKind>) {
+        let Some(reset) = self.reset else {
+            return;
+        };
+        if self.said < Some(confidence) {
+            self.said = Some(confidence);
+            let mut fields = Fields::default();
+            fields.push("openvpn.control_channel_wrap", reset.wrap.as_str());
+            facts.push(FactKind::Tunnel(Box::new(Tunnel { confidence, established, fields })));
+        }
+    }
+}
+
+impl Parser for OpenVpn {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        if self.transport != Transport::Tcp {
+            return self.on_message(chunk.sender, chunk.bytes, facts);
+        }
+        let mut consumed = 0_usize;
+        let mut rest = chunk.bytes;
+        while let Framed::Message { message, consumed: len } = framed(rest) {
+            match self.on_message(chunk.sender, message, facts) {
+                Progress::Continue { .. } => {}
+                other => return other,
+            }
+            consumed = consumed.saturating_add(len);
+            rest = chunk.bytes.get(consumed..).unwrap_or_default();
+        }
+        Progress::Continue { consumed }
+    }
+}

@@ -1,0 +1,149 @@
+use super::wire::{ClientReset, Wrap};
+use crate::facts::{Confidence, FactKind, Sender, Value};
+use crate::net::Transport;
+use crate::protocol::tests::{Fixture, hex};
+
+pub(crate) fn fixtures() -> Vec<Fixture> {
+    vec![plain(), tls_auth(), tls_crypt(), tls_crypt_v2(), tcp()]
+}
+
+// Recorded between two OpenVPN 2.6.14: the client's reset, the server's, the client's next.
+
+fn plain() -> Fixture {
+    udp(
+        "openvpn without a wrap",
+        [
+            "38 a68328adbfce3940 00 00000000",
+            "40 7bd4e1e947e1c64e 01 00000000 a68328adbfce3940 00000000",
+            "20 a68328adbfce3940 01 00000000 7bd4e1e947e1c64e 00000001 1603010110 0100010c",
+        ],
+    )
+}
+
+fn tls_auth() -> Fixture {
+    udp(
+        "openvpn with tls-auth",
+        [
+            "38 95d6ea431d8ae52d b718b4f91b475b839adf805ef3b78ddf853a724c 00000001 6b05f7c7 00 00000000",
+            "40 ad067e657d088963 591d95b1627ef0a3c45393d557e02792f0d71b74 00000001 6b05f7c7
+         01 00000000 95d6ea431d8ae52d 00000000",
+            "20 95d6ea431d8ae52d e4fe824012887acb1025dd1a27de3f5c299e9820 00000002 6b05f7c7 0100000000",
+        ],
+    )
+}
+
+fn tls_crypt() -> Fixture {
+    udp(
+        "openvpn with tls-crypt",
+        [
+            "38 ee7aa14118d184c8 00000001 6b05f7d1 787f2a423ff49c200306270b03c4e71fa57ae3726ef232f71d20674147ca311e 9ea8c6f58f",
+            "40 2f6a7d946cae9ad9 00000001 6b05f7d1 1c66170296b5ee789ed4a002513f8037b003db98f9a3fd3c41caf59246935f6a
+         1daf7cdb0ae5bbe61f2415a02f57bff583",
+            "20 ee7aa14118d184c8 00000002 6b05f7d1 38dcc94b829554091fa4ad88696f36bac4fbb519b0828a3866ef8274225ed50a df2ef2",
+        ],
+    )
+}
+
+/// The wrapped client key, 299 bytes, is counted here.
+fn tls_crypt_v2() -> Fixture {
+    let mut fixture = udp(
+        "openvpn with tls-crypt-v2",
+        [
+            "50 260c08c4d67c5cda 0f000001 6b05f7d7 73816767bf1284229f63e4cbc6c5b0a9809796cc2230166ee63bd4fe239d7cab 6b20c3cd8d",
+            "40 ef37c7d672044726 00000001 6b05f7d7 07cc378e8a691c29a09bb1b1b62ebd6bced7a1cd17a2476237cc74236e009c75
+         3f30f0258db6eee10b8c2d55cacb35bd37a935b3939cfd",
+            "58 260c08c4d67c5cda 0f000002 6b05f7d7 9f47f59be08c7f0b2a345f67fdbc9c3f9071435fe056746822a4d56a4057d208",
+        ],
+    );
+    fixture.chunks[0].1.extend((0..297_u32).map(|at| at.to_le_bytes()[0]));
+    fixture.chunks[0].1.extend(hex("01 2b"));
+    fixture
+}
+
+fn tcp() -> Fixture {
+    let mut fixture = tls_crypt();
+    fixture.name = "openvpn over tcp";
+    fixture.transport = Transport::Tcp;
+    for (_, bytes) in &mut fixture.chunks {
+        let len = u16::try_from(bytes.len()).unwrap();
+        bytes.splice(0..0, len.to_be_bytes());
+    }
+    fixture
+}
+
+fn udp(name: &'static str, [first, second, third]: [&str; 3]) -> Fixture {
+    Fixture {
+        name,
+        protocol: super::SPEC.protocol,
+        transport: Transport::Udp,
+        client_port: 34_726,
+        server_port: 1194,
+        chunks: vec![(Sender::Client, hex(first)), (Sender::Server, hex(second)), (Sender::Client, hex(third))],
+    }
+}
+
+fn tunnels(fixture: &Fixture) -> Vec<(Confidence, bool, Value)> {
+    let facts = fixture.facts();
+    let tunnel = |kind: &FactKind| match kind {
+        FactKind::Tunnel(tunnel) => {
+            let wrap = tunnel.fields.get("openvpn.control_channel_wrap").cloned()?;
+            Some((tunnel.confidence, tunnel.established, wrap))
+        }
+        _ => None,
+    };
+    facts.iter().filter_map(|(_, kind)| tunnel(kind)).collect()
+}
+
+#[test]
+fn a_reset_and_its_answer_are_one_certain_tunnel_under_every_wrap() {
+    for (fixture, wrap) in [
+        (plain(), "none"),
+        (tls_auth(), "tls-auth"),
+        (tls_crypt(), "tls-crypt"),
+        (tls_crypt_v2(), "tls-crypt-v2"),
+        (tcp(), "tls-crypt"),
+    ] {
+        assert_eq!(tunnels(&fixture), [(Confidence::Certain, true, Value::Word(wrap))], "{}", fixture.name);
+    }
+}
+
+#[test]
+fn every_digest_of_tls_auth_is_told_by_the_length() {
+    for hmac_bytes in [16, 20, 28, 32, 48, 64] {
+        let mut reset = hex("38 95d6ea431d8ae52d");
+        reset.extend(vec![0xab; hmac_bytes]);
+        reset.extend(hex("00000001 6b05f7c7 00 00000000"));
+        assert_eq!(ClientReset::parse(&reset).map(|reset| reset.wrap), Some(Wrap::TlsAuth { hmac_bytes }));
+        reset.push(0);
+        assert_eq!(ClientReset::parse(&reset), None);
+    }
+}
+
+#[test]
+fn a_reset_that_nobody_answers_counts_when_it_is_repeated() {
+    let mut unanswered = plain();
+    unanswered.chunks.truncate(1);
+    assert_eq!(tunnels(&unanswered), []);
+    unanswered.chunks.push(unanswered.chunks[0].clone());
+    unanswered.chunks.push(unanswered.chunks[0].clone());
+    assert_eq!(tunnels(&unanswered), [(Confidence::Likely, false, Value::Word("none"))]);
+}
+
+#[test]
+fn an_answer_must_name_the_session() {
+    for mut fixture in [plain(), tls_auth()] {
+        fixture.chunks[0].1[4] ^= 1;
+        assert_eq!(tunnels(&fixture), [], "{}", fixture.name);
+    }
+    let mut echo = tls_crypt();
+    let asked = echo.chunks[0].1.clone();
+    echo.chunks[1].1[1..9].copy_from_slice(&asked[1..9]);
+    assert_eq!(tunnels(&echo), []);
+}
+
+#[test]
+fn a_flow_told_the_wrong_way_round_is_turned() {
+    let mut turned = plain();
+    turned.chunks.iter_mut().for_each(|(sender, _)| *sender = sender.other());
+    assert_eq!(tunnels(&turned), [(Confidence::Certain, true, Value::Word("none"))]);
+}
