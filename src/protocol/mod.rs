@@ -23,6 +23,7 @@
 pub mod cursor;
 pub mod session;
 
+pub mod rdp;
 pub mod ssh;
 pub mod openvpn;
 pub mod wireguard;
@@ -40,6 +41,7 @@ use crate::time::Timestamp;
 #[rustfmt::skip]
 pub const ALL: &[&ProtocolSpec] = &[
     &ssh::SPEC,
+    &rdp::SPEC,
     &wireguard::SPEC,
     &openvpn::SPEC,
 ];

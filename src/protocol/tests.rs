@@ -24,6 +24,7 @@ pub(crate) struct Fixture {
 /// Every protocol's fixtures, registered beside its line in [`ALL`].
 #[rustfmt::skip]
 const FIXTURES: &[fn() -> Vec<Fixture>] = &[
+    crate::protocol::rdp::tests::fixtures,
     crate::protocol::ssh::tests::fixtures,
     crate::protocol::openvpn::tests::fixtures,
     crate::protocol::wireguard::tests::fixtures,

@@ -1,0 +1,231 @@
+use super::*;
+use crate::facts::Value;
+use crate::net::Text;
+use crate::protocol::tests::{Fixture, hex};
+
+/// [MS-RDPBCGR] §4.1.1: Client X.224 Connection Request, `Cookie: mstshash=eltons`, standard RDP security.
+const REQUEST: &str = "03 00 00 2c 27 e0 00 00 00 00 00 43 6f 6f 6b 69 65 3a 20 6d 73 74 73 68 61 73 68 3d
+    65 6c 74 6f 6e 73 0d 0a 01 00 08 00 00 00 00 00";
+/// §4.1.2: Server X.224 Connection Confirm, PROTOCOL_RDP.
+const CONFIRM: &str = "03 00 00 13 0e d0 00 00 12 34 00 02 00 08 00 00 00 00 00";
+/// §4.1.3: Client MCS Connect Initial PDU with GCC Conference Create Request.
+const CONNECT_INITIAL: &str = "03 00 01 a0 02 f0 80 7f 65 82 01 94 04 01 01 04 01 01 01 01 ff
+    30 19 02 01 22 02 01 02 02 01 00 02 01 01 02 01 00 02 01 01 02 02 ff ff 02 01 02
+    30 19 02 01 01 02 01 01 02 01 01 02 01 01 02 01 00 02 01 01 02 02 04 20 02 01 02
+    30 1c 02 02 ff ff 02 02 fc 17 02 02 ff ff 02 01 01 02 01 00 02 01 01 02 02 ff ff 02 01 02
+    04 82 01 33 00 05 00 14 7c 00 01 81 2a 00 08 00 10 00 01 c0 00 44 75 63 61 81 1c
+    01 c0 d8 00 04 00 08 00 00 05 00 04 01 ca 03 aa 09 04 00 00 ce 0e 00 00
+    45 00 4c 00 54 00 4f 00 4e 00 53 00 2d 00 44 00 45 00 56 00 32 00 00 00 00 00 00 00 00 00 00 00
+    04 00 00 00 00 00 00 00 0c 00 00 00
+    00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+    00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+    01 ca 01 00 00 00 00 00 10 00 07 00 01 00
+    36 00 39 00 37 00 31 00 32 00 2d 00 37 00 38 00 33 00 2d 00 30 00 33 00 35 00 37 00 39 00 37 00
+    34 00 2d 00 34 00 32 00 37 00 31 00 34 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+    00 00 00 00 00 00
+    04 c0 0c 00 0d 00 00 00 00 00 00 00 02 c0 0c 00 1b 00 00 00 00 00 00 00
+    03 c0 2c 00 03 00 00 00 72 64 70 64 72 00 00 00 00 00 80 80 63 6c 69 70 72 64 72 00 00 00 a0 c0
+    72 64 70 73 6e 64 00 00 00 00 00 c0";
+/// §4.1.4, with encryption method and level "none" in its security data and so without random and certificate.
+const CONNECT_RESPONSE: &str = "03 00 00 71 02 f0 80 7f 66 67 0a 01 00 02 01 00
+    30 1a 02 01 22 02 01 03 02 01 00 02 01 01 02 01 00 02 01 01 02 03 00 ff f8 02 01 02
+    04 43 00 05 00 14 7c 00 01 2a 14 76 0a 01 01 00 01 c0 00 4d 63 44 6e 2c
+    01 0c 0c 00 04 00 08 00 00 00 00 00
+    02 0c 0c 00 00 00 00 00 00 00 00 00
+    03 0c 14 00 eb 03 04 00 ec 03 ed 03 ee 03 ef 03 f0 03 00 00";
+/// §4.1.5 to §4.1.8.1: erect domain, attach user, join a channel.
+const ERECT_DOMAIN: &str = "03 00 00 0c 02 f0 80 04 01 00 01 00";
+const ATTACH_USER: &str = "03 00 00 08 02 f0 80 28";
+const ATTACH_CONFIRM: &str = "03 00 00 0b 02 f0 80 2e 00 00 06";
+const CHANNEL_JOIN: &str = "03 00 00 0c 02 f0 80 38 00 06 03 ef";
+
+pub(crate) fn fixtures() -> Vec<Fixture> {
+    let fixture = |name, chunks| Fixture {
+        name,
+        protocol: PROTOCOL,
+        transport: Transport::Tcp,
+        client_port: 50_000,
+        server_port: 3389,
+        chunks,
+    };
+    let (client, server) = (Sender::Client, Sender::Server);
+    vec![
+        fixture(
+            "the connection of the specification's examples, unencrypted",
+            vec![
+                (client, hex(REQUEST)),
+                (server, hex(CONFIRM)),
+                (client, hex(CONNECT_INITIAL)),
+                (server, hex(CONNECT_RESPONSE)),
+                (client, [hex(ERECT_DOMAIN), hex(ATTACH_USER)].concat()),
+                (server, hex(ATTACH_CONFIRM)),
+                (client, hex(CHANNEL_JOIN)),
+                (client, client_info()),
+            ],
+        ),
+        fixture("network level authentication", vec![(client, request_of(0x0b)), (server, confirm_of(2, 8))]),
+        fixture("a refusal", vec![(client, request_of(0)), (server, confirm_of(3, 5))]),
+        fixture(
+            "an old client without negotiation",
+            vec![
+                (client, hex("03 00 00 0b 06 e0 00 00 00 00 00")),
+                (server, hex("03 00 00 0b 06 d0 00 00 12 34 00")),
+                (client, hex(CONNECT_INITIAL)),
+                (server, hex(CONNECT_RESPONSE)),
+            ],
+        ),
+    ]
+}
+
+fn request_of(protocols: u8) -> Vec<u8> {
+    let mut bytes = hex("03 00 00 13 0e e0 00 00 00 00 00 01 00 08 00");
+    bytes.extend([protocols, 0, 0, 0]);
+    bytes
+}
+
+fn confirm_of(kind: u8, value: u8) -> Vec<u8> {
+    let mut bytes = hex("03 00 00 13 0e d0 00 00 12 34 00");
+    bytes.extend([kind, 0x1f, 8, 0, value, 0, 0, 0]);
+    bytes
+}
+
+/// A Client Info PDU (§2.2.1.11) as §4.1.10 has it, unencrypted: user `eltons` of `NTDEV`, a password, 157.59.242.156.
+fn client_info() -> Vec<u8> {
+    let utf16 = |text: &str| text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let (domain, user, password, nothing) = (utf16("NTDEV"), utf16("eltons"), utf16("hunter2"), utf16(""));
+    let address = utf16("157.59.242.156");
+    let mut info = hex("40 00 00 00 09 04 09 04 b3 43 00 00");
+    for text in [&domain, &user, &password, &nothing, &nothing] {
+        info.extend(u16::try_from(text.len() - 2).unwrap().to_le_bytes());
+    }
+    info.extend([domain, user, password, nothing.clone(), nothing].concat());
+    info.extend([2, 0]); // AF_INET
+    info.extend(u16::try_from(address.len()).unwrap().to_le_bytes());
+    info.extend(address);
+    let mut bytes = hex("02 f0 80 64 00 06 03 eb 70");
+    bytes.extend((0x8000 | u16::try_from(info.len()).unwrap()).to_be_bytes());
+    bytes.extend(info);
+    let mut packet = vec![3, 0];
+    packet.extend(u16::try_from(bytes.len() + 4).unwrap().to_be_bytes());
+    packet.extend(bytes);
+    packet
+}
+
+fn desktop(facts: &[(Protocol, FactKind)]) -> &RemoteDesktop {
+    match facts.first() {
+        Some((PROTOCOL, FactKind::RemoteDesktop(desktop))) => desktop,
+        _ => panic!("{facts:?}"),
+    }
+}
+
+fn list(names: &[&'static str]) -> Option<Value> {
+    Some(names.iter().map(|&name| Text::from(name)).collect::<Vec<_>>().into())
+}
+
+#[test]
+fn a_connection_in_clear_tells_the_client_and_the_user_and_never_the_password() {
+    let facts = fixtures()[0].facts();
+    let desktop = desktop(&facts);
+    assert_eq!(desktop.client_name, Some("ELTONS-DEV2".into()));
+    assert_eq!(desktop.user, Some("eltons".into()));
+    assert_eq!(desktop.security, Some("rdp"));
+    let field = |name| desktop.fields.get(name).cloned();
+    assert_eq!(field("rdp.cookie"), Some(Text::from("eltons").into()));
+    assert_eq!(field("rdp.client_build"), Some(3790_u32.into()));
+    assert_eq!(field("rdp.client_product_id"), Some(Text::from("69712-783-0357974-42714").into()));
+    assert_eq!(field("rdp.keyboard_layout"), Some(Text::from("00000409").into()));
+    assert_eq!(field("rdp.desktop_width"), Some(1280_u32.into()));
+    assert_eq!(field("rdp.desktop_height"), Some(1024_u32.into()));
+    assert_eq!(field("rdp.channels"), list(&["rdpdr", "cliprdr", "rdpsnd"]));
+    assert_eq!(field("rdp.encryption_method"), Some("none".into()));
+
+    let [_, (PROTOCOL, FactKind::Credential(credential))] = facts.as_slice() else { panic!("{facts:?}") };
+    assert_eq!(credential.user, Some("eltons".into()));
+    assert_eq!(credential.domain, Some("NTDEV".into()));
+    assert_eq!(credential.host, Some("ELTONS-DEV2".into()));
+    assert_eq!(credential.fields.get("rdp.client_address"), Some(&Text::from("157.59.242.156").into()));
+    assert!(!format!("{facts:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_tls_negotiation_is_said_at_once_and_goes_on_as_tls() {
+    let mut rdp = Rdp::default();
+    let mut facts = Vec::new();
+    let at = crate::time::Timestamp::ZERO;
+    let hello = hex("16 03 01 00 05");
+    let bytes = [request_of(0x0b), hello].concat();
+    let progress = rdp.on_bytes(Chunk { at, sender: Sender::Client, bytes: &bytes }, &mut facts);
+    assert_eq!(progress, Progress::Continue { consumed: 19 });
+    let bytes = confirm_of(2, 8);
+    let progress = rdp.on_bytes(Chunk { at, sender: Sender::Server, bytes: &bytes }, &mut facts);
+    assert_eq!(progress, Progress::Upgrade { to: TLS, consumed: 19 });
+
+    let [FactKind::RemoteDesktop(desktop)] = facts.as_slice() else { panic!("{facts:?}") };
+    assert_eq!(desktop.security, Some("nla"));
+    let offered = desktop.fields.get("rdp.requested_protocols").cloned();
+    assert_eq!(offered, Some(vec!["tls", "credssp", "credssp_early"].into()));
+    assert_eq!(desktop.fields.get("rdp.selected_protocol"), Some(&"credssp_early".into()));
+}
+
+#[test]
+fn a_refusal_names_its_reason() {
+    let facts = fixtures()[2].facts();
+    assert_eq!(desktop(&facts).security, None);
+    assert_eq!(desktop(&facts).fields.get("rdp.failure"), Some(&"hybrid_required".into()));
+}
+
+#[test]
+fn a_request_that_nobody_answers_is_said_when_the_flow_ends() {
+    let fixture = &fixtures()[0];
+    let facts = fixture.facts_of(&fixture.chunks[..1]);
+    assert_eq!(desktop(&facts).user, Some("eltons".into()));
+    assert_eq!(desktop(&facts).security, None);
+}
+
+#[test]
+fn the_server_may_be_seen_first_and_the_roles_the_wrong_way_round() {
+    let mut fixture = fixtures().swap_remove(1);
+    let facts = fixture.facts();
+    fixture.chunks.swap(0, 1);
+    assert_eq!(format!("{:?}", fixture.facts()), format!("{facts:?}"));
+    for (sender, _) in &mut fixture.chunks {
+        *sender = sender.other();
+    }
+    assert_eq!(format!("{:?}", fixture.facts()), format!("{facts:?}"));
+}
+
+#[test]
+fn a_routing_token_and_correlation_info_are_passed_over() {
+    // "Cookie: msts=3640205228.15629.0000\r\n" (§4.1.1 has one such), RDP_NEG_REQ with flag 0x08, RDP_NEG_CORRELATION_INFO
+    let token = b"Cookie: msts=3640205228.15629.0000\r\n";
+    let mut bytes = vec![3, 0, 0, 91, 86, 0xe0, 0, 0, 0, 0, 0];
+    bytes.extend(token);
+    bytes.extend(hex("01 08 08 00 03 00 00 00 06 00 24 00"));
+    bytes.extend([0xab; 16]);
+    bytes.extend([0; 16]);
+    assert_eq!(bytes.len(), 91);
+    let request = wire::tpkt(&mut Cursor::new(&bytes)).unwrap().and_then(wire::request).unwrap();
+    assert_eq!(request, Request { cookie: None, is_routed: true, protocols: Some(Protocols(3)) });
+}
+
+#[test]
+fn other_users_of_the_iso_transport_are_not_claimed() {
+    let (client, server) = (Sender::Client, Sender::Server);
+    let s7comm = vec![
+        // Connection request and confirm with TPDU size and TSAPs, then a setup of S7comm.
+        (client, hex("03 00 00 16 11 e0 00 00 00 01 00 c0 01 0a c1 02 01 00 c2 02 01 02")),
+        (server, hex("03 00 00 16 11 d0 00 01 00 02 00 c0 01 0a c1 02 01 00 c2 02 01 02")),
+        (client, hex("03 00 00 19 02 f0 80 32 01 00 00 00 00 00 08 00 00 f0 00 00 01 00 01 01 e0")),
+    ];
+    let h323 = vec![
+        // A bare connection request, as T.120 conferencing makes it, and a connect-initial without RDP's key.
+        (client, hex("03 00 00 0b 06 e0 00 00 00 00 00")),
+        (server, hex("03 00 00 0b 06 d0 00 00 12 34 00")),
+        (client, hex("03 00 00 0c 02 f0 80 7f 65 02 04 00")),
+    ];
+    let fixture = fixtures().swap_remove(0);
+    for chunks in [s7comm, h323] {
+        let facts = fixture.facts_of(&chunks);
+        assert!(facts.is_empty(), "{facts:?}");
+    }
+}
