@@ -21,11 +21,13 @@
 )]
 
 pub mod cursor;
+pub mod hex;
 pub mod session;
 
 pub mod rdp;
 pub mod ssh;
 pub mod openvpn;
+pub mod tls;
 pub mod wireguard;
 
 #[cfg(test)]
@@ -42,6 +44,7 @@ use crate::time::Timestamp;
 pub const ALL: &[&ProtocolSpec] = &[
     &ssh::SPEC,
     &rdp::SPEC,
+    &tls::SPEC,
     &wireguard::SPEC,
     &openvpn::SPEC,
 ];

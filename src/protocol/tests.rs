@@ -27,6 +27,7 @@ const FIXTURES: &[fn() -> Vec<Fixture>] = &[
     crate::protocol::rdp::tests::fixtures,
     crate::protocol::ssh::tests::fixtures,
     crate::protocol::openvpn::tests::fixtures,
+    crate::protocol::tls::tests::fixtures,
     crate::protocol::wireguard::tests::fixtures,
 ];
 

@@ -1,0 +1,276 @@
+//! A TLS stream in (SSL 3.0 to TLS 1.3, RFC 8446 and before), a hello for each ClientHello, ServerHello, certificate and
+//! fatal alert that is sent in clear out. What follows the change to encryption is not read.
+
+pub mod certificate;
+pub mod fingerprint;
+pub mod hello;
+pub mod messages;
+mod sslv2;
+pub mod wire;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::facts::{FactKind, Hello, Sender};
+use crate::net::Transport;
+use crate::protocol::cursor::Cursor;
+use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
+
+use fingerprint::Carrier;
+use messages::{Message, Messages};
+use wire::{ClientHello, Framing, Record, ServerHello, content, handshake};
+
+pub const PROTOCOL: Protocol = Protocol::new("tls");
+
+pub const SPEC: ProtocolSpec = ProtocolSpec {
+    protocol: PROTOCOL,
+    transports: &[Transport::Tcp],
+    opens_with: &[(content::HANDSHAKE, content::HANDSHAKE), sslv2::OPENS_WITH],
+    probe,
+    start,
+    fields: &[
+        hello::VERSION,
+        hello::VERSION_PROTOCOL,
+        hello::CIPHER,
+        hello::NEXT_PROTOCOL,
+        hello::RESUMED,
+        hello::HELLO_RETRY,
+        hello::ALERT,
+    ],
+};
+
+fn start(_: &Start) -> Box<dyn Parser> {
+    Box::new(Tls::default())
+}
+
+fn probe(opening: &Opening<'_>) -> Probe {
+    let mut cursor = Cursor::new(opening.bytes);
+    if cursor.peek() != Some(content::HANDSHAKE) {
+        return role(sslv2::probe(opening.bytes), Sender::Client, opening.sender);
+    }
+    match first_message(&mut cursor) {
+        Some(Ok(from)) => role(Probe::Match, from, opening.sender),
+        Some(Err(())) => Probe::No,
+        None => Probe::More,
+    }
+}
+
+fn role(probe: Probe, from: Sender, sender: Sender) -> Probe {
+    if probe == Probe::Match && from != sender { Probe::Reversed } else { probe }
+}
+
+/// Who sends what the stream begins with, where it begins with a hello. None as long as that cannot be told.
+fn first_message(cursor: &mut Cursor<'_>) -> Option<Result<Sender, ()>> {
+    cursor.skip(1)?;
+    if !wire::is_record_version(cursor.u16()?) {
+        return Some(Err(()));
+    }
+    let record_len = usize::from(cursor.u16()?);
+    let from = match cursor.u8()? {
+        handshake::CLIENT_HELLO => Sender::Client,
+        handshake::SERVER_HELLO => Sender::Server,
+        _ => return Some(Err(())),
+    };
+    if record_len == 0 || record_len > Record::BODY_BYTES_MAX {
+        return Some(Err(()));
+    }
+    // A record as short as this one cuts the header of the message; the parser will see.
+    if record_len < 6 {
+        return Some(Ok(from));
+    }
+    let len = usize::try_from(cursor.u24()?).unwrap_or(usize::MAX);
+    let version = cursor.u16()?;
+    let is_sane = (38..=Messages::MESSAGE_BYTES_MAX).contains(&len)
+        && (wire::is_record_version(version) || (from == Sender::Server && wire::is_1_3(version)));
+    Some(if is_sane { Ok(from) } else { Err(()) })
+}
+
+/// One TLS connection. It can also be started amid a flow, where another protocol hands over to TLS.
+#[derive(Debug, Default)]
+struct Tls {
+    client: Side,
+    server: Side,
+    /// The session the last ClientHello offered to go on with.
+    offered_session_id: Option<Vec<u8>>,
+    /// A ServerHello up to TLS 1.2 was seen: a side that changes its cipher encrypts.
+    is_agreed: bool,
+}
+
+#[derive(Debug, Default)]
+struct Side {
+    messages: Messages,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Stage {
+    #[default]
+    Unheard,
+    /// Handshake messages are sent in clear.
+    Clear,
+    /// It changed its cipher before keys can have been agreed on, or the agreement was not seen: what follows is a
+    /// second hello (RFC 8446 §D.4), or encrypted.
+    Doubtful,
+    /// Nothing more can be read: the side encrypts, or bytes of it were lost.
+    Over,
+}
+
+enum Next {
+    Done,
+    Record,
+}
+
+impl Parser for Tls {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        match self.read(chunk, facts) {
+            Ok(progress) => progress,
+            Err(reason) => Progress::Malformed(reason),
+        }
+    }
+
+    /// A side with a hole cannot be read on; the other one can, once the ClientHello is known.
+    fn on_gap(&mut self, sender: Sender, _len: u32) -> Progress {
+        if self.offered_session_id.is_none() {
+            return Progress::Done;
+        }
+        self.side(sender).stage = Stage::Over;
+        self.progress(0)
+    }
+}
+
+impl Tls {
+    const fn side(&mut self, sender: Sender) -> &mut Side {
+        match sender {
+            Sender::Client => &mut self.client,
+            Sender::Server => &mut self.server,
+        }
+    }
+
+    fn progress(&self, consumed: usize) -> Progress {
+        let is_over = self.client.stage == Stage::Over && self.server.stage == Stage::Over;
+        if is_over { Progress::Done } else { Progress::Continue { consumed } }
+    }
+
+    fn read(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Result<Progress, &'static str> {
+        let mut cursor = Cursor::new(chunk.bytes);
+        if self.side(chunk.sender).stage == Stage::Unheard && cursor.peek().is_some_and(sslv2::opens_with) {
+            let Some(opening) = sslv2::read(&mut cursor)? else { return Ok(Progress::Continue { consumed: 0 }) };
+            if matches!(self.on_sslv2(opening, chunk.sender, facts)?, Next::Done) {
+                return Ok(Progress::Done);
+            }
+        }
+        while self.side(chunk.sender).stage != Stage::Over {
+            let Some(record) = Record::read(&mut cursor)? else {
+                return Ok(Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) });
+            };
+            if matches!(self.on_record(record, chunk.sender, facts)?, Next::Done) {
+                return Ok(Progress::Done);
+            }
+        }
+        Ok(self.progress(chunk.bytes.len()))
+    }
+
+    fn on_sslv2(
+        &mut self,
+        opening: sslv2::Opening,
+        sender: Sender,
+        facts: &mut Vec<FactKind>,
+    ) -> Result<Next, &'static str> {
+        match (opening, sender) {
+            (sslv2::Opening::ClientHello, Sender::Client) => {
+                self.client.stage = Stage::Clear;
+                self.offered_session_id = Some(Vec::new());
+                facts.push(FactKind::Hello(Box::new(Hello::new(Sender::Client))));
+                Ok(Next::Record)
+            }
+            (sslv2::Opening::ServerHello(version), Sender::Server) => {
+                let mut fact = Hello::new(Sender::Server);
+                hello::set_version(&mut fact, version);
+                facts.push(FactKind::Hello(Box::new(fact)));
+                Ok(Next::Done)
+            }
+            _ => Err("sslv2_hello"),
+        }
+    }
+
+    fn on_record(
+        &mut self,
+        record: Record<'_>,
+        sender: Sender,
+        facts: &mut Vec<FactKind>,
+    ) -> Result<Next, &'static str> {
+        match record.content {
+            content::HANDSHAKE => return self.on_handshake(record.body, sender, facts),
+            content::ALERT => {
+                if let Some((wire::FATAL, description)) = wire::alert(record.body) {
+                    facts.push(FactKind::Hello(Box::new(hello::of_alert(description, sender))));
+                    return Ok(Next::Done);
+                }
+            }
+            // Early data can stand before the second ClientHello too (RFC 8446 §4.2.10).
+            content::CHANGE_CIPHER_SPEC | content::APPLICATION_DATA => {
+                self.side(sender).stage = if self.is_agreed { Stage::Over } else { Stage::Doubtful };
+            }
+            _ => {}
+        }
+        Ok(Next::Record)
+    }
+
+    fn on_handshake(&mut self, bytes: &[u8], sender: Sender, facts: &mut Vec<FactKind>) -> Result<Next, &'static str> {
+        let side = self.side(sender);
+        if side.stage == Stage::Doubtful && !opens_with_hello(bytes) {
+            side.stage = Stage::Over;
+            return Ok(Next::Record);
+        }
+        side.stage = Stage::Clear;
+        let mut messages = std::mem::take(&mut side.messages);
+        let mut input = Cursor::new(bytes);
+        while let Some(message) = messages.next(&mut input)? {
+            if matches!(self.on_message(message, sender, facts)?, Next::Done) {
+                return Ok(Next::Done);
+            }
+        }
+        self.side(sender).messages = messages;
+        Ok(Next::Record)
+    }
+
+    fn on_message(
+        &mut self,
+        message: Message<'_>,
+        sender: Sender,
+        facts: &mut Vec<FactKind>,
+    ) -> Result<Next, &'static str> {
+        let fact = match (message.kind, sender) {
+            (handshake::CLIENT_HELLO, Sender::Client) => {
+                let hello = ClientHello::parse(message.body, Framing::Stream).ok_or("client_hello")?;
+                self.offered_session_id = Some(hello.session_id.into());
+                hello::of_client(&hello, Carrier::Tls)
+            }
+            (handshake::SERVER_HELLO, Sender::Server) => {
+                let hello = ServerHello::parse(message.body).ok_or("server_hello")?;
+                let fact = hello::of_server(&hello, self.offered_session_id.as_deref());
+                if wire::is_1_3(hello.version()) && !hello.is_retry {
+                    facts.push(FactKind::Hello(Box::new(fact)));
+                    return Ok(Next::Done);
+                }
+                self.is_agreed = !hello.is_retry;
+                fact
+            }
+            (handshake::CERTIFICATE, _) => {
+                let Some(leaf) = wire::leaf_certificate(message.body)? else { return Ok(Next::Record) };
+                hello::of_certificate(certificate::parse(leaf).ok_or("certificate")?, sender)
+            }
+            _ => return Err("unexpected_message"),
+        };
+        facts.push(FactKind::Hello(Box::new(fact)));
+        Ok(Next::Record)
+    }
+}
+
+/// Whether a handshake record begins with a hello and not with the noise of an encrypted message.
+fn opens_with_hello(bytes: &[u8]) -> bool {
+    let mut cursor = Cursor::new(bytes);
+    let is_hello = matches!(cursor.u8(), Some(handshake::CLIENT_HELLO | handshake::SERVER_HELLO));
+    let is_short = cursor.u24().is_some_and(|len| len <= 0xffff);
+    is_hello && is_short && cursor.u16() == Some(0x0303)
+}
