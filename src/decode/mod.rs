@@ -18,11 +18,137 @@
     )
 )]
 
-use std::net::IpAddr;
+mod counters;
+mod dedup;
+mod fragments;
+mod ip;
+mod layer;
+mod link;
+mod overlay;
+mod transport;
+mod tunnel;
 
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+pub use self::counters::Counters;
+use self::dedup::Duplicates;
+use self::fragments::Fragments;
+use self::layer::{Found, Position, Rest, walk};
+use crate::capture::Frame;
 use crate::facts::Encapsulation;
 use crate::net::{Endpoint, Mac, Transport};
+use crate::quantity;
 use crate::time::Timestamp;
+
+/// How much the decoder keeps and how deep it looks.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// The most VLAN tags, MPLS labels and tunnels inside each other.
+    pub headers_max: u8,
+    /// How long after a packet its copy is still one.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub duplicate_window: Duration,
+    /// The most packets remembered for that, rounded up to a power of two. At more than this many packets in
+    /// `duplicate_window`, the oldest are forgotten early.
+    pub duplicate_packets_max: usize,
+    /// How long a datagram waits for its missing fragments.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub fragment_timeout: Duration,
+    /// The most datagrams that wait for fragments.
+    pub fragment_datagrams_max: usize,
+    /// The most memory that fragments take.
+    #[serde(deserialize_with = "quantity::bytes")]
+    pub fragment_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            headers_max: 16,
+            duplicate_window: Duration::from_millis(2),
+            duplicate_packets_max: 4096,
+            fragment_timeout: Duration::from_secs(30),
+            fragment_datagrams_max: 1024,
+            fragment_bytes_max: 8 << 20,
+        }
+    }
+}
+
+/// Turns frames into packets.
+pub struct Decoder {
+    headers_max: u8,
+    duplicates: Duplicates,
+    fragments: Fragments,
+    /// The datagram that the last fragment completed.
+    joined: Vec<u8>,
+    counters: Counters,
+}
+
+impl Decoder {
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            headers_max: limits.headers_max,
+            duplicates: Duplicates::new(&limits),
+            fragments: Fragments::new(&limits),
+            joined: Vec::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// The packet in a frame, or, where the frame is a datagram's last fragment, the packet it completes.
+    pub fn decode<'a>(&'a mut self, frame: Frame<'a>) -> Result<Packet<'a>, Skip> {
+        let Self { headers_max, duplicates, fragments, joined, counters } = self;
+        let packet = packet(frame, *headers_max, duplicates, fragments, joined);
+        counters.count(packet.as_ref().map(|packet| &packet.head));
+        packet
+    }
+
+    /// Packet time has come to `now`: gives up datagrams that waited too long.
+    pub fn on_time(&mut self, now: Timestamp) {
+        self.fragments.expire(now);
+    }
+
+    pub fn counters(&self) -> Counters {
+        let mut counters = self.counters;
+        counters.fragments = self.fragments.counters();
+        counters
+    }
+}
+
+fn packet<'a>(
+    frame: Frame<'a>,
+    headers_max: u8,
+    duplicates: &mut Duplicates,
+    fragments: &mut Fragments,
+    joined: &'a mut Vec<u8>,
+) -> Result<Packet<'a>, Skip> {
+    let layer = link::first_layer(frame.link).ok_or(Skip::UnknownLink)?;
+    let rest = Rest::new(frame.bytes, frame.wire_len);
+    let fragment = match walk(Position::new(frame.at, frame.seq, layer, rest, headers_max), None)? {
+        Found::Packet { packet, body } => return duplicates.refuse_copy(packet, body),
+        Found::Fragment(fragment) => fragment,
+    };
+    duplicates.refuse_fragment_copy(&fragment)?;
+    let mut outside = fragment.position.over(&[]);
+    let mut datagram = fragments.add(&fragment)?;
+    // The datagram may carry a tunnel with fragments of its own in it.
+    while let Found::Fragment(fragment) = walk(outside.over(&datagram.bytes), Some(datagram.ip))? {
+        outside = fragment.position.over(&[]);
+        datagram = fragments.add(&fragment)?;
+    }
+    *joined = datagram.bytes;
+    match walk(outside.over(joined), Some(datagram.ip))? {
+        Found::Packet { packet, body } => duplicates.refuse_copy(packet, body),
+        Found::Fragment(_) => Err(Skip::Fragment),
+    }
+}
 
 /// A packet of a flow, its headers read.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,182 @@
+//! Packets in, their copies refused: a mirror of both directions of a port, or of several ports, shows a packet twice.
+//!
+//! Two packets are the same where addresses, protocol, IP identification, length, transport header and the ends of the
+//! payload are. What a switch or a router on the way between the two changes is left out: link header, VLAN tags and
+//! tunnel, TTL, DSCP and ECN, and the checksums, which the sender's network interface may fill in behind the first.
+//!
+//! A retransmission has another IPv4 identification, so it is no copy. Where there is none (IPv6, or identification 0
+//! beside don't-fragment) a segment sent again within the window passes for a copy; the first was seen, so nothing that
+//! it carries is lost.
+
+use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use hashbrown::DefaultHashBuilder;
+
+use super::layer::{Fragment, len_u32};
+use super::{Limits, Packet, Skip, ip};
+use crate::net::Transport;
+use crate::time::Timestamp;
+
+/// The packets of the last moments.
+///
+/// A ring in order of arrival, whose entries form a list for each bucket of hashes, the newest first. An entry that the
+/// ring has overwritten ends its list, as all behind it are older. What is found depends on the packets alone, not on
+/// the seed: a direct-mapped table would forget one packet for another that fell into its place.
+pub(super) struct Duplicates {
+    window: Duration,
+    /// Nobody outside can make two packets look alike.
+    seed: DefaultHashBuilder,
+    ring: Box<[Seen]>,
+    /// The serial number of the newest packet in each bucket.
+    newest: Box<[u64]>,
+    /// The serial number of the next packet; 0 is none.
+    next: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    hash: u64,
+    at: Timestamp,
+    /// The serial number of the packet before it in its bucket.
+    before: u64,
+}
+
+/// What two copies of a packet have in common.
+struct Identity<'a> {
+    source: IpAddr,
+    target: IpAddr,
+    protocol: u8,
+    /// The identification, and for fragments the place.
+    id: u64,
+    len: u32,
+    body: &'a [u8],
+    /// Where in the body a checksum stands.
+    checksum_offset: Option<usize>,
+}
+
+impl Duplicates {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let len = limits.duplicate_packets_max.clamp(1, 1 << 20).next_power_of_two();
+        Self {
+            window: limits.duplicate_window,
+            seed: DefaultHashBuilder::default(),
+            ring: vec![Seen::default(); len].into(),
+            newest: vec![0; len].into(),
+            next: 1,
+        }
+    }
+
+    /// `body` is what the packet's IP header carries.
+    pub(super) fn refuse_copy<'a>(&mut self, packet: Packet<'a>, body: &[u8]) -> Result<Packet<'a>, Skip> {
+        let head = &packet.head;
+        let identity = Identity {
+            source: head.source.ip,
+            target: head.target.ip,
+            protocol: head.transport.number(),
+            id: head.ip.id.map_or(0, u64::from),
+            len: head.ip.len,
+            body,
+            checksum_offset: match head.transport {
+                Transport::Tcp => Some(16),
+                Transport::Udp => Some(6),
+                Transport::Ah | Transport::Esp => None,
+            },
+        };
+        if self.is_copy(head.at, &identity) {
+            return Err(Skip::Duplicate);
+        }
+        Ok(packet)
+    }
+
+    pub(super) fn refuse_fragment_copy(&mut self, fragment: &Fragment<'_>) -> Result<(), Skip> {
+        let Fragment { position, ip, part } = fragment;
+        let place = u64::from(part.offset).wrapping_mul(2) | u64::from(part.more);
+        let body = position.rest.bytes();
+        let identity = Identity {
+            source: ip.source,
+            target: ip.target,
+            protocol: ip.protocol,
+            id: (place << 32) | u64::from(part.id),
+            len: len_u32(body),
+            body,
+            checksum_offset: match ip.protocol {
+                ip::TCP if part.offset == 0 => Some(16),
+                ip::UDP if part.offset == 0 => Some(6),
+                _ => None,
+            },
+        };
+        if self.is_copy(position.at, &identity) { Err(Skip::Duplicate) } else { Ok(()) }
+    }
+
+    fn is_copy(&mut self, at: Timestamp, identity: &Identity<'_>) -> bool {
+        let hash = identity.hash(&self.seed);
+        let mask = len_u64(&self.ring).wrapping_sub(1);
+        let slot = |number: u64| usize::try_from(number & mask).unwrap_or(0);
+        let Some(newest) = self.newest.get_mut(slot(hash)) else {
+            return false;
+        };
+        let mut serial = *newest;
+        while serial != 0 && self.next.wrapping_sub(serial) <= len_u64(&self.ring) {
+            let Some(seen) = self.ring.get(slot(serial)) else {
+                break;
+            };
+            if at.since(seen.at) > self.window {
+                break;
+            }
+            if seen.hash == hash {
+                return true;
+            }
+            serial = seen.before;
+        }
+        if let Some(seen) = self.ring.get_mut(slot(self.next)) {
+            *seen = Seen { hash, at, before: *newest };
+            *newest = self.next;
+            self.next = self.next.wrapping_add(1);
+        }
+        false
+    }
+}
+
+/// How much of a body is looked at: from its start, the headers and some of the payload; and from its end.
+const START_LEN: usize = 96;
+const END_LEN: usize = 16;
+
+impl Identity<'_> {
+    fn hash(&self, seed: &DefaultHashBuilder) -> u64 {
+        let mut hasher = seed.build_hasher();
+        match (self.source, self.target) {
+            (IpAddr::V4(source), IpAddr::V4(target)) => {
+                hasher.write_u32(source.to_bits());
+                hasher.write_u32(target.to_bits());
+            }
+            (source, target) => {
+                hasher.write_u128(bits(source));
+                hasher.write_u128(bits(target));
+            }
+        }
+        hasher.write_u64(self.id);
+        hasher.write_u32(self.len);
+        hasher.write_u8(self.protocol);
+        let start = self.body.get(..START_LEN).unwrap_or(self.body);
+        let (before, behind) = self.checksum_offset.and_then(|at| start.split_at_checked(at)).unwrap_or((start, &[]));
+        hasher.write(before);
+        hasher.write(behind.get(2..).unwrap_or_default());
+        if let Some(end) = self.body.last_chunk::<END_LEN>().filter(|_| self.body.len() > START_LEN) {
+            hasher.write_u128(u128::from_ne_bytes(*end));
+        }
+        hasher.finish()
+    }
+}
+
+fn bits(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(ip) => ip.to_bits(),
+    }
+}
+
+fn len_u64<T>(slice: &[T]) -> u64 {
+    u64::try_from(slice.len()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,137 @@
+//! Tunnels over UDP in, what they carry out: VXLAN, GENEVE, GTP-U and Teredo.
+//!
+//! A port alone proves nothing, so a header must be right in every bit that its specification fixes.
+
+use super::layer::{Layer, Position};
+use super::{Skip, link, tunnel};
+use crate::facts::Encapsulation;
+
+const GENEVE: u16 = 6081;
+const GTP_U: u16 = 2152;
+const TEREDO: u16 = 3544;
+const VXLAN: u16 = 4789;
+/// Linux's, from before the assignment.
+const VXLAN_LINUX: u16 = 8472;
+const VXLAN_GPE: u16 = 4790;
+
+/// Whether a datagram from or to this port may carry a tunnel.
+pub(super) const fn is_port(port: u16) -> bool {
+    matches!(port, GENEVE | GTP_U | TEREDO | VXLAN | VXLAN_LINUX | VXLAN_GPE)
+}
+
+/// Reads a tunnel's header from the start of a datagram. `false`: it is none.
+pub(super) fn unwrap(position: &mut Position<'_>, source_port: u16, target_port: u16) -> Result<bool, Skip> {
+    match (source_port, target_port) {
+        (_, VXLAN | VXLAN_LINUX) => vxlan(position),
+        (_, VXLAN_GPE) => vxlan_gpe(position),
+        (_, GENEVE) => geneve(position),
+        (GTP_U, _) | (_, GTP_U) => gtp(position),
+        (TEREDO, _) | (_, TEREDO) => teredo(position),
+        _ => Ok(false),
+    }
+}
+
+/// RFC 7348 §5: the I flag, the network identifier. With the G flag a group policy stands in the reserved bytes
+/// (draft-smith-vxlan-group-policy).
+fn vxlan(position: &mut Position<'_>) -> Result<bool, Skip> {
+    let [flags, policy, group_high, group_low, _, _, _, reserved] = position.rest.array()?;
+    let is_plain = flags == 0x08 && policy == 0 && group_high == 0 && group_low == 0;
+    let is_group_policy = flags == 0x88 && policy & !0x48 == 0;
+    if reserved != 0 || !(is_plain || is_group_policy) {
+        return Ok(false);
+    }
+    position.enter(Encapsulation::Vxlan, Layer::Ethernet)?;
+    Ok(true)
+}
+
+/// draft-ietf-nvo3-vxlan-gpe §3: version 0, the I and P flags, the next protocol.
+fn vxlan_gpe(position: &mut Position<'_>) -> Result<bool, Skip> {
+    let [flags, 0, 0, next_protocol, _, _, _, 0] = position.rest.array()? else {
+        return Ok(false);
+    };
+    let layer = match (flags, next_protocol) {
+        (0x0c, 1 | 2) => Layer::Ip,
+        (0x0c, 3) | (0x08, 0) => Layer::Ethernet,
+        _ => return Ok(false),
+    };
+    position.enter(Encapsulation::Vxlan, layer)?;
+    Ok(true)
+}
+
+/// RFC 8926 §3.4: version 0 and the options' length in words, flags, protocol, network identifier. Control packets
+/// carry no traffic.
+fn geneve(position: &mut Position<'_>) -> Result<bool, Skip> {
+    const CONTROL_AND_RESERVED: u8 = 0xbf;
+    let [version_and_len, flags, protocol_high, protocol_low, _, _, _, 0] = position.rest.array()? else {
+        return Ok(false);
+    };
+    if version_and_len >> 6 != 0 || flags & CONTROL_AND_RESERVED != 0 {
+        return Ok(false);
+    }
+    let layer = match u16::from_be_bytes([protocol_high, protocol_low]) {
+        link::TRANSPARENT_ETHERNET => Layer::Ethernet,
+        link::IPV4 | link::IPV6 => Layer::Ip,
+        _ => return Ok(false),
+    };
+    position.rest.skip(usize::from(version_and_len & 0x3f).saturating_mul(4))?;
+    position.enter(Encapsulation::Geneve, layer)?;
+    Ok(true)
+}
+
+/// 3GPP TS 29.281 §5.1: version 1, GTP, a G-PDU whose length is that of the datagram; then the optional part and its
+/// extension headers (§5.2).
+fn gtp(position: &mut Position<'_>) -> Result<bool, Skip> {
+    const VERSION_TYPE_RESERVED: u8 = 0xf8;
+    const VERSION_1_GTP: u8 = 0x30;
+    const OPTIONAL: u8 = 0x07;
+    const EXTENSION: u8 = 0x04;
+    const G_PDU: u8 = 0xff;
+    let [flags, message, len_high, len_low, _, _, _, _] = position.rest.array()?;
+    let len = u32::from(u16::from_be_bytes([len_high, len_low]));
+    if flags & VERSION_TYPE_RESERVED != VERSION_1_GTP || message != G_PDU || len != position.rest.wire_len() {
+        return Ok(false);
+    }
+    if flags & OPTIONAL != 0 {
+        let [_, _, _, mut next_extension] = position.rest.array()?;
+        while flags & EXTENSION != 0 && next_extension != 0 {
+            let words = position.rest.u8()?;
+            let Some(content_len) = usize::from(words).saturating_mul(4).checked_sub(2) else {
+                return Ok(false);
+            };
+            position.rest.skip(content_len)?;
+            next_extension = position.rest.u8()?;
+            position.descend(position.layer)?;
+        }
+    }
+    if !tunnel::is_ip(&position.rest)? {
+        return Ok(false);
+    }
+    position.enter(Encapsulation::Gtp, Layer::Ip)?;
+    Ok(true)
+}
+
+/// RFC 4380 §5.1.1: perhaps an authentication and an origin indication, then an IPv6 packet that fills the datagram
+/// and has a Teredo or a link-local address.
+fn teredo(position: &mut Position<'_>) -> Result<bool, Skip> {
+    const AUTHENTICATION: &[u8] = &[0x00, 0x01];
+    const ORIGIN: &[u8] = &[0x00, 0x00];
+    if position.rest.bytes().starts_with(AUTHENTICATION) {
+        let [_, _, id_len, value_len] = position.rest.array()?;
+        position.rest.skip(usize::from(id_len).saturating_add(usize::from(value_len)).saturating_add(9))?;
+    }
+    if position.rest.bytes().starts_with(ORIGIN) {
+        position.rest.skip(8)?;
+    }
+    let mut header = position.rest;
+    let [version, _, _, _, len_high, len_low, _, _] = header.array()?;
+    let source: [u8; 16] = header.array()?;
+    let target: [u8; 16] = header.array()?;
+    let is_teredo =
+        |address: [u8; 16]| address.starts_with(&[0x20, 0x01, 0x00, 0x00]) || address.starts_with(&[0xfe, 0x80]);
+    let fills = u32::from(u16::from_be_bytes([len_high, len_low])) == header.wire_len();
+    if version >> 4 != 6 || !fills || !(is_teredo(source) || is_teredo(target)) {
+        return Ok(false);
+    }
+    position.enter(Encapsulation::Teredo, Layer::Ip)?;
+    Ok(true)
+}

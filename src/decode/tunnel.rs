@@ -1,0 +1,175 @@
+//! Tunnels over a link or directly over IP in, what they carry out: MPLS, PPPoE, PPP, GRE and ERSPAN.
+
+use super::layer::{Layer, Position, Rest};
+use super::{Skip, link};
+use crate::facts::Encapsulation;
+
+/// A label stack (RFC 3032 §2.1). Nothing says what it carries: an IP packet shows its version; otherwise it is an
+/// Ethernet pseudo-wire (RFC 4448), whose control word may be left out.
+pub(super) fn mpls(position: &mut Position<'_>) -> Result<(), Skip> {
+    const BOTTOM_OF_STACK: u32 = 0x100;
+    while position.rest.u32()? & BOTTOM_OF_STACK == 0 {
+        position.descend(position.layer)?;
+    }
+    let bytes = position.rest.bytes();
+    let inside = if is_ip(&position.rest)? {
+        Layer::Ip
+    } else if bytes.first().is_some_and(|byte| byte >> 4 == 0) && bytes.get(4..).is_some_and(is_ethernet) {
+        position.rest.skip(4)?;
+        Layer::Ethernet
+    } else if is_ethernet(bytes) {
+        Layer::Ethernet
+    } else {
+        return Err(if position.rest.is_cut() { Skip::Truncated } else { Skip::NotIp });
+    };
+    position.enter(Encapsulation::Mpls, inside)
+}
+
+/// Whether this reads as an IP header whose packet has room in what the wire carried.
+pub(super) fn is_ip(rest: &Rest<'_>) -> Result<bool, Skip> {
+    const IPV6_HEADER_LEN: u32 = 40;
+    let mut ahead = *rest;
+    let [first, _, total_high, total_low, payload_high, payload_low] = ahead.array()?;
+    let total_len = u32::from(u16::from_be_bytes([total_high, total_low]));
+    let payload_len = u32::from(u16::from_be_bytes([payload_high, payload_low]));
+    Ok(match first >> 4 {
+        4 => {
+            let header_len = u32::from(first & 0x0f).saturating_mul(4);
+            header_len >= 20 && (header_len..=rest.wire_len()).contains(&total_len)
+        }
+        6 => payload_len.saturating_add(IPV6_HEADER_LEN) <= rest.wire_len(),
+        _ => false,
+    })
+}
+
+/// Whether this reads as an Ethernet header before something that is usual in a pseudo-wire.
+fn is_ethernet(bytes: &[u8]) -> bool {
+    let Some(&[high, low]) = bytes.get(12..).and_then(|bytes| bytes.first_chunk::<2>()) else {
+        return false;
+    };
+    matches!(
+        u16::from_be_bytes([high, low]),
+        link::ARP | link::IPV4 | link::IPV6 | link::MPLS | link::VLAN | link::VLAN_SERVICE
+    )
+}
+
+/// RFC 2516 §4: version and type 1, code 0 for the session stage, session, length.
+pub(super) fn pppoe(position: &mut Position<'_>) -> Result<(), Skip> {
+    let [version_and_type, code, _, _] = position.rest.array()?;
+    let len = position.rest.u16()?;
+    if (version_and_type, code) != (0x11, 0) {
+        return Err(Skip::Malformed);
+    }
+    position.rest.end_after(u32::from(len));
+    position.enter(Encapsulation::Pppoe, Layer::Ppp)
+}
+
+/// RFC 1661 §2 and RFC 1662 §3.1: address and control may be left out, and so may the protocol's first byte.
+pub(super) fn ppp(position: &mut Position<'_>) -> Result<(), Skip> {
+    const IPV4: u16 = 0x0021;
+    const IPV6: u16 = 0x0057;
+    const MPLS: u16 = 0x0281;
+    if position.rest.bytes().starts_with(&[0xff, 0x03]) {
+        position.rest.skip(2)?;
+    }
+    let first = position.rest.u8()?;
+    let protocol = if first & 1 == 1 { u16::from(first) } else { u16::from_be_bytes([first, position.rest.u8()?]) };
+    match protocol {
+        IPV4 | IPV6 => {
+            position.layer = Layer::Ip;
+            Ok(())
+        }
+        MPLS => mpls(position),
+        _ => Err(Skip::NotIp),
+    }
+}
+
+/// RFC 2784 and RFC 2890 (version 0), RFC 2637 (version 1, PPTP).
+pub(super) fn gre(position: &mut Position<'_>) -> Result<(), Skip> {
+    const CHECKSUM: u16 = 0x8000;
+    const ROUTING: u16 = 0x4000;
+    const KEY: u16 = 0x2000;
+    const SEQUENCE: u16 = 0x1000;
+    const VERSION: u16 = 0x0007;
+    const ERSPAN_1_OR_2: u16 = 0x88be;
+    const ERSPAN_3: u16 = 0x22eb;
+    let flags = position.rest.u16()?;
+    let protocol = position.rest.u16()?;
+    match flags & VERSION {
+        0 => {}
+        1 => return enhanced_gre(position, flags, protocol),
+        _ => return Err(Skip::Malformed),
+    }
+    // Source routes (RFC 1701) are long gone; RFC 2784 §2.3 has them discarded.
+    if flags & ROUTING != 0 {
+        return Err(Skip::NotIp);
+    }
+    for flag in [CHECKSUM, KEY, SEQUENCE] {
+        if flags & flag != 0 {
+            position.rest.skip(4)?;
+        }
+    }
+    match protocol {
+        ERSPAN_1_OR_2 if flags & SEQUENCE == 0 => position.enter(Encapsulation::Erspan, Layer::Ethernet),
+        ERSPAN_1_OR_2 => erspan_2(position),
+        ERSPAN_3 => erspan_3(position),
+        link::TRANSPARENT_ETHERNET => position.enter(Encapsulation::Gre, Layer::Ethernet),
+        value => position.enter(Encapsulation::Gre, Layer::EtherType(value)),
+    }
+}
+
+fn enhanced_gre(position: &mut Position<'_>, flags: u16, protocol: u16) -> Result<(), Skip> {
+    const PPP: u16 = 0x880b;
+    const SEQUENCE: u16 = 0x1000;
+    const ACKNOWLEDGMENT: u16 = 0x0080;
+    if protocol != PPP {
+        return Err(Skip::Malformed);
+    }
+    let payload_len = position.rest.u16()?;
+    position.rest.skip(2)?;
+    if flags & SEQUENCE == 0 {
+        return Err(Skip::NotIp);
+    }
+    position.rest.skip(if flags & ACKNOWLEDGMENT == 0 { 4 } else { 8 })?;
+    position.rest.end_after(u32::from(payload_len));
+    position.enter(Encapsulation::Gre, Layer::Ppp)
+}
+
+/// draft-foschiano-erspan-03 §4.2: version 1 and the VLAN, class and session, index.
+fn erspan_2(position: &mut Position<'_>) -> Result<(), Skip> {
+    let [version_and_vlan, vlan, _, _, _, _, _, _] = position.rest.array()?;
+    if version_and_vlan >> 4 != 1 {
+        return Err(Skip::Malformed);
+    }
+    mirrored_vlan(position, [version_and_vlan, vlan]);
+    position.enter(Encapsulation::Erspan, Layer::Ethernet)
+}
+
+/// draft-foschiano-erspan-03 §4.3: version 2 and the VLAN, class and session, timestamp, group, flags.
+fn erspan_3(position: &mut Position<'_>) -> Result<(), Skip> {
+    const FRAME_TYPE: u8 = 0x7c;
+    const ETHERNET: u8 = 0;
+    const IP: u8 = 2 << 2;
+    const PLATFORM_HEADER: u8 = 0x01;
+    let [version_and_vlan, vlan, _, _, _, _, _, _, _, _, frame_type, flags] = position.rest.array()?;
+    if version_and_vlan >> 4 != 2 {
+        return Err(Skip::Malformed);
+    }
+    if flags & PLATFORM_HEADER != 0 {
+        position.rest.skip(8)?;
+    }
+    mirrored_vlan(position, [version_and_vlan, vlan]);
+    match frame_type & FRAME_TYPE {
+        ETHERNET => position.enter(Encapsulation::Erspan, Layer::Ethernet),
+        IP => position.enter(Encapsulation::Erspan, Layer::Ip),
+        _ => Err(Skip::NotIp),
+    }
+}
+
+/// The VLAN the frame was mirrored from, which the frame's own tag, if it kept it, repeats.
+fn mirrored_vlan(position: &mut Position<'_>, version_and_vlan: [u8; 2]) {
+    let id = u16::from_be_bytes(version_and_vlan) & 0x0fff;
+    if id != 0 {
+        (position.vlan, position.inner_vlan) = (Some(id), None);
+    }
+}
