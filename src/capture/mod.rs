@@ -1,4 +1,32 @@
 //! Frames in packet time, out of a mirror port or out of files.
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+mod error;
+mod filter;
+mod live;
+mod replay;
+mod socket;
+
+pub use error::{CaptureError, Place};
+pub use filter::Filter;
+pub use live::{Live, LiveSettings};
+pub use replay::{Fault, Progress, Replay};
 
 use crate::time::Timestamp;
 
@@ -40,7 +68,7 @@ pub struct Frame<'a> {
     /// Counts the frames of a source from 0 on; unique over all shards of a run.
     pub seq: u64,
     pub link: LinkType,
-    /// The length on the wire; `bytes` may be cut shorter by the snap length.
+    /// The length on the wire; `bytes` may be cut shorter by the snap length, and is never longer.
     pub wire_len: u32,
     pub bytes: &'a [u8],
 }
@@ -53,6 +81,9 @@ pub trait FrameSource {
 
     /// What was lost before it reached [`FrameSource::read`], since the source was opened.
     fn drops(&mut self) -> Drops;
+
+    /// What [`FrameSource::read`] has done, since the source was opened.
+    fn counters(&self) -> Counters;
 }
 
 /// What a call of [`FrameSource::read`] came to.
@@ -74,6 +105,71 @@ pub struct Drops {
     pub interface: u64,
 }
 
-/// A capture that cannot be opened or read on. The message names the file or interface, the place and the remedy.
-#[derive(Debug, thiserror::Error)]
-pub enum CaptureError {}
+impl Drops {
+    const fn plus(self, other: Self) -> Self {
+        Self {
+            kernel: self.kernel.saturating_add(other.kernel),
+            interface: self.interface.saturating_add(other.interface),
+        }
+    }
+}
+
+/// What a source has handed on and held back.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Counters {
+    pub frames: u64,
+    /// Bytes of the frames as captured.
+    pub bytes: u64,
+    /// Frames that the capture filter excluded in a replay; in live capture the kernel excludes them and does not say
+    /// how many.
+    pub filtered: u64,
+    /// Frames whose time ran backwards, and which were given the time of the one before.
+    pub reordered: u64,
+}
+
+/// The clock of a source: time that never runs backwards.
+#[derive(Clone, Copy, Debug, Default)]
+struct Clock {
+    now: Timestamp,
+    reordered: u64,
+}
+
+impl Clock {
+    /// The time for a frame that was stamped `at`.
+    fn frame(&mut self, at: Timestamp) -> Timestamp {
+        if at < self.now {
+            self.reordered = self.reordered.saturating_add(1);
+        } else {
+            self.now = at;
+        }
+        self.now
+    }
+
+    /// Moves on without a frame; a time that has passed already changes nothing.
+    fn idle(&mut self, at: Timestamp) -> Timestamp {
+        self.now = self.now.max(at);
+        self.now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_never_runs_backwards_and_counts_what_did() {
+        let mut clock = Clock::default();
+        let stamped = [5, 3, 5, 9, 8].map(Timestamp::from_secs);
+        assert_eq!(stamped.map(|at| clock.frame(at).as_secs()), [5, 5, 5, 9, 9]);
+        assert_eq!(clock.reordered, 2);
+    }
+
+    #[test]
+    fn idle_time_holds_later_frames_to_its_promise() {
+        let mut clock = Clock::default();
+        assert_eq!(clock.idle(Timestamp::from_secs(7)), Timestamp::from_secs(7));
+        assert_eq!(clock.idle(Timestamp::from_secs(6)), Timestamp::from_secs(7));
+        assert_eq!(clock.frame(Timestamp::from_secs(6)), Timestamp::from_secs(7));
+        assert_eq!(clock.reordered, 1);
+    }
+}
