@@ -38,7 +38,7 @@ impl Filter {
             // The byte order of the address family is the writer's, which nobody knows; the IP version tells as much.
             LinkType::Null => (LinkType::Raw, Cow::Borrowed(frame.get(4..).unwrap_or_default())),
             LinkType::Ethernet if self.untagged_by_kernel() => (link, without_outer_tag(frame)),
-            LinkType::Ethernet | LinkType::LinuxSll | LinkType::LinuxSll2 | LinkType::Raw => {
+            LinkType::Ethernet | LinkType::LinuxSll | LinkType::LinuxSll2 | LinkType::Ppp | LinkType::Raw => {
                 (link, Cow::Borrowed(frame))
             }
         };
@@ -100,6 +100,7 @@ fn datalink(link: LinkType) -> Linktype {
         LinkType::LinuxSll => Linktype::LINUX_SLL,
         LinkType::LinuxSll2 => Linktype(276),
         LinkType::Null => Linktype::NULL,
+        LinkType::Ppp => Linktype(9),
         LinkType::Raw => Linktype(12),
         LinkType::Unknown(value) => Linktype(i32::from(value)),
     }
