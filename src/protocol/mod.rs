@@ -25,6 +25,7 @@ pub mod hex;
 pub mod session;
 
 pub mod rdp;
+pub mod rfb;
 pub mod ssh;
 pub mod openvpn;
 pub mod tls;
@@ -45,6 +46,7 @@ pub const ALL: &[&ProtocolSpec] = &[
     &ssh::SPEC,
     &rdp::SPEC,
     &tls::SPEC,
+    &rfb::SPEC,
     &wireguard::SPEC,
     &openvpn::SPEC,
 ];
