@@ -27,6 +27,9 @@ pub mod session;
 pub mod rdp;
 pub mod rfb;
 pub mod ssh;
+pub mod ah;
+pub mod esp;
+pub mod ike;
 pub mod openvpn;
 pub mod tls;
 pub mod wireguard;
@@ -49,6 +52,9 @@ pub const ALL: &[&ProtocolSpec] = &[
     &rfb::SPEC,
     &wireguard::SPEC,
     &openvpn::SPEC,
+    &ike::SPEC,
+    &esp::SPEC,
+    &ah::SPEC,
 ];
 
 /// The name of a protocol, as `network.protocol` and the metrics carry it.

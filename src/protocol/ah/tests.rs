@@ -1,0 +1,66 @@
+use crate::facts::{FactKind, Sender, Value};
+use crate::net::Transport;
+use crate::protocol::tests::{Fixture, hex};
+
+pub(crate) fn fixtures() -> Vec<Fixture> {
+    vec![around_icmp(), around_esp()]
+}
+
+fn around_icmp() -> Fixture {
+    fixture("ah around icmp", 1)
+}
+
+fn around_esp() -> Fixture {
+    fixture("ah around esp", 50)
+}
+
+/// Two packets each way; the authenticator is 96 bits of a hash.
+fn fixture(name: &'static str, next_header: u8) -> Fixture {
+    let chunks = (1..=2).flat_map(|sequence| {
+        [
+            (Sender::Client, packet(next_header, 0xc0ff_ee00, sequence)),
+            (Sender::Server, packet(next_header, 0xbeef_0000, sequence)),
+        ]
+    });
+    Fixture {
+        name,
+        protocol: super::SPEC.protocol,
+        transport: Transport::Ah,
+        client_port: 0,
+        server_port: 0,
+        chunks: chunks.collect(),
+    }
+}
+
+fn packet(next_header: u8, spi: u32, sequence: u32) -> Vec<u8> {
+    let mut bytes = vec![next_header, 4, 0, 0];
+    bytes.extend(spi.to_be_bytes());
+    bytes.extend(sequence.to_be_bytes());
+    bytes.extend(hex("0102030405060708090a0b0c"));
+    bytes.extend(spi.to_be_bytes());
+    bytes.extend(sequence.to_be_bytes());
+    bytes.extend([0xa5; 32]);
+    bytes
+}
+
+#[test]
+fn packets_both_ways_are_one_tunnel_that_names_what_is_inside() {
+    let facts = around_icmp().facts();
+    let [(_, FactKind::Tunnel(tunnel))] = &facts[..] else { panic!("one tunnel: {facts:?}") };
+    assert!(tunnel.established);
+    assert_eq!(tunnel.fields.get("ah.next_header"), Some(&Value::Number(1)));
+}
+
+#[test]
+fn esp_inside_is_told_under_its_own_name() {
+    let names: Vec<_> = around_esp().facts().iter().map(|(protocol, _)| protocol.as_str()).collect();
+    assert_eq!(names, ["ah", "esp"]);
+}
+
+#[test]
+fn a_header_longer_than_its_packet_is_none() {
+    let mut cut = around_icmp();
+    cut.chunks.truncate(1);
+    cut.chunks[0].1.truncate(20);
+    assert!(cut.facts().is_empty());
+}

@@ -1,0 +1,219 @@
+//! IKE version 1 and 2 in (RFC 2408, 2409, 7296; behind a NAT RFC 3947 and 3948), a tunnel out; in aggressive mode of
+//! version 1 also who asked for it, which it says in clear. ESP that follows on the same flow is handed on.
+
+mod vendor;
+mod wire;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::facts::{Confidence, Credential, FactKind, Fields, Sender, Tunnel};
+use crate::net::{Text, Transport};
+use crate::protocol::{
+    ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, esp,
+};
+use wire::{Exchange, Message, Payload, Spi, Version};
+
+pub const SPEC: ProtocolSpec = ProtocolSpec {
+    protocol: Protocol::new("ike"),
+    transports: &[Transport::Udp],
+    opens_with: ANY_BYTE,
+    probe,
+    start: |start| Box::new(Ike::new(start)),
+    fields: &[
+        FieldSpec { name: "ike.version", help: "The protocol's version: 1.0 or 2.0." },
+        FieldSpec {
+            name: "ike.exchange",
+            help: "The first exchange seen: main, aggressive, ike_sa_init, or other for one amid an association.",
+        },
+        FieldSpec {
+            name: "ike.vendor_ids",
+            help: "What the vendor ids of both sides say they run or know, where it is known.",
+        },
+        FieldSpec { name: "ike.nat_detection", help: "Whether the sides look for a NAT between them (RFC 3947)." },
+        FieldSpec {
+            name: "ike.initiator_id",
+            help: "The name the initiator gives itself in aggressive mode: a domain name, a user's, or a group's.",
+        },
+    ],
+};
+
+const PORT: u16 = 500;
+/// IKE and ESP in UDP share it, once a NAT was found (RFC 3948).
+const NAT_PORT: u16 = 4500;
+
+fn probe(opening: &Opening<'_>) -> Probe {
+    let Some(message) = message(opening.bytes) else {
+        return Probe::No;
+    };
+    if !opening.on_port(PORT) && !opening.on_port(NAT_PORT) && !message.opens() {
+        return Probe::No;
+    }
+    match speaks_as(&message) {
+        Some(role) if role != opening.sender => Probe::Reversed,
+        _ => Probe::Match,
+    }
+}
+
+fn message(datagram: &[u8]) -> Option<Message<'_>> {
+    wire::without_marker(datagram).and_then(Message::parse).or_else(|| Message::parse(datagram))
+}
+
+/// Who sends such a message, where it tells.
+fn speaks_as(message: &Message<'_>) -> Option<Sender> {
+    match (message.version, message.exchange) {
+        (Version::V2, Exchange::Init) if message.is_response => Some(Sender::Server),
+        (Version::V2, Exchange::Init) => Some(Sender::Client),
+        (Version::V1, _) if message.opens() => Some(Sender::Client),
+        (Version::V1, _) if message.has_proposal() => Some(Sender::Server),
+        _ => None,
+    }
+}
+
+struct Ike {
+    on_nat_port: bool,
+    association: Option<Association>,
+    said: bool,
+    datagrams: u32,
+}
+
+/// What the messages of one association told.
+struct Association {
+    initiator: Spi,
+    /// Who sent the first message seen.
+    from: Sender,
+    version: Version,
+    exchange: Exchange,
+    vendors: Vec<&'static str>,
+    nat_detection: bool,
+    initiator_id: Option<Text>,
+}
+
+impl Ike {
+    /// An association that did not come about among so many datagrams is told as it is.
+    const DATAGRAMS_MAX: u32 = 32;
+
+    const fn new(start: &Start) -> Self {
+        let on_nat_port = start.client_port == NAT_PORT || start.server_port == NAT_PORT;
+        Self { on_nat_port, association: None, said: false, datagrams: 0 }
+    }
+
+    fn on_message(&mut self, from: Sender, message: &Message<'_>, facts: &mut Vec<FactKind>) {
+        let association = match &mut self.association {
+            Some(known) if known.initiator == message.initiator => known,
+            unknown => unknown.insert(Association::new(from, message)),
+        };
+        if let Some(credential) = association.take(message) {
+            facts.push(FactKind::Credential(Box::new(credential)));
+        }
+        if association.is_accepted_by(from, message) {
+            self.say(true, facts);
+        }
+    }
+
+    fn say(&mut self, established: bool, facts: &mut Vec<FactKind>) {
+        let Some(association) = self.association.as_ref().filter(|_| !self.said) else {
+            return;
+        };
+        self.said = true;
+        let (confidence, fields) = (Confidence::Certain, association.fields());
+        facts.push(FactKind::Tunnel(Box::new(Tunnel { confidence, established, fields })));
+    }
+}
+
+impl Parser for Ike {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        self.datagrams = self.datagrams.saturating_add(1);
+        if let Some(message) = message(chunk.bytes) {
+            self.on_message(chunk.sender, &message, facts);
+        } else if self.on_nat_port && esp::is_in_udp(chunk.bytes) && self.association.is_some() {
+            self.say(true, facts);
+            return Progress::Upgrade { to: esp::SPEC.protocol, consumed: 0 };
+        }
+        if self.said && !self.on_nat_port {
+            return Progress::Done;
+        }
+        if self.datagrams >= Self::DATAGRAMS_MAX {
+            self.say(false, facts);
+            return Progress::Done;
+        }
+        Progress::Continue { consumed: 0 }
+    }
+
+    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+        self.say(false, facts);
+    }
+}
+
+impl Association {
+    const VENDORS_MAX: usize = 16;
+
+    fn new(from: Sender, message: &Message<'_>) -> Self {
+        Self {
+            initiator: message.initiator,
+            from,
+            version: message.version,
+            exchange: message.exchange,
+            vendors: Vec::new(),
+            nat_detection: false,
+            initiator_id: None,
+        }
+    }
+
+    /// Learns from a message; the first that names its sender says who it is.
+    fn take(&mut self, message: &Message<'_>) -> Option<Credential> {
+        let mut credential = None;
+        for payload in message.payloads() {
+            match payload {
+                Payload::NatDetection => self.nat_detection = true,
+                Payload::VendorId(id) => self.learn_vendor(id),
+                Payload::Identification { kind, value } if message.opens() && self.initiator_id.is_none() => {
+                    self.initiator_id = identity(kind, value);
+                    let user = self.initiator_id.clone().filter(|_| matches!(kind, ID_FQDN | ID_USER_FQDN));
+                    credential = user.map(|user| Credential { user: Some(user), ..Credential::default() });
+                }
+                _ => {}
+            }
+        }
+        credential
+    }
+
+    fn learn_vendor(&mut self, id: &[u8]) {
+        let Some(name) = vendor::name(id) else {
+            return;
+        };
+        if self.vendors.len() < Self::VENDORS_MAX && !self.vendors.contains(&name) {
+            self.vendors.push(name);
+        }
+    }
+
+    /// A message with both indices shows that the responder took part, unless it is the responder's refusal.
+    fn is_accepted_by(&self, from: Sender, message: &Message<'_>) -> bool {
+        let is_refusal = message.is_readable && !message.has_proposal() && (from != self.from || message.is_response);
+        message.responder != [0; 8] && !is_refusal
+    }
+
+    fn fields(&self) -> Fields {
+        let mut fields = Fields::default();
+        fields.push("ike.version", self.version.as_str());
+        fields.push("ike.exchange", self.exchange.as_str());
+        if !self.vendors.is_empty() {
+            fields.push("ike.vendor_ids", self.vendors.clone());
+        }
+        fields.push("ike.nat_detection", self.nat_detection);
+        fields.push_some("ike.initiator_id", self.initiator_id.clone());
+        fields
+    }
+}
+
+// Identification types, RFC 2407 §4.6.2.1.
+const ID_FQDN: u8 = 2;
+const ID_USER_FQDN: u8 = 3;
+const ID_KEY_ID: u8 = 11;
+
+fn identity(kind: u8, value: &[u8]) -> Option<Text> {
+    let is_name = matches!(kind, ID_FQDN | ID_USER_FQDN | ID_KEY_ID)
+        && !value.is_empty()
+        && value.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
+    is_name.then(|| Text::from_utf8(value))
+}
