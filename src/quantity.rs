@@ -35,11 +35,10 @@ pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, 
 }
 
 /// An amount of memory: a whole number and its unit (`B kB MB GB KiB MiB GiB`).
-pub fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+pub fn bytes<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<T, D::Error> {
     let bytes =
         deserializer.deserialize_str(Quantity { example: "a size such as 512KiB or 64MiB", units: SIZE_UNITS })?;
-    usize::try_from(bytes)
-        .map_err(|_| D::Error::custom(format_args!("{bytes} bytes are more than this machine addresses")))
+    T::try_from(bytes).map_err(|_| D::Error::custom(format_args!("{bytes} bytes are too much")))
 }
 
 struct Quantity {
@@ -87,8 +86,9 @@ mod tests {
     fn a_quantity_is_a_whole_number_and_its_unit() {
         assert_eq!(duration(text("10m")), Ok(Duration::from_secs(600)));
         assert_eq!(duration(text("250 ms")), Ok(Duration::from_millis(250)));
-        assert_eq!(bytes(text("64MiB")), Ok(64 << 20));
-        assert_eq!(bytes(text("2kB")), Ok(2000));
+        assert_eq!(bytes(text("64MiB")), Ok(64_u32 << 20));
+        assert_eq!(bytes(text("2kB")), Ok(2000_usize));
+        assert_eq!(bytes::<_, u32>(text("4GiB")).unwrap_err().to_string(), "4294967296 bytes are too much");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use pcap::{Active, Capture, Device, PacketHeader, Precision};
 
 use super::socket::{self, Fanout};
 use super::{CaptureError, Clock, Counters, Drops, Filter, Frame, FrameSource, LinkType, Read};
+use crate::quantity;
 use crate::time::Timestamp;
 
 /// How a network interface is watched.
@@ -17,10 +18,12 @@ pub struct LiveSettings {
     pub interface: String,
     /// A capture filter in the language of pcap-filter(7).
     pub filter: Option<String>,
-    /// The kernel's ring for each source, in bytes.
+    /// The kernel's ring for each source.
+    #[serde(deserialize_with = "quantity::bytes")]
     pub buffer_bytes: u32,
-    /// Longer frames are cut to this length in bytes. The ring holds frames at their own length, so that a large value
+    /// Longer frames are cut to this length. The ring holds frames at their own length, so that a large value
     /// costs nothing where frames are small.
+    #[serde(deserialize_with = "quantity::bytes")]
     pub snap_bytes: u32,
     /// Whether frames are captured that are not addressed to this machine, as on a mirror port none is.
     pub promiscuous: bool,
