@@ -19,3 +19,9 @@ pub mod facts;
 pub mod capture;
 pub mod decode;
 pub mod protocol;
+
+// The edge.
+pub mod config;
+pub mod metrics;
+pub mod sinks;
+pub mod serve;

@@ -1,0 +1,3 @@
+//! The configuration file in, every stage's settings out.
+
+pub mod yaml;
