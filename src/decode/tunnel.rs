@@ -69,10 +69,13 @@ pub(super) fn ppp(position: &mut Position<'_>) -> Result<(), Skip> {
     const IPV4: u16 = 0x0021;
     const IPV6: u16 = 0x0057;
     const MPLS: u16 = 0x0281;
-    if position.rest.bytes().starts_with(&[0xff, 0x03]) {
-        position.rest.skip(2)?;
+    let mut first = position.rest.u8()?;
+    if first == 0xff {
+        first = match position.rest.array()? {
+            [0x03, first] => first,
+            _ => return Err(Skip::NotIp),
+        };
     }
-    let first = position.rest.u8()?;
     let protocol = if first & 1 == 1 { u16::from(first) } else { u16::from_be_bytes([first, position.rest.u8()?]) };
     match protocol {
         IPV4 | IPV6 => {
