@@ -26,6 +26,7 @@ pub mod session;
 
 pub mod rdp;
 pub mod rfb;
+pub mod quic;
 pub mod ssh;
 pub mod ah;
 pub mod esp;
@@ -50,6 +51,7 @@ pub const ALL: &[&ProtocolSpec] = &[
     &rdp::SPEC,
     &tls::SPEC,
     &rfb::SPEC,
+    &quic::SPEC,
     &wireguard::SPEC,
     &openvpn::SPEC,
     &ike::SPEC,

@@ -3,6 +3,7 @@
 
 pub mod certificate;
 pub mod fingerprint;
+pub mod fragments;
 pub mod hello;
 pub mod messages;
 mod sslv2;

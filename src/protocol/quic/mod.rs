@@ -1,0 +1,281 @@
+//! Datagrams of QUIC in (RFC 9000, RFC 9369, the drafts from 22 on and mvfst), the hellos in their Initial packets out.
+//! Those packets are encrypted with keys that anybody can make who sees the first one; all that follows is not read.
+
+pub mod keys;
+pub mod version;
+pub mod wire;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::facts::{FactKind, Hello, Sender, Value};
+use crate::net::Transport;
+use crate::protocol::cursor::Cursor;
+use crate::protocol::tls::fingerprint::Carrier;
+use crate::protocol::tls::fragments::Fragments;
+use crate::protocol::tls::hello;
+use crate::protocol::tls::messages::{Message, Messages};
+use crate::protocol::tls::wire::{ClientHello, Framing, ServerHello, handshake};
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
+
+use keys::InitialKeys;
+use version::Version;
+use wire::{Frame, Header, Initial, Packet};
+
+pub const PROTOCOL: Protocol = Protocol::new("quic");
+
+pub const SPEC: ProtocolSpec = ProtocolSpec {
+    protocol: PROTOCOL,
+    transports: &[Transport::Udp],
+    opens_with: &[(0xc0, 0xff)],
+    probe,
+    start,
+    fields: &[VERSION, VERSIONS, hello::VERSION, hello::VERSION_PROTOCOL, hello::CIPHER, hello::RESUMED, hello::ALERT],
+};
+
+const VERSION: FieldSpec = FieldSpec {
+    name: "quic.version",
+    help: "The version of the packet that carried the hello: `1`, `2`, `draft-29`, `mvfst-1`, or its number in hex.",
+};
+const VERSIONS: FieldSpec = FieldSpec {
+    name: "quic.supported_versions",
+    help: "The versions the server offers where it did not take the client's (RFC 9000 §17.2.1).",
+};
+
+fn start(_: &Start) -> Box<dyn Parser> {
+    Box::new(Quic::default())
+}
+
+/// The least size of a datagram with a client's Initial packet (RFC 9000 §14.1).
+const CLIENT_DATAGRAM_BYTES_MIN: usize = 1200;
+/// The least length of the connection identifier a client makes up for the server (RFC 9000 §7.2).
+const CLIENT_DESTINATION_BYTES_MIN: usize = 8;
+
+fn probe(opening: &Opening<'_>) -> Probe {
+    let is_match = match wire::packet(&mut Cursor::new(opening.bytes)) {
+        Some(Packet::Initial(initial)) => initial.header.destination.len() >= CLIENT_DESTINATION_BYTES_MIN,
+        Some(Packet::Unknown(header)) => {
+            header.version.is_reserved()
+                && header.destination.len() >= CLIENT_DESTINATION_BYTES_MIN
+                && opening.bytes.len() >= CLIENT_DATAGRAM_BYTES_MIN
+        }
+        _ => false,
+    };
+    match (is_match, opening.sender) {
+        (false, _) => Probe::No,
+        (true, Sender::Client) => Probe::Match,
+        (true, Sender::Server) => Probe::Reversed,
+    }
+}
+
+/// One connection, up to the ServerHello.
+#[derive(Default)]
+struct Quic {
+    keys: Option<InitialKeys>,
+    /// What the keys were made of: the client's first destination, or what a Retry told it to use.
+    destination: Vec<u8>,
+    /// The identifiers of a client whose version cannot be read: destination, source.
+    unread: Option<(Vec<u8>, Vec<u8>)>,
+    retried: bool,
+    client: CryptoStream,
+    server: CryptoStream,
+    datagrams: u32,
+    initials: u32,
+    payload: Vec<u8>,
+}
+
+/// The handshake bytes of one side.
+#[derive(Debug, Default)]
+struct CryptoStream {
+    fragments: Fragments,
+    read_bytes: usize,
+    messages: Messages,
+}
+
+enum Next {
+    Done,
+    Packet,
+}
+
+impl Parser for Quic {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        self.datagrams = self.datagrams.saturating_add(1);
+        if self.datagrams > Self::DATAGRAMS_MAX {
+            return Progress::Done;
+        }
+        let mut datagram = Cursor::new(chunk.bytes);
+        while let Some(packet) = wire::packet(&mut datagram) {
+            match self.on_packet(packet, chunk.sender, facts) {
+                Ok(Next::Packet) => {}
+                Ok(Next::Done) => return Progress::Done,
+                Err(reason) => return Progress::Malformed(reason),
+            }
+        }
+        if self.keys.is_none() && self.unread.is_none() {
+            return Progress::Reject;
+        }
+        Progress::Continue { consumed: chunk.bytes.len() }
+    }
+}
+
+impl Quic {
+    /// The most datagrams that are looked at for the hellos.
+    const DATAGRAMS_MAX: u32 = 64;
+    /// The most Initial packets that are decrypted for them; a datagram can hold many.
+    const INITIALS_MAX: u32 = 64;
+
+    fn on_packet(
+        &mut self,
+        packet: Packet<'_>,
+        sender: Sender,
+        facts: &mut Vec<FactKind>,
+    ) -> Result<Next, &'static str> {
+        match packet {
+            Packet::Initial(initial) => return self.on_initial(&initial, sender, facts),
+            Packet::Retry => self.retried |= sender == Sender::Server,
+            Packet::Unknown(header) if sender == Sender::Client => {
+                self.unread = Some((header.destination.into(), header.source.into()));
+            }
+            Packet::VersionNegotiation { header, versions } if sender == Sender::Server => {
+                self.on_version_negotiation(header, versions, facts);
+            }
+            Packet::Protected | Packet::Unknown(_) | Packet::VersionNegotiation { .. } => {}
+        }
+        Ok(Next::Packet)
+    }
+
+    /// A server answers with the client's identifiers changed over (RFC 9000 §17.2.1), which nobody else can.
+    fn on_version_negotiation(&mut self, header: Header<'_>, mut versions: Cursor<'_>, facts: &mut Vec<FactKind>) {
+        const VERSIONS_MAX: usize = 16;
+        let Some((destination, source)) = &self.unread else { return };
+        if header.source != destination || header.destination != source {
+            return;
+        }
+        let versions: Vec<Value> = std::iter::from_fn(|| versions.u32())
+            .map(Version)
+            .filter(|version| !version.is_reserved())
+            .take(VERSIONS_MAX)
+            .map(|version| version.to_string().into())
+            .collect();
+        let mut fact = Hello::new(Sender::Server);
+        fact.fields.push(VERSIONS.name, Value::List(versions));
+        facts.push(FactKind::Hello(Box::new(fact)));
+    }
+
+    fn on_initial(
+        &mut self,
+        packet: &Initial<'_>,
+        sender: Sender,
+        facts: &mut Vec<FactKind>,
+    ) -> Result<Next, &'static str> {
+        self.initials = self.initials.saturating_add(1);
+        if self.initials > Self::INITIALS_MAX {
+            return Ok(Next::Done);
+        }
+        let mut payload = std::mem::take(&mut self.payload);
+        let next = match self.open(packet, sender, &mut payload) {
+            Some(plain) => self.on_payload(plain, packet.header.version, sender, facts),
+            None => Ok(Next::Packet),
+        };
+        self.payload = payload;
+        next
+    }
+
+    fn open<'p>(&mut self, packet: &Initial<'_>, sender: Sender, payload: &'p mut Vec<u8>) -> Option<&'p [u8]> {
+        let version = packet.header.version;
+        // A server may go on in another version than the client began in (RFC 9368 §2.3).
+        if self.keys.as_ref().is_some_and(|keys| keys.version != version) {
+            let mut keys = InitialKeys::derive(version, &self.destination)?;
+            if let Some(len) = keys.open(packet, sender, payload).map(<[u8]>::len) {
+                self.keys = Some(keys);
+                return payload.get(..len);
+            }
+        }
+        if let Some(keys) = &mut self.keys
+            && let Some(len) = keys.open(packet, sender, payload).map(<[u8]>::len)
+        {
+            return payload.get(..len);
+        }
+        if sender == Sender::Server || packet.header.destination == self.destination {
+            return None;
+        }
+        let mut keys = InitialKeys::derive(version, packet.header.destination)?;
+        let len = keys.open(packet, sender, payload)?.len();
+        // After a Retry the client says the same again, to another destination; otherwise it is a new connection.
+        if !std::mem::take(&mut self.retried) {
+            (self.client, self.server) = (CryptoStream::default(), CryptoStream::default());
+        }
+        self.keys = Some(keys);
+        self.destination = packet.header.destination.into();
+        payload.get(..len)
+    }
+
+    fn on_payload(
+        &mut self,
+        plain: &[u8],
+        version: Version,
+        sender: Sender,
+        facts: &mut Vec<FactKind>,
+    ) -> Result<Next, &'static str> {
+        let mut payload = Cursor::new(plain);
+        while let Some(frame) = wire::frame(&mut payload)? {
+            match frame {
+                Frame::ConnectionClose { error } => return Ok(on_close(error, version, sender, facts)),
+                Frame::Crypto { offset, bytes } => self.stream(sender).fragments.insert(offset, bytes)?,
+            }
+        }
+        let mut stream = std::mem::take(self.stream(sender));
+        let mut input = Cursor::new(stream.fragments.prefix().get(stream.read_bytes..).unwrap_or_default());
+        stream.read_bytes = stream.read_bytes.saturating_add(input.len());
+        while let Some(message) = stream.messages.next(&mut input)? {
+            if matches!(on_message(message, version, sender, facts)?, Next::Done) {
+                return Ok(Next::Done);
+            }
+        }
+        *self.stream(sender) = stream;
+        Ok(Next::Packet)
+    }
+
+    const fn stream(&mut self, sender: Sender) -> &mut CryptoStream {
+        match sender {
+            Sender::Client => &mut self.client,
+            Sender::Server => &mut self.server,
+        }
+    }
+}
+
+fn on_message(
+    message: Message<'_>,
+    version: Version,
+    sender: Sender,
+    facts: &mut Vec<FactKind>,
+) -> Result<Next, &'static str> {
+    match (message.kind, sender) {
+        (handshake::CLIENT_HELLO, Sender::Client) => {
+            let hello = ClientHello::parse(message.body, Framing::Stream).ok_or("client_hello")?;
+            push(hello::of_client(&hello, Carrier::Quic), version, facts);
+            Ok(Next::Packet)
+        }
+        (handshake::SERVER_HELLO, Sender::Server) => {
+            let hello = ServerHello::parse(message.body).ok_or("server_hello")?;
+            push(hello::of_server(&hello, None), version, facts);
+            Ok(if hello.is_retry { Next::Packet } else { Next::Done })
+        }
+        _ => Err("unexpected_message"),
+    }
+}
+
+/// A handshake that fails is closed with the alert of TLS (RFC 9001 §4.8).
+fn on_close(error: usize, version: Version, sender: Sender, facts: &mut Vec<FactKind>) -> Next {
+    if let [.., 0x01, description] = error.to_be_bytes()
+        && error >> 8 == 1
+    {
+        push(hello::of_alert(description, sender), version, facts);
+    }
+    Next::Done
+}
+
+fn push(mut fact: Hello, version: Version, facts: &mut Vec<FactKind>) {
+    fact.fields.push(VERSION.name, version.to_string());
+    facts.push(FactKind::Hello(Box::new(fact)));
+}

@@ -1,0 +1,229 @@
+use super::*;
+use crate::facts::FingerprintMethod;
+use crate::protocol::tests::{Fixture, hex};
+use crate::protocol::tls::tests::{conversation, hellos_of, print_of};
+
+/// Conversations as every protocol's tests share them.
+pub(crate) fn fixtures() -> Vec<Fixture> {
+    vec![
+        fixture("RFC 9001 §A", conversation(include_str!("fixtures/rfc9001.hex"))),
+        fixture("RFC 9369 §A", conversation(include_str!("fixtures/rfc9369.hex"))),
+        fixture("a version refused", refused_version()),
+        fixture("a Retry", retried()),
+        fixture("a hello over two datagrams", over_two_datagrams()),
+    ]
+}
+
+fn fixture(name: &'static str, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
+    Fixture { name, protocol: PROTOCOL, transport: Transport::Udp, client_port: 49_152, server_port: 443, chunks }
+}
+
+const DESTINATION: [u8; 8] = [0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08];
+
+/// The ClientHello of RFC 9001 §A.2, with its header.
+fn client_hello() -> Vec<u8> {
+    let mut keys = InitialKeys::derive(Version::V1, &DESTINATION).unwrap();
+    let [(_, datagram), _] = &*conversation(include_str!("fixtures/rfc9001.hex")) else { panic!() };
+    let Some(Packet::Initial(packet)) = wire::packet(&mut Cursor::new(datagram)) else { panic!() };
+    let mut payload = Vec::new();
+    let mut plain = Cursor::new(keys.open(&packet, Sender::Client, &mut payload).unwrap());
+    let Ok(Some(Frame::Crypto { offset: 0, bytes })) = wire::frame(&mut plain) else { panic!() };
+    bytes.to_vec()
+}
+
+fn server_hello() -> Vec<u8> {
+    let mut keys = InitialKeys::derive(Version::V1, &DESTINATION).unwrap();
+    let [_, (_, datagram)] = &*conversation(include_str!("fixtures/rfc9001.hex")) else { panic!() };
+    let Some(Packet::Initial(packet)) = wire::packet(&mut Cursor::new(datagram)) else { panic!() };
+    let mut payload = Vec::new();
+    let mut plain = Cursor::new(keys.open(&packet, Sender::Server, &mut payload).unwrap());
+    let Ok(Some(Frame::Crypto { offset: 0, bytes })) = wire::frame(&mut plain) else { panic!() };
+    bytes.to_vec()
+}
+
+/// An Initial packet of `sender` in its datagram, under the keys of `keys_of`.
+fn initial(
+    version: Version,
+    keys_of: &[u8],
+    destination: &[u8],
+    number: u32,
+    frames: &[u8],
+    sender: Sender,
+) -> Vec<u8> {
+    let mut payload = frames.to_vec();
+    payload.resize(1162, 0);
+    let first = if version == Version::V2 { 0xd3 } else { 0xc3 };
+    let mut header = vec![first];
+    header.extend(version.0.to_be_bytes());
+    header.push(u8::try_from(destination.len()).unwrap());
+    header.extend(destination);
+    header.extend([0, 0]);
+    header.extend((0x4000 | u16::try_from(payload.len() + 20).unwrap()).to_be_bytes());
+    InitialKeys::derive(version, keys_of).unwrap().seal(&header, number, &payload, sender)
+}
+
+fn crypto(offset: usize, bytes: &[u8]) -> Vec<u8> {
+    let varint = |number: usize| (0x4000 | u16::try_from(number).unwrap()).to_be_bytes();
+    [&[0x06], &varint(offset)[..], &varint(bytes.len()), bytes].concat()
+}
+
+/// PING, ACK of one packet, PADDING: what a hello stands among.
+const NOISE: &[u8] = &[0x01, 0x02, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00];
+
+fn refused_version() -> Vec<(Sender, Vec<u8>)> {
+    let mut unknown = hex("c0 1a2a3a4a 08 8394c8f03e515708 02 c1d2 00");
+    unknown.resize(1200, 0);
+    let negotiation = hex("8f 00000000 02 c1d2 08 8394c8f03e515708 0a0a0a0a 00000001 ff00001d");
+    let hello = initial(Version::V1, &[7; 8], &[7; 8], 0, &crypto(0, &client_hello()), Sender::Client);
+    vec![(Sender::Client, unknown), (Sender::Server, negotiation), (Sender::Client, hello)]
+}
+
+/// RFC 9001 §A.4 between the same hello twice.
+fn retried() -> Vec<(Sender, Vec<u8>)> {
+    let retry = hex("ff000000010008f067a5502a4262b5746f6b656e04a265ba2eff4d829058fb3f0f2496ba");
+    let destination = hex("f067a5502a4262b5");
+    let hello = crypto(0, &client_hello());
+    let answer = initial(Version::V1, &destination, &[], 0, &crypto(0, &server_hello()), Sender::Server);
+    vec![
+        (Sender::Client, initial(Version::V1, &DESTINATION, &DESTINATION, 0, &hello, Sender::Client)),
+        (Sender::Server, retry),
+        (Sender::Client, initial(Version::V1, &destination, &destination, 1, &hello, Sender::Client)),
+        (Sender::Server, answer),
+    ]
+}
+
+/// The hello in three pieces, the last one first, with noise between.
+fn over_two_datagrams() -> Vec<(Sender, Vec<u8>)> {
+    let hello = client_hello();
+    let last = [&crypto(120, &hello[120..])[..], NOISE].concat();
+    let first = [&crypto(40, &hello[40..120])[..], NOISE, &crypto(0, &hello[..40])].concat();
+    vec![
+        (Sender::Client, initial(Version::V1, &DESTINATION, &DESTINATION, 0, &last, Sender::Client)),
+        (Sender::Client, initial(Version::V1, &DESTINATION, &DESTINATION, 1, &first, Sender::Client)),
+    ]
+}
+
+fn hellos(chunks: Vec<(Sender, Vec<u8>)>) -> Vec<Hello> {
+    hellos_of(&fixture("", chunks).facts())
+}
+
+fn version(hello: &Hello) -> &Value {
+    hello.fields.get("quic.version").unwrap()
+}
+
+#[test]
+fn the_packets_of_rfc_9001_are_two_hellos() {
+    let [client, server] = &*hellos(fixtures().swap_remove(0).chunks) else { panic!() };
+    assert_eq!(client.server_name.as_ref().unwrap().as_str(), "example.com");
+    assert_eq!(client.alpn[0].as_str(), "alpn");
+    assert_eq!(print_of(client, FingerprintMethod::Ja4), Some("q13d0211an_62ed6f6ca7ad_4d634acda6c0"));
+    assert_eq!(version(client), &Value::Text("1".into()));
+    assert_eq!(server.fields.get("tls.version"), Some(&Value::Word("1.3")));
+    assert_eq!(server.fields.get("tls.cipher"), Some(&Value::Word("TLS_AES_128_GCM_SHA256")));
+}
+
+#[test]
+fn the_packets_of_rfc_9369_are_the_same_hellos_in_version_2() {
+    let [old, new] = [0, 1].map(|index| hellos(fixtures().swap_remove(index).chunks));
+    for (old, new) in old.iter().zip(&new) {
+        assert_eq!(old.fingerprints, new.fingerprints);
+        assert_eq!(version(new), &Value::Text("2".into()));
+    }
+    assert_eq!((old.len(), new.len()), (2, 2));
+}
+
+#[test]
+fn a_server_that_refuses_the_version_says_which_it_has() {
+    let [refusal, client] = &*hellos(refused_version()) else { panic!() };
+    assert_eq!((refusal.sender, client.sender), (Sender::Server, Sender::Client));
+    let versions = vec![Value::Text("1".into()), Value::Text("draft-29".into())];
+    assert_eq!(refusal.fields.get("quic.supported_versions"), Some(&Value::List(versions)));
+}
+
+#[test]
+fn a_refusal_of_another_connection_is_none() {
+    let mut chunks = refused_version();
+    chunks[1].1[7] ^= 1;
+    assert_eq!(hellos(chunks).len(), 1);
+}
+
+#[test]
+fn a_hello_that_is_repeated_after_a_retry_is_one() {
+    let [client, server] = &*hellos(retried()) else { panic!() };
+    assert_eq!([client.sender, server.sender], [Sender::Client, Sender::Server]);
+}
+
+#[test]
+fn a_hello_in_pieces_is_put_together() {
+    let [client] = &*hellos(over_two_datagrams()) else { panic!() };
+    assert_eq!(client.server_name.as_ref().unwrap().as_str(), "example.com");
+    let mut swapped = over_two_datagrams();
+    swapped.swap(0, 1);
+    assert_eq!(hellos(swapped).len(), 1);
+    swapped = over_two_datagrams();
+    let second = swapped.pop().unwrap().1;
+    swapped[0].1.extend(second);
+    assert_eq!(hellos(swapped).len(), 1, "coalesced into one datagram");
+}
+
+#[test]
+fn a_server_may_go_on_in_another_version() {
+    let answer = initial(Version::V2, &DESTINATION, &[], 0, &crypto(0, &server_hello()), Sender::Server);
+    let hello = initial(Version::V1, &DESTINATION, &DESTINATION, 0, &crypto(0, &client_hello()), Sender::Client);
+    let [client, server] = &*hellos(vec![(Sender::Client, hello), (Sender::Server, answer)]) else { panic!() };
+    assert_eq!([version(client), version(server)], [&Value::Text("1".into()), &Value::Text("2".into())]);
+}
+
+#[test]
+fn a_close_with_an_alert_of_tls_is_told() {
+    let close = hex("1c 4128 00 00");
+    let answer = initial(Version::V1, &DESTINATION, &[], 0, &close, Sender::Server);
+    let hello = initial(Version::V1, &DESTINATION, &DESTINATION, 0, &crypto(0, &client_hello()), Sender::Client);
+    let [_, refusal] = &*hellos(vec![(Sender::Client, hello), (Sender::Server, answer)]) else { panic!() };
+    assert_eq!(refusal.fields.get("tls.alert"), Some(&Value::Word("handshake_failure")));
+}
+
+#[test]
+fn what_cannot_be_decrypted_is_not_claimed() {
+    let mut chunks = fixtures().swap_remove(0).chunks;
+    *chunks[0].1.last_mut().unwrap() ^= 1;
+    assert!(fixture("", chunks).facts().is_empty());
+}
+
+#[test]
+fn frames_that_may_not_stand_in_an_initial_packet_are_malformed() {
+    let mut parser = Quic::default();
+    let mut facts = Vec::new();
+    let stream = initial(Version::V1, &DESTINATION, &DESTINATION, 0, &hex("08 00 00"), Sender::Client);
+    let chunk = Chunk { at: Default::default(), sender: Sender::Client, bytes: &stream };
+    assert_eq!(parser.on_bytes(chunk, &mut facts), Progress::Malformed("initial_frame"));
+    let far = initial(Version::V1, &DESTINATION, &DESTINATION, 1, &hex("06 bfffffff 01 00"), Sender::Client);
+    let chunk = Chunk { at: Default::default(), sender: Sender::Client, bytes: &far };
+    assert_eq!(parser.on_bytes(chunk, &mut facts), Progress::Malformed("fragment_length"));
+}
+
+#[test]
+fn a_packet_number_is_completed_from_the_largest_one() {
+    assert_eq!(keys::full_number(0x9b32, 2, Some(0xa82f_30ea)), 0xa82f_9b32, "RFC 9000 §A.3");
+    assert_eq!(keys::full_number(0x02, 1, None), 0x02);
+    assert_eq!(keys::full_number(0x00, 1, Some(0xff)), 0x100);
+    assert_eq!(keys::full_number(0xff, 1, Some(0x100)), 0xff);
+}
+
+#[test]
+fn integers_have_four_lengths() {
+    // RFC 9000 §A.1
+    let varint = |digits: &str| wire::varint(&mut Cursor::new(&hex(digits)));
+    assert_eq!(varint("c2197c5eff14e88c"), Some(151_288_809_941_952_652));
+    assert_eq!(varint("9d7f3e7d"), Some(494_878_333));
+    assert_eq!(varint("7bbd"), Some(15_293));
+    assert_eq!(varint("25"), Some(37));
+    assert_eq!(varint("40"), None);
+}
+
+#[test]
+fn versions_have_names() {
+    let shown = |number| Version(number).to_string();
+    assert_eq!([shown(1), shown(0x6b33_43cf), shown(0xff00_001d)], ["1", "2", "draft-29"]);
+    assert_eq!([shown(0xface_b002), shown(0x1a2a_3a4a)], ["mvfst-2", "0x1a2a3a4a"]);
+}

@@ -1,0 +1,132 @@
+//! The number of a version in, what differs between versions out: salts, labels, packet types and names.
+
+use std::fmt;
+
+/// The number of a version of QUIC.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Version(pub u32);
+
+/// The packet types that are told apart.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PacketType {
+    Initial,
+    /// 0-RTT and Handshake.
+    Protected,
+    Retry,
+}
+
+/// What the keys of Initial packets are made with (RFC 9001 §5.2, RFC 9369 §3.3).
+#[derive(Clone, Copy, Debug)]
+pub struct KeyDerivation {
+    pub salt: [u8; 20],
+    pub key_label: &'static [u8],
+    pub iv_label: &'static [u8],
+    pub header_label: &'static [u8],
+}
+
+impl Version {
+    /// Marks a Version Negotiation packet (RFC 8999 §6).
+    pub const NEGOTIATION: Self = Self(0);
+    pub const V1: Self = Self(0x0000_0001);
+    pub const V2: Self = Self(0x6b33_43cf);
+    /// What drafts of version 2 used.
+    const V2_DRAFT: Self = Self(0x709a_50c4);
+    const MVFST: u32 = 0xface_b000;
+
+    /// Whether the number is reserved to make servers negotiate (RFC 9000 §15).
+    pub const fn is_reserved(self) -> bool {
+        self.0 & 0x0f0f_0f0f == 0x0a0a_0a0a
+    }
+
+    /// Whether Initial packets of this version can be read.
+    pub const fn is_readable(self) -> bool {
+        self.key_derivation().is_some()
+    }
+
+    pub const fn key_derivation(self) -> Option<KeyDerivation> {
+        let salt = match (self, self.draft()) {
+            (Self::V1, _) | (_, Some(33..=34)) => SALT_V1,
+            (Self::V2, _) => SALT_V2,
+            (Self::V2_DRAFT, _) => SALT_V2_DRAFT,
+            (_, Some(29..=32)) => SALT_DRAFT_29,
+            (_, Some(23..=28)) => SALT_DRAFT_23,
+            (_, Some(22)) => SALT_DRAFT_22,
+            _ => return None,
+        };
+        if self.is_v2() {
+            return Some(KeyDerivation {
+                salt,
+                key_label: b"quicv2 key",
+                iv_label: b"quicv2 iv",
+                header_label: b"quicv2 hp",
+            });
+        }
+        Some(KeyDerivation { salt, key_label: b"quic key", iv_label: b"quic iv", header_label: b"quic hp" })
+    }
+
+    /// The type that the first byte of a long header tells; none for versions that are not known.
+    pub const fn packet_type(self, first: u8) -> Option<PacketType> {
+        if !self.is_readable() {
+            return None;
+        }
+        // Version 2 counts the types on by one (RFC 9369 §3.2).
+        let v1_type = if self.is_v2() { first.wrapping_shr(4).wrapping_sub(1) & 3 } else { first.wrapping_shr(4) & 3 };
+        Some(match v1_type {
+            0 => PacketType::Initial,
+            3 => PacketType::Retry,
+            _ => PacketType::Protected,
+        })
+    }
+
+    const fn is_v2(self) -> bool {
+        matches!(self, Self::V2 | Self::V2_DRAFT)
+    }
+
+    /// The IETF draft whose Initial packets this version has. Facebook's mvfst began with drafts 22 and 27.
+    const fn draft(self) -> Option<u32> {
+        match self.0 {
+            0xff00_0016..=0xff00_0022 => Some(self.0 & 0xff),
+            0xface_b001 => Some(22),
+            0xface_b002 | 0xface_b00e => Some(27),
+            _ => None,
+        }
+    }
+}
+
+/// `1`, `2`, `draft-29`, `mvfst-1`, or the number in hex.
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::V1 => f.write_str("1"),
+            Self::V2 => f.write_str("2"),
+            Self(number) if number & 0xffff_ff00 == 0xff00_0000 => write!(f, "draft-{:02}", number & 0xff),
+            Self(number) if number & 0xffff_ff00 == Self::MVFST => write!(f, "mvfst-{:x}", number & 0xff),
+            Self(number) => write!(f, "0x{number:08x}"),
+        }
+    }
+}
+
+const SALT_V1: [u8; 20] = [
+    0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17, 0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f,
+    0x0a,
+];
+const SALT_V2: [u8; 20] = [
+    0x0d, 0xed, 0xe3, 0xde, 0xf7, 0x00, 0xa6, 0xdb, 0x81, 0x93, 0x81, 0xbe, 0x6e, 0x26, 0x9d, 0xcb, 0xf9, 0xbd, 0x2e,
+    0xd9,
+];
+const SALT_V2_DRAFT: [u8; 20] = [
+    0xa7, 0x07, 0xc2, 0x03, 0xa5, 0x9b, 0x47, 0x18, 0x4a, 0x1d, 0x62, 0xca, 0x57, 0x04, 0x06, 0xea, 0x7a, 0xe3, 0xe5,
+    0xd3,
+];
+const SALT_DRAFT_29: [u8; 20] = [
+    0xaf, 0xbf, 0xec, 0x28, 0x99, 0x93, 0xd2, 0x4c, 0x9e, 0x97, 0x86, 0xf1, 0x9c, 0x61, 0x11, 0xe0, 0x43, 0x90, 0xa8,
+    0x99,
+];
+const SALT_DRAFT_23: [u8; 20] = [
+    0xc3, 0xee, 0xf7, 0x12, 0xc7, 0x2e, 0xbb, 0x5a, 0x11, 0xa7, 0xd2, 0x43, 0x2b, 0xb4, 0x63, 0x65, 0xbe, 0xf9, 0xf5,
+    0x02,
+];
+const SALT_DRAFT_22: [u8; 20] = [
+    0x7f, 0xbc, 0xdb, 0x0e, 0x7c, 0x66, 0xbb, 0xe9, 0x19, 0x3a, 0x96, 0xcd, 0x21, 0x51, 0x9e, 0xbd, 0x7a, 0x02, 0x64,
+    0x4a,
+];
