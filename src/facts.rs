@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::flow::SynSignature;
 use crate::net::{Endpoint, Mac, Text, Transport};
 use crate::protocol::Protocol;
 use crate::time::Timestamp;
@@ -21,6 +22,24 @@ pub struct Fact {
     /// The parser that spoke; none for facts of the flow itself.
     pub protocol: Option<Protocol>,
     pub kind: FactKind,
+}
+
+/// How far the facts of a shard are complete: it will make none that is ordered before this place any more.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Watermark {
+    pub at: Timestamp,
+    pub seq: u64,
+}
+
+impl Watermark {
+    /// The shard is finished.
+    pub const END: Self = Self { at: Timestamp::MAX, seq: u64::MAX };
+    pub const START: Self = Self { at: Timestamp::ZERO, seq: 0 };
+
+    /// Every fact of a time before `at` is there.
+    pub const fn before(at: Timestamp) -> Self {
+        Self { at, seq: 0 }
+    }
 }
 
 /// Names a flow for its lifetime: the sequence number of its first frame.
@@ -340,15 +359,17 @@ pub struct SideSummary {
     pub packets: u64,
     /// Bytes of the IP packets, headers and all.
     pub bytes: u64,
-    /// Bytes of transport payload that retransmissions and loss hid or repeated.
+    /// Bytes of transport payload, each counted once.
     pub payload_bytes: u64,
+    /// Bytes of TCP payload that were seen before.
     pub retransmitted_bytes: u64,
+    /// Bytes of TCP payload that the stream has and the capture does not.
     pub lost_bytes: u64,
     /// The TTL or hop limit of the side's first packet as seen.
     pub ttl: Option<u8>,
     pub mss: Option<u16>,
-    /// The SYN or SYN/ACK in p0f notation: `ver:ittl:olen:mss:wsize,scale:olayout:quirks:pclass`.
-    pub syn_signature: Option<Box<str>>,
+    /// The SYN or SYN/ACK, shown in p0f notation: `ver:ittl:olen:mss:wsize,scale:olayout:quirks:pclass`.
+    pub syn_signature: Option<SynSignature>,
 }
 
 /// Why a flow is over.

@@ -18,6 +18,7 @@ pub mod facts;
 // The shard.
 pub mod capture;
 pub mod decode;
+pub mod flow;
 pub mod protocol;
 
 // The edge.

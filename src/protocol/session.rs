@@ -109,6 +109,16 @@ impl Session {
         matches!(self.state, State::Done)
     }
 
+    /// Bytes that wait for a decision or for more, without what a parser keeps for itself.
+    pub fn buffered_bytes(&self) -> usize {
+        match &self.state {
+            State::Parsing(parsing) => {
+                self.history_bytes.saturating_add(parsing.client.len()).saturating_add(parsing.server.len())
+            }
+            State::Probing(_) | State::Done => self.history_bytes,
+        }
+    }
+
     /// Takes bytes of the flow's client or server, in order and each once (TCP), or one datagram (UDP).
     pub fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, FactKind)>) {
         if chunk.bytes.is_empty() {

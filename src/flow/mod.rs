@@ -1,0 +1,354 @@
+//! Packets in, facts out: finds the flow of each packet, follows it, lets the protocols read it, and ends it in time.
+//!
+//! A table has one writer, a hard capacity and no clock: flows are reported and ended by the time of the packets, each
+//! at its own deadline, so that the facts do not depend on when the table was looked at.
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+mod community;
+mod conversation;
+mod counters;
+mod direction;
+mod expiry;
+mod key;
+mod reading;
+mod reassembly;
+mod record;
+mod signature;
+mod slab;
+mod timing;
+
+pub use community::community_id;
+pub use counters::Counters;
+pub use record::IdleTimes;
+pub use signature::{SynSignature, initial_ttl};
+
+use std::hash::BuildHasher;
+use std::time::Duration;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use serde::Deserialize;
+
+use crate::decode::{Head, Packet};
+use crate::facts::{EndReason, Fact, FactKind, FlowId, Watermark};
+use crate::flow::conversation::Said;
+use crate::flow::expiry::Wheel;
+use crate::flow::key::{End, Key};
+use crate::flow::reassembly::Room;
+use crate::flow::record::{Class, Flow};
+use crate::flow::slab::{Queues, Slab, Slot};
+use crate::net::Network;
+use crate::quantity;
+use crate::time::Timestamp;
+
+/// The limits of one table.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The most flows; one more puts out the one that is worth least.
+    pub flows_max: usize,
+    /// The most payload bytes kept for missing segments and undecided parsers, over all flows.
+    #[serde(deserialize_with = "quantity::bytes")]
+    pub buffers_bytes_max: usize,
+    /// The most payload bytes of one side of a flow that wait for a missing segment.
+    #[serde(deserialize_with = "quantity::bytes")]
+    pub reassembly_bytes_max: usize,
+    /// The most segments of one side of a flow that wait for a missing one.
+    pub reassembly_segments_max: usize,
+    /// How long a silent flow is kept.
+    pub idle: IdleTimes,
+    /// The networks of this site: amid a flow its client is at home.
+    #[serde(skip)]
+    pub home_networks: Vec<Network>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            flows_max: 1 << 20,
+            buffers_bytes_max: 128 << 20,
+            reassembly_bytes_max: 128 << 10,
+            reassembly_segments_max: 64,
+            idle: IdleTimes::default(),
+            home_networks: Vec::new(),
+        }
+    }
+}
+
+/// Every flow of a shard.
+pub struct FlowTable {
+    settings: Settings,
+    now: Timestamp,
+    hasher: DefaultHashBuilder,
+    index: HashTable<Indexed>,
+    flows: Slab<Flow>,
+    classes: Queues,
+    wheel: Wheel,
+    room: Room,
+    buffers_bytes_max: u64,
+    said: Said,
+    counters: Counters,
+    /// The flows that [`FlowTable::finish`] has yet to end, the last one first.
+    unfinished: Option<Vec<(FlowId, Slot)>>,
+}
+
+/// Half of the hash is kept beside the slot, so that the index grows without a look at the flows.
+#[derive(Clone, Copy)]
+struct Indexed {
+    hash: u32,
+    slot: Slot,
+}
+
+/// Where a fact is placed in the order of all facts.
+#[derive(Clone, Copy)]
+struct Moment {
+    at: Timestamp,
+    seq: u64,
+}
+
+impl FlowTable {
+    /// The most flows that one call ends, so that what it hands out is bounded too.
+    pub const ENDED_MAX: usize = 4096;
+
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            settings: Settings { flows_max: settings.flows_max.max(1), ..settings.clone() },
+            now: Timestamp::ZERO,
+            hasher: DefaultHashBuilder::default(),
+            index: HashTable::new(),
+            flows: Slab::new(),
+            classes: Queues::new(Class::COUNT),
+            wheel: Wheel::new(),
+            room: Room { bytes_max: settings.reassembly_bytes_max, segments_max: settings.reassembly_segments_max },
+            buffers_bytes_max: u64::try_from(settings.buffers_bytes_max).unwrap_or(u64::MAX),
+            said: Said::new(),
+            counters: Counters::new(),
+            unfinished: None,
+        }
+    }
+
+    pub fn on_packet(&mut self, mut packet: Packet<'_>, facts: &mut Vec<Fact>) {
+        self.now = self.now.max(packet.head.at);
+        packet.head.at = self.now;
+        let head = &packet.head;
+        self.counters.packets = self.counters.packets.saturating_add(1);
+        self.counters.bytes = self.counters.bytes.saturating_add(u64::from(head.ip.len));
+        let (key, source) = Key::of(head);
+        let hash = self.hash(&key);
+        let slot = match self.find(hash, &key) {
+            Some(slot) if self.takes(slot, head, source, facts) => slot,
+            _ => self.open(hash, key, source, head, facts),
+        };
+        self.read(slot, source, &packet, facts);
+        self.requeue(slot);
+    }
+
+    /// Reports and ends what is due. `now` is a time that no packet to come is before. Returns how far the facts are
+    /// complete, which is not quite `now`; where much is due at once, the next call goes on.
+    pub fn on_time(&mut self, now: Timestamp, facts: &mut Vec<Fact>) -> Watermark {
+        self.expire(now, facts);
+        Watermark::before(self.wheel.start())
+    }
+
+    /// Ends every flow at `now`, [`Self::ENDED_MAX`] of them a call, in the order of their ids: call it until it returns
+    /// [`Watermark::END`].
+    pub fn finish(&mut self, now: Timestamp, facts: &mut Vec<Fact>) -> Watermark {
+        let Some(unfinished) = &mut self.unfinished else {
+            if self.expire(now, facts) {
+                self.begin_to_finish(facts);
+            }
+            return Watermark::before(self.wheel.start());
+        };
+        let batch = unfinished.split_off(unfinished.len().saturating_sub(Self::ENDED_MAX));
+        for &(id, slot) in batch.iter().rev() {
+            self.end(slot, Moment { at: self.now, seq: id.0 }, EndReason::CaptureEnd, facts);
+        }
+        match batch.first() {
+            Some((last, _)) => Watermark { at: self.now, seq: last.0.saturating_add(1) },
+            None => Watermark::END,
+        }
+    }
+
+    pub fn counters(&self) -> Counters {
+        let table_bytes = [
+            self.index.allocation_size(),
+            self.flows.allocated_bytes(),
+            self.classes.allocated_bytes(),
+            self.wheel.allocated_bytes(),
+        ];
+        let mut counters = self.counters.clone();
+        counters.flows_active = u64::try_from(self.flows.len()).unwrap_or(u64::MAX);
+        counters.table_bytes = u64::try_from(table_bytes.iter().sum::<usize>()).unwrap_or(u64::MAX);
+        counters
+    }
+
+    /// Whether the flow takes the packet: it is still alive, and the packet does not open another one.
+    fn takes(&mut self, slot: Slot, head: &Head, source: End, facts: &mut Vec<Fact>) -> bool {
+        let Some(flow) = self.flows.get(slot) else {
+            return false;
+        };
+        if flow.wake <= head.at && !self.settle(slot, head.at, facts) {
+            return false;
+        }
+        let Some((flow, tcp)) = self.flows.get(slot).zip(head.tcp.as_ref()) else {
+            return true;
+        };
+        if flow.is_reused_by(tcp, source) {
+            self.end(slot, Moment { at: head.at, seq: head.seq }, EndReason::Reused, facts);
+            return false;
+        }
+        true
+    }
+
+    fn open(&mut self, hash: u32, key: Key, source: End, head: &Head, facts: &mut Vec<Fact>) -> Slot {
+        if self.flows.len() >= self.settings.flows_max {
+            self.make_room(Moment { at: head.at, seq: head.seq }, facts);
+        }
+        let mut flow = Flow::open(key, source, head, &self.settings.home_networks);
+        flow.wake = flow.idle_end(&self.settings.idle).min(report_at(&flow));
+        let (class, wake) = (flow.class, flow.wake);
+        let slot = self.flows.insert(flow);
+        self.index.insert_unique(spread(hash), Indexed { hash, slot }, |indexed| spread(indexed.hash));
+        self.classes.push(class as u16, slot);
+        self.wheel.enter(slot, wake);
+        self.counters.flows_started = self.counters.flows_started.saturating_add(1);
+        slot
+    }
+
+    /// Puts out what is over by now, or else the oldest of the flows that are worth least.
+    fn make_room(&mut self, moment: Moment, facts: &mut Vec<Fact>) {
+        while self.flows.len() >= self.settings.flows_max {
+            let Some(slot) = self.wheel.due_before(moment.at) else { break };
+            self.settle(slot, moment.at, facts);
+        }
+        while self.flows.len() >= self.settings.flows_max {
+            let Some(slot) = (0..Class::COUNT).find_map(|class| self.classes.first(class)) else {
+                return;
+            };
+            if self.settle(slot, moment.at, facts) {
+                self.counters.flows_evicted = self.counters.flows_evicted.saturating_add(1);
+                self.end(slot, moment, EndReason::Evicted, facts);
+            }
+        }
+    }
+
+    /// Does what is due on the flow by `now`. Returns whether it lives on.
+    fn settle(&mut self, slot: Slot, now: Timestamp, facts: &mut Vec<Fact>) -> bool {
+        while let Some(flow) = self.flows.get_mut(slot) {
+            let (idle_end, report_at) = (flow.idle_end(&self.settings.idle), report_at(flow));
+            if idle_end.min(report_at) > now {
+                flow.wake = idle_end.min(report_at);
+                self.wheel.enter(slot, flow.wake);
+                return true;
+            }
+            let seq = flow.id.0;
+            if idle_end <= report_at {
+                self.end(slot, Moment { at: idle_end, seq }, EndReason::Idle, facts);
+                return false;
+            }
+            let kind = FactKind::Activity(Box::new(flow.summary(None)));
+            facts.push(Fact { at: report_at, seq, flow: flow.reference(), protocol: None, kind });
+            flow.reports = flow.reports.saturating_add(1);
+        }
+        false
+    }
+
+    /// Returns whether nothing is left that was due before the tick of `now`.
+    fn expire(&mut self, now: Timestamp, facts: &mut Vec<Fact>) -> bool {
+        self.now = self.now.max(now);
+        for _ in 0..Self::ENDED_MAX {
+            let Some(slot) = self.wheel.due_before(self.now) else {
+                return true;
+            };
+            self.settle(slot, self.now, facts);
+        }
+        false
+    }
+
+    fn begin_to_finish(&mut self, facts: &mut Vec<Fact>) {
+        let mut live: Vec<(FlowId, Slot)> = self.flows.iter().map(|(slot, flow)| (flow.id, slot)).collect();
+        live.retain(|&(_, slot)| self.settle(slot, self.now, facts));
+        live.sort_unstable_by(|a, b| b.cmp(a));
+        self.unfinished = Some(live);
+    }
+
+    fn end(&mut self, slot: Slot, moment: Moment, reason: EndReason, facts: &mut Vec<Fact>) {
+        self.end_conversation(slot, moment, facts);
+        self.wheel.leave(slot);
+        self.classes.remove(slot);
+        let Some(flow) = self.flows.remove(slot) else {
+            return;
+        };
+        let hash = self.hash(&flow.key);
+        if let Ok(entry) = self.index.find_entry(spread(hash), |indexed| indexed.slot == slot) {
+            entry.remove();
+        }
+        let summary = flow.summary(Some(reason));
+        self.counters.count_end(summary.end.unwrap_or(reason));
+        facts.push(Fact {
+            at: moment.at,
+            seq: moment.seq,
+            flow: flow.reference(),
+            protocol: None,
+            kind: FactKind::FlowEnded(Box::new(summary)),
+        });
+    }
+
+    /// The flow's queue and its deadline, where its state has changed.
+    fn requeue(&mut self, slot: Slot) {
+        let Some(flow) = self.flows.get_mut(slot) else {
+            return;
+        };
+        let idle_end = flow.idle_end(&self.settings.idle);
+        if idle_end < flow.wake {
+            flow.wake = idle_end;
+            self.wheel.enter(slot, idle_end);
+        }
+        let class = flow.worth();
+        if class != flow.class {
+            flow.class = class;
+            self.classes.push(class as u16, slot);
+        }
+    }
+
+    fn find(&self, hash: u32, key: &Key) -> Option<Slot> {
+        let is_it = |indexed: &Indexed| {
+            indexed.hash == hash && self.flows.get(indexed.slot).is_some_and(|flow| flow.key == *key)
+        };
+        self.index.find(spread(hash), is_it).map(|indexed| indexed.slot)
+    }
+
+    fn hash(&self, key: &Key) -> u32 {
+        u32::try_from(self.hasher.hash_one(key) >> 32).unwrap_or(0)
+    }
+}
+
+/// When the open flow is reported next: at 1, 10 and 60 minutes of its life, then hourly.
+fn report_at(flow: &Flow) -> Timestamp {
+    let minutes = match flow.reports {
+        0 => 1,
+        1 => 10,
+        later => u64::from(later).saturating_sub(1).saturating_mul(60),
+    };
+    flow.started + Duration::from_secs(minutes.saturating_mul(60))
+}
+
+/// A whole hash out of the half that is kept (Fibonacci hashing).
+const fn spread(hash: u32) -> u64 {
+    (hash as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}

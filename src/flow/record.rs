@@ -1,0 +1,421 @@
+//! One flow: its packets in, its state and its numbers out.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::decode::{Head, TcpHeader};
+use crate::facts::{Direction, Encapsulation, EndReason, FlowId, FlowRef, FlowSummary, Sender, SideSummary};
+use crate::flow::conversation::Conversation;
+use crate::flow::direction::{Opener, opener};
+use crate::flow::key::{End, Key};
+use crate::flow::reassembly::{Payload, Seen, Sequence, Track};
+use crate::flow::signature::SynSignature;
+use crate::flow::timing::Timing;
+use crate::net::{Mac, Network};
+use crate::protocol::{Protocol, Start};
+use crate::quantity;
+use crate::time::Timestamp;
+
+/// A flow of the table. Its client is the side that opened it; where the protocol's bytes say otherwise, `is_reversed`
+/// turns what is told to the outside.
+pub(super) struct Flow {
+    pub(super) key: Key,
+    client_end: End,
+    pub(super) state: State,
+    pub(super) class: Class,
+    /// Nobody listens to the bytes any more.
+    pub(super) is_read: bool,
+    pub(super) is_reversed: bool,
+    /// How many times the open flow was reported.
+    pub(super) reports: u8,
+    direction: Direction,
+    tunnel: Option<Encapsulation>,
+    closed: Option<EndReason>,
+    pub(super) last_at: Timestamp,
+    /// The earliest moment that something is due in; the wheel knows the flow by it.
+    pub(super) wake: Timestamp,
+    pub(super) client: Side,
+    pub(super) server: Side,
+    timing: Timing,
+    pub(super) conversation: Option<Box<Conversation>>,
+    pub(super) protocol: Option<Protocol>,
+    pub(super) id: FlowId,
+    pub(super) started: Timestamp,
+    client_mac: Option<Mac>,
+    server_mac: Option<Mac>,
+    vlan: Option<u16>,
+    inner_vlan: Option<u16>,
+}
+
+/// One side of a flow, as opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Side {
+    packets: u64,
+    bytes: u64,
+    payload_bytes: u64,
+    retransmitted_bytes: u64,
+    lost_bytes: u64,
+    pub(super) track: Track,
+    /// The number of its SYN.
+    syn: Option<Sequence>,
+    ttl: u8,
+    has_finished: bool,
+    signature: Option<SynSignature>,
+}
+
+/// What a flow is doing, which decides how long its silence is waited out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum State {
+    /// TCP: a SYN, or packets without payload of one side only.
+    Opening,
+    /// TCP: both sides were heard, or one with payload.
+    Open,
+    /// TCP: one side has sent FIN.
+    Closing,
+    /// TCP: a RST refused the connection.
+    Refused,
+    /// TCP: both sides have sent FIN, or one a RST.
+    Closed,
+    /// Datagrams, just begun or of one side only: a question and its answer.
+    Exchange,
+    /// Datagrams both ways for longer than [`Flow::STREAM_AFTER`].
+    Stream,
+}
+
+/// What a flow is worth when the table is full, the least first.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Class {
+    /// Over, and kept for its stragglers.
+    Over,
+    /// Only one side was heard.
+    Unanswered,
+    Answered,
+    /// The handshake was completed, or payload went both ways.
+    Established,
+    /// Established, and its protocol is known.
+    Recognised,
+}
+
+impl Class {
+    pub(super) const COUNT: u16 = Self::Recognised as u16 + 1;
+}
+
+/// How long a flow may be silent before it is over, by what it was doing.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct IdleTimes {
+    /// A TCP handshake that was not completed.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub tcp_opening: Duration,
+    /// An open TCP connection. Long, because a desktop left alone overnight is still the same session.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub tcp_open: Duration,
+    /// A TCP connection that one side has closed.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub tcp_closing: Duration,
+    /// A TCP connection after both FIN or a RST: for what arrives late.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub tcp_closed: Duration,
+    /// A TCP connection that was refused.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub tcp_refused: Duration,
+    /// UDP, ESP or AH of one side only, or that has just begun.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub datagram_exchange: Duration,
+    /// UDP, ESP or AH both ways.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub datagram_stream: Duration,
+}
+
+impl Default for IdleTimes {
+    fn default() -> Self {
+        Self {
+            tcp_opening: Duration::from_secs(30),
+            tcp_open: Duration::from_secs(60 * 60),
+            tcp_closing: Duration::from_secs(2 * 60),
+            tcp_closed: Duration::from_secs(5),
+            tcp_refused: Duration::from_secs(1),
+            datagram_exchange: Duration::from_secs(30),
+            datagram_stream: Duration::from_secs(3 * 60),
+        }
+    }
+}
+
+impl IdleTimes {
+    pub(super) const fn of(&self, state: State) -> Duration {
+        match state {
+            State::Opening => self.tcp_opening,
+            State::Open => self.tcp_open,
+            State::Closing => self.tcp_closing,
+            State::Refused => self.tcp_refused,
+            State::Closed => self.tcp_closed,
+            State::Exchange => self.datagram_exchange,
+            State::Stream => self.datagram_stream,
+        }
+    }
+}
+
+impl Flow {
+    /// An exchange of datagrams that lasts longer than this is a stream.
+    pub(super) const STREAM_AFTER: Duration = Duration::from_secs(2);
+    /// A RST is believed if it lies this close to where the stream has come.
+    const RESET_WINDOW: u32 = 1 << 20;
+
+    /// The flow that `head` is the first packet of; the packet itself is not counted yet.
+    pub(super) fn open(key: Key, source: End, head: &Head, home_networks: &[Network]) -> Self {
+        let (opener, direction) = opener(head, home_networks);
+        let (client_end, client_mac, server_mac) = match opener {
+            Opener::Source => (source, head.source_mac, head.target_mac),
+            Opener::Target => (source.other(), head.target_mac, head.source_mac),
+        };
+        let state = if head.tcp.is_some() { State::Opening } else { State::Exchange };
+        Self {
+            key,
+            client_end,
+            state,
+            class: Class::Unanswered,
+            is_read: false,
+            is_reversed: false,
+            reports: 0,
+            direction,
+            tunnel: head.tunnel,
+            closed: None,
+            last_at: head.at,
+            wake: Timestamp::MAX,
+            client: Side::default(),
+            server: Side::default(),
+            timing: Timing::new(),
+            conversation: None,
+            protocol: None,
+            id: FlowId(head.seq),
+            started: head.at,
+            client_mac,
+            server_mac,
+            vlan: head.vlan,
+            inner_vlan: head.inner_vlan,
+        }
+    }
+
+    pub(super) fn sender(&self, source: End) -> Sender {
+        if source == self.client_end { Sender::Client } else { Sender::Server }
+    }
+
+    pub(super) const fn side(&mut self, sender: Sender) -> &mut Side {
+        match sender {
+            Sender::Client => &mut self.client,
+            Sender::Server => &mut self.server,
+        }
+    }
+
+    pub(super) fn start(&self) -> Start {
+        Start {
+            transport: self.key.transport(),
+            client_port: self.key.endpoint(self.client_end).port,
+            server_port: self.key.endpoint(self.client_end.other()).port,
+        }
+    }
+
+    /// Whether `tcp` belongs to a new connection on the ports of this one.
+    pub(super) fn is_reused_by(&self, tcp: &TcpHeader, source: End) -> bool {
+        if !tcp.has(TcpHeader::SYN) {
+            return false;
+        }
+        let (own, other) = match self.sender(source) {
+            Sender::Client => (&self.client, &self.server),
+            Sender::Server => (&self.server, &self.client),
+        };
+        let answers = tcp.has(TcpHeader::ACK);
+        match own.syn {
+            Some(syn) if syn.0 == tcp.sequence => self.closed.is_some() && !answers,
+            Some(_) => true,
+            None if self.closed.is_some() || own.packets > 0 => true,
+            // A SYN/ACK may overtake its SYN on the way through the mirror.
+            None => !answers && other.syn.is_none(),
+        }
+    }
+
+    /// Counts a packet's headers and takes the flow's state further.
+    pub(super) fn on_head(&mut self, head: &Head, sender: Sender) {
+        self.last_at = head.at;
+        let side = self.side(sender);
+        if side.packets == 0 {
+            side.ttl = head.ip.ttl;
+        }
+        side.packets = side.packets.saturating_add(1);
+        side.bytes = side.bytes.saturating_add(u64::from(head.ip.len));
+        match &head.tcp {
+            Some(tcp) => self.on_tcp(head, tcp, sender),
+            None if self.both_were_heard() && head.at.since(self.started) > Self::STREAM_AFTER => {
+                self.state = State::Stream;
+            }
+            None => {}
+        }
+    }
+
+    /// Counts payload, which [`Flow::on_head`] has been told of.
+    pub(super) fn on_payload(&mut self, head: &Head, sender: Sender, seen: Seen) {
+        self.side(sender).count(seen);
+        if head.tcp.as_ref().is_some_and(|tcp| tcp.has(TcpHeader::ACK) && !tcp.has(TcpHeader::SYN)) {
+            self.timing.on_ack(head.at, sender, seen.fresh > 0);
+        }
+    }
+
+    pub(super) fn idle_end(&self, times: &IdleTimes) -> Timestamp {
+        self.last_at + times.of(self.state)
+    }
+
+    /// What the facts of the flow say of it.
+    pub(super) fn reference(&self) -> FlowRef {
+        let (client, server) = (self.key.endpoint(self.client_end), self.key.endpoint(self.client_end.other()));
+        let as_opened = FlowRef {
+            id: self.id,
+            client,
+            server,
+            transport: self.key.transport(),
+            direction: self.direction,
+            client_mac: self.client_mac,
+            server_mac: self.server_mac,
+            vlan: self.vlan,
+            inner_vlan: self.inner_vlan,
+            tunnel: self.tunnel,
+            protocol: self.protocol,
+            started: self.started,
+        };
+        if !self.is_reversed {
+            return as_opened;
+        }
+        FlowRef {
+            client: server,
+            server: client,
+            direction: Direction::Protocol,
+            client_mac: self.server_mac,
+            server_mac: self.client_mac,
+            ..as_opened
+        }
+    }
+
+    /// The flow in numbers; `end` where it is over, unless it was closed before.
+    pub(super) fn summary(&self, end: Option<EndReason>) -> FlowSummary {
+        let as_opened = FlowSummary {
+            client: self.client.summary(),
+            server: self.server.summary(),
+            duration: self.last_at.since(self.started),
+            client_rtt: self.timing.client_rtt(),
+            server_rtt: self.timing.server_rtt(),
+            flight_rtt: self.timing.flight_rtt(),
+            end: end.map(|end| self.closed.unwrap_or(end)),
+        };
+        if !self.is_reversed {
+            return as_opened;
+        }
+        FlowSummary {
+            client: as_opened.server,
+            server: as_opened.client,
+            client_rtt: as_opened.server_rtt,
+            server_rtt: as_opened.client_rtt,
+            // The answer that was waited for was not the client's.
+            flight_rtt: None,
+            ..as_opened
+        }
+    }
+
+    fn on_tcp(&mut self, head: &Head, tcp: &TcpHeader, sender: Sender) {
+        let sequence = Sequence(tcp.sequence);
+        if tcp.has(TcpHeader::SYN) {
+            let side = self.side(sender);
+            if side.syn.replace(sequence).is_none() {
+                side.track.begin(sequence.plus(1));
+            }
+            side.signature.get_or_insert_with(|| SynSignature::read(head, tcp));
+            if tcp.has(TcpHeader::ACK) {
+                self.timing.on_syn_ack(head.at);
+            } else {
+                self.timing.on_syn(head.at);
+            }
+        }
+        if tcp.has(TcpHeader::RST) {
+            return self.on_reset(sequence, sender);
+        }
+        if !self.side(sender).track.has_begun() {
+            self.side(sender).track.begin(sequence);
+        }
+        if tcp.has(TcpHeader::ACK) && !self.side(sender.other()).track.has_begun() {
+            self.side(sender.other()).track.begin(Sequence(tcp.acknowledgment));
+        }
+        let is_open = !tcp.has(TcpHeader::SYN) && (head.payload_len > 0 || self.both_were_heard());
+        if self.state == State::Opening && is_open {
+            self.state = State::Open;
+        }
+        if tcp.has(TcpHeader::FIN) && self.closed.is_none() {
+            self.on_finish(sender);
+        }
+    }
+
+    fn on_finish(&mut self, sender: Sender) {
+        self.side(sender).has_finished = true;
+        if self.client.has_finished && self.server.has_finished {
+            self.closed = Some(EndReason::Finished);
+            self.state = State::Closed;
+        } else {
+            self.state = State::Closing;
+        }
+    }
+
+    fn on_reset(&mut self, sequence: Sequence, sender: Sender) {
+        let track = self.side(sender).track;
+        let (Ok(distance) | Err(distance)) = sequence.since(track.next());
+        let is_believed = self.state == State::Opening || !track.has_begun() || distance <= Self::RESET_WINDOW;
+        if !is_believed || self.closed.is_some() {
+            return;
+        }
+        self.closed = Some(EndReason::Reset);
+        self.state = if self.state == State::Opening { State::Refused } else { State::Closed };
+    }
+
+    const fn both_were_heard(&self) -> bool {
+        self.client.packets > 0 && self.server.packets > 0
+    }
+
+    pub(super) const fn worth(&self) -> Class {
+        match self.state {
+            State::Closed | State::Refused => Class::Over,
+            _ if !self.both_were_heard() => Class::Unanswered,
+            State::Opening | State::Exchange => Class::Answered,
+            State::Open | State::Closing | State::Stream if self.protocol.is_some() => Class::Recognised,
+            State::Open | State::Closing => Class::Established,
+            State::Stream => Class::Answered,
+        }
+    }
+}
+
+impl Side {
+    pub(super) fn count(&mut self, seen: Seen) {
+        let count = |total: &mut u64, bytes: u32| *total = total.saturating_add(u64::from(bytes));
+        count(&mut self.payload_bytes, seen.fresh);
+        count(&mut self.retransmitted_bytes, seen.repeated);
+        count(&mut self.lost_bytes, seen.lost);
+        self.lost_bytes = self.lost_bytes.saturating_sub(u64::from(seen.found));
+    }
+
+    fn summary(&self) -> SideSummary {
+        SideSummary {
+            packets: self.packets,
+            bytes: self.bytes,
+            payload_bytes: self.payload_bytes,
+            retransmitted_bytes: self.retransmitted_bytes,
+            lost_bytes: self.lost_bytes,
+            ttl: (self.packets > 0).then_some(self.ttl),
+            mss: self.signature.and_then(|signature| signature.mss()),
+            syn_signature: self.signature,
+        }
+    }
+}
+
+/// The payload of a TCP segment; behind a SYN it begins one number later.
+pub(super) fn payload_of<'a>(head: &Head, tcp: &TcpHeader, bytes: &'a [u8]) -> Payload<'a> {
+    let sequence = Sequence(tcp.sequence).plus(u32::from(tcp.has(TcpHeader::SYN)));
+    // What a RST carries is a remark for people (RFC 9293 section 3.5.3), no part of the stream.
+    let len = if tcp.has(TcpHeader::RST) { 0 } else { head.payload_len };
+    Payload { sequence, len, bytes }
+}

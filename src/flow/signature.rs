@@ -1,0 +1,258 @@
+//! A SYN or SYN/ACK in, its signature in p0f notation out: what tells one TCP/IP stack from another.
+//!
+//! The notation is the one p0f 3 documents (`ver:ittl:olen:mss:wsize,scale:olayout:quirks:pclass`); the reading is our
+//! own. A signature is a plain value and becomes text where an event shows it.
+
+use std::fmt;
+
+use crate::decode::{Head, TcpHeader};
+use crate::protocol::cursor::Cursor;
+
+/// What a side's first packet tells about its TCP/IP stack.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct SynSignature {
+    quirks: Quirks,
+    window: u16,
+    /// 0 where the option is missing.
+    mss: u16,
+    ip_options_len: u16,
+    ttl: u8,
+    window_scale: u8,
+    /// The bytes behind the end-of-options mark.
+    padding_len: u8,
+    kinds_len: u8,
+    /// The option kinds in their order, the first [`Self::KINDS_MAX`] of them.
+    kinds: [u8; Self::KINDS_MAX],
+    v6: bool,
+    has_payload: bool,
+}
+
+impl SynSignature {
+    /// The most options a signature keeps; what real stacks send is half of it.
+    pub const KINDS_MAX: usize = 20;
+
+    pub fn read(head: &Head, tcp: &TcpHeader) -> Self {
+        let mut signature = Self {
+            quirks: Quirks::of_headers(head, tcp),
+            window: tcp.window,
+            mss: 0,
+            ip_options_len: head.ip.options_len,
+            ttl: head.ip.ttl,
+            window_scale: 0,
+            padding_len: 0,
+            kinds_len: 0,
+            kinds: [0; Self::KINDS_MAX],
+            v6: head.source.ip.is_ipv6(),
+            has_payload: head.payload_len > 0,
+        };
+        let options = tcp.options.get(..usize::from(tcp.options_len)).unwrap_or(&tcp.options);
+        if signature.read_options(Cursor::new(options), tcp).is_none() {
+            signature.quirks.set(Quirks::BAD_OPTIONS);
+        }
+        signature
+    }
+
+    /// The maximum segment size option.
+    pub const fn mss(&self) -> Option<u16> {
+        if self.mss == 0 { None } else { Some(self.mss) }
+    }
+
+    /// `None` where the options contradict themselves.
+    fn read_options(&mut self, mut options: Cursor<'_>, tcp: &TcpHeader) -> Option<()> {
+        while let Some(kind) = options.u8() {
+            self.push(kind);
+            match kind {
+                option::END => {
+                    self.padding_len = u8::try_from(options.len()).unwrap_or(u8::MAX);
+                    if options.rest().iter().any(|&byte| byte != 0) {
+                        self.quirks.set(Quirks::PADDING_NOT_ZERO);
+                    }
+                    return Some(());
+                }
+                option::NOP => {}
+                _ => {
+                    let len = options.u8()?.checked_sub(2)?;
+                    self.read_option(kind, options.sub(usize::from(len))?, tcp)?;
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn read_option(&mut self, kind: u8, mut body: Cursor<'_>, tcp: &TcpHeader) -> Option<()> {
+        match kind {
+            option::MSS => self.mss = body.u16()?,
+            option::WINDOW_SCALE => {
+                self.window_scale = body.u8()?;
+                if self.window_scale > 14 {
+                    self.quirks.set(Quirks::SCALE_EXCESSIVE);
+                }
+            }
+            option::TIMESTAMPS => {
+                let (own, peer) = (body.u32()?, body.u32()?);
+                if own == 0 {
+                    self.quirks.set(Quirks::TIMESTAMP_ZERO);
+                }
+                if peer != 0 && !tcp.has(TcpHeader::ACK) {
+                    self.quirks.set(Quirks::PEER_TIMESTAMP);
+                }
+            }
+            option::SACK_PERMITTED => {}
+            _ => return Some(()),
+        }
+        body.is_empty().then_some(())
+    }
+
+    fn push(&mut self, kind: u8) {
+        if let Some(place) = self.kinds.get_mut(usize::from(self.kinds_len)) {
+            *place = kind;
+            self.kinds_len = self.kinds_len.saturating_add(1);
+        }
+    }
+
+    fn kinds(&self) -> &[u8] {
+        self.kinds.get(..usize::from(self.kinds_len)).unwrap_or(&self.kinds)
+    }
+
+    /// The window as a multiple of the segment or packet size, where it is one.
+    fn write_window(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MULTIPLE_MAX: u16 = 255;
+        const MSS_MIN: u16 = 100;
+        let header_len = if self.v6 { 60 } else { 40 };
+        let timestamps_len = if self.kinds().contains(&option::TIMESTAMPS) { 12 } else { 0 };
+        let units = [("mss", 0, 0), ("mss", 0, timestamps_len), ("mtu", header_len, 0)];
+        for (unit, more, less) in units {
+            let size = self.mss.saturating_add(more).saturating_sub(less);
+            let multiple = self.window.checked_div(size).unwrap_or(0);
+            let exact = multiple.checked_mul(size) == Some(self.window);
+            if self.mss >= MSS_MIN && exact && (1..=MULTIPLE_MAX).contains(&multiple) {
+                return write!(f, "{unit}*{multiple}");
+            }
+        }
+        write!(f, "{}", self.window)
+    }
+
+    fn write_layout(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, &kind) in self.kinds().iter().enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            match kind {
+                option::END => write!(f, "eol+{}", self.padding_len)?,
+                option::NOP => f.write_str("nop")?,
+                option::MSS => f.write_str("mss")?,
+                option::WINDOW_SCALE => f.write_str("ws")?,
+                option::SACK_PERMITTED => f.write_str("sok")?,
+                option::SACK => f.write_str("sack")?,
+                option::TIMESTAMPS => f.write_str("ts")?,
+                other => write!(f, "?{other}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for SynSignature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let version = if self.v6 { 6 } else { 4 };
+        let distance = initial_ttl(self.ttl).saturating_sub(self.ttl);
+        write!(f, "{version}:{}+{distance}:{}:{}:", self.ttl, self.ip_options_len, self.mss)?;
+        self.write_window(f)?;
+        write!(f, ",{}:", self.window_scale)?;
+        self.write_layout(f)?;
+        write!(f, ":{}:{}", self.quirks, if self.has_payload { '+' } else { '0' })
+    }
+}
+
+/// The TTL a packet was most likely sent with: the next of the values that operating systems use.
+pub const fn initial_ttl(ttl: u8) -> u8 {
+    match ttl {
+        0..=32 => 32,
+        33..=64 => 64,
+        65..=128 => 128,
+        129..=255 => 255,
+    }
+}
+
+/// TCP option kinds (IANA "TCP Option Kind Numbers").
+mod option {
+    pub(super) const END: u8 = 0;
+    pub(super) const NOP: u8 = 1;
+    pub(super) const MSS: u8 = 2;
+    pub(super) const WINDOW_SCALE: u8 = 3;
+    pub(super) const SACK_PERMITTED: u8 = 4;
+    pub(super) const SACK: u8 = 5;
+    pub(super) const TIMESTAMPS: u8 = 8;
+}
+
+/// Peculiarities of the headers, a bit each in the order the notation lists them.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+struct Quirks(u32);
+
+impl Quirks {
+    const DONT_FRAGMENT: u32 = 1 << 0;
+    const ID_WITH_DONT_FRAGMENT: u32 = 1 << 1;
+    const ID_ZERO: u32 = 1 << 2;
+    const ECN: u32 = 1 << 3;
+    const RESERVED_FLAG: u32 = 1 << 4;
+    const FLOW_LABEL: u32 = 1 << 5;
+    const SEQUENCE_ZERO: u32 = 1 << 6;
+    const ACKNOWLEDGMENT_WITHOUT_FLAG: u32 = 1 << 7;
+    const ACKNOWLEDGMENT_ZERO: u32 = 1 << 8;
+    const URGENT_WITHOUT_FLAG: u32 = 1 << 9;
+    const URGENT: u32 = 1 << 10;
+    const PUSH: u32 = 1 << 11;
+    const TIMESTAMP_ZERO: u32 = 1 << 12;
+    const PEER_TIMESTAMP: u32 = 1 << 13;
+    const PADDING_NOT_ZERO: u32 = 1 << 14;
+    const SCALE_EXCESSIVE: u32 = 1 << 15;
+    const BAD_OPTIONS: u32 = 1 << 16;
+
+    const NAMES: [&'static str; 17] = [
+        "df", "id+", "id-", "ecn", "0+", "flow", "seq-", "ack+", "ack-", "uptr+", "urgf+", "pushf+", "ts1-", "ts2+",
+        "opt+", "exws", "bad",
+    ];
+
+    fn of_headers(head: &Head, tcp: &TcpHeader) -> Self {
+        let ip = &head.ip;
+        let acknowledges = tcp.has(TcpHeader::ACK);
+        let urges = tcp.has(TcpHeader::URG);
+        let mut quirks = Self::default();
+        for (is_so, quirk) in [
+            (ip.dont_fragment, Self::DONT_FRAGMENT),
+            (ip.dont_fragment && ip.id.is_some_and(|id| id != 0), Self::ID_WITH_DONT_FRAGMENT),
+            (!ip.dont_fragment && ip.id == Some(0), Self::ID_ZERO),
+            (ip.ecn != 0 || tcp.reserved || tcp.flags & (TcpHeader::ECE | TcpHeader::CWR) != 0, Self::ECN),
+            (ip.reserved_flag, Self::RESERVED_FLAG),
+            (ip.flow_label != 0, Self::FLOW_LABEL),
+            (tcp.sequence == 0, Self::SEQUENCE_ZERO),
+            (!acknowledges && tcp.acknowledgment != 0, Self::ACKNOWLEDGMENT_WITHOUT_FLAG),
+            (acknowledges && tcp.acknowledgment == 0, Self::ACKNOWLEDGMENT_ZERO),
+            (!urges && tcp.urgent != 0, Self::URGENT_WITHOUT_FLAG),
+            (urges, Self::URGENT),
+            (tcp.has(TcpHeader::PSH), Self::PUSH),
+        ] {
+            if is_so {
+                quirks.set(quirk);
+            }
+        }
+        quirks
+    }
+
+    const fn set(&mut self, quirk: u32) {
+        self.0 |= quirk;
+    }
+}
+
+impl fmt::Display for Quirks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for (bit, name) in (0..).zip(Self::NAMES) {
+            if self.0.checked_shr(bit).unwrap_or(0) & 1 == 1 {
+                write!(f, "{separator}{name}")?;
+                separator = ",";
+            }
+        }
+        Ok(())
+    }
+}

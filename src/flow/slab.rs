@@ -1,0 +1,195 @@
+//! Values in numbered slots, and doubly linked lists of slots: what a flow table needs to move a flow between queues
+//! without looking it up and without allocating.
+
+/// A place in a [`Slab`]; it is free again once its value was taken out.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) struct Slot(u32);
+
+impl Slot {
+    /// The end of a list.
+    const NONE: Self = Self(u32::MAX);
+
+    pub(super) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Slab<T> {
+    places: Vec<Option<T>>,
+    /// The latest freed first: its memory is still in the cache.
+    free: Vec<Slot>,
+}
+
+impl<T> Slab<T> {
+    pub(super) const fn new() -> Self {
+        Self { places: Vec::new(), free: Vec::new() }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.places.len().saturating_sub(self.free.len())
+    }
+
+    /// Bytes of memory it holds.
+    pub(super) const fn allocated_bytes(&self) -> usize {
+        self.places.capacity().saturating_mul(size_of::<Option<T>>())
+    }
+
+    /// Beyond `u32::MAX - 1` values the last slot is shared; a capacity of the table is far below.
+    pub(super) fn insert(&mut self, value: T) -> Slot {
+        if let Some(slot) = self.free.pop()
+            && let Some(place) = self.places.get_mut(slot.index())
+        {
+            *place = Some(value);
+            return slot;
+        }
+        let slot = Slot(u32::try_from(self.places.len()).unwrap_or(u32::MAX));
+        self.places.push(Some(value));
+        slot
+    }
+
+    pub(super) fn remove(&mut self, slot: Slot) -> Option<T> {
+        let value = self.places.get_mut(slot.index())?.take()?;
+        self.free.push(slot);
+        Some(value)
+    }
+
+    pub(super) fn get(&self, slot: Slot) -> Option<&T> {
+        self.places.get(slot.index())?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut T> {
+        self.places.get_mut(slot.index())?.as_mut()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Slot, &T)> {
+        (0..).map(Slot).zip(&self.places).filter_map(|(slot, place)| Some((slot, place.as_ref()?)))
+    }
+}
+
+/// A number of first-in-first-out queues over the slots of one slab; a slot is in one of them at most.
+#[derive(Debug)]
+pub(super) struct Queues {
+    ends: Vec<Ends>,
+    links: Vec<Link>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    first: Slot,
+    last: Slot,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    before: Slot,
+    behind: Slot,
+    queue: u16,
+}
+
+impl Link {
+    const UNQUEUED: Self = Self { before: Slot::NONE, behind: Slot::NONE, queue: u16::MAX };
+}
+
+impl Queues {
+    pub(super) fn new(count: u16) -> Self {
+        let empty = Ends { first: Slot::NONE, last: Slot::NONE };
+        Self { ends: vec![empty; usize::from(count)], links: Vec::new() }
+    }
+
+    pub(super) const fn allocated_bytes(&self) -> usize {
+        self.links.capacity().saturating_mul(size_of::<Link>())
+    }
+
+    pub(super) fn first(&self, queue: u16) -> Option<Slot> {
+        self.ends.get(usize::from(queue)).map(|ends| ends.first).filter(|&slot| slot != Slot::NONE)
+    }
+
+    pub(super) fn is_empty(&self, queue: u16) -> bool {
+        self.first(queue).is_none()
+    }
+
+    /// Moves `slot` to the back of `queue`, out of the one it was in.
+    pub(super) fn push(&mut self, queue: u16, slot: Slot) {
+        self.remove(slot);
+        if self.links.len() <= slot.index() {
+            self.links.resize(slot.index().saturating_add(1), Link::UNQUEUED);
+        }
+        let Some(ends) = self.ends.get_mut(usize::from(queue)) else {
+            return;
+        };
+        let last = std::mem::replace(&mut ends.last, slot);
+        if last == Slot::NONE {
+            ends.first = slot;
+        } else if let Some(link) = self.links.get_mut(last.index()) {
+            link.behind = slot;
+        }
+        if let Some(link) = self.links.get_mut(slot.index()) {
+            *link = Link { before: last, behind: Slot::NONE, queue };
+        }
+    }
+
+    /// Takes `slot` out of its queue, and says which it was.
+    pub(super) fn remove(&mut self, slot: Slot) -> Option<u16> {
+        let link = std::mem::replace(self.links.get_mut(slot.index())?, Link::UNQUEUED);
+        let ends = self.ends.get_mut(usize::from(link.queue))?;
+        match self.links.get_mut(link.before.index()) {
+            Some(before) => before.behind = link.behind,
+            None => ends.first = link.behind,
+        }
+        match self.links.get_mut(link.behind.index()) {
+            Some(behind) => behind.before = link.before,
+            None => ends.last = link.before,
+        }
+        Some(link.queue)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn in_order(queues: &Queues, queue: u16) -> Vec<Slot> {
+        std::iter::successors(queues.first(queue), |slot| {
+            queues.links.get(slot.index()).map(|link| link.behind).filter(|&behind| behind != Slot::NONE)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn a_freed_slot_is_used_again() {
+        let mut slab = Slab::new();
+        let (a, b) = (slab.insert('a'), slab.insert('b'));
+        assert_eq!(slab.remove(a), Some('a'));
+        assert_eq!((slab.remove(a), slab.get(a), slab.len()), (None, None, 1));
+        assert_eq!(slab.insert('c'), a);
+        assert_eq!(slab.iter().collect::<Vec<_>>(), [(a, &'c'), (b, &'b')]);
+    }
+
+    proptest! {
+        /// Against one `VecDeque` for each queue.
+        #[test]
+        fn queues_keep_their_order(moves in prop::collection::vec((0_u32..12, 0_u16..4), 0..200)) {
+            let mut queues = Queues::new(3);
+            let mut model = vec![VecDeque::new(); 3];
+            for (slot, queue) in moves {
+                let slot = Slot(slot);
+                let was = model.iter().position(|queue| queue.contains(&slot));
+                model.iter_mut().for_each(|queue| queue.retain(|&other| other != slot));
+                if let Some(queue_of_model) = model.get_mut(usize::from(queue)) {
+                    queue_of_model.push_back(slot);
+                    queues.push(queue, slot);
+                } else {
+                    prop_assert_eq!(queues.remove(slot).map(usize::from), was);
+                }
+                for (index, queue_of_model) in (0..).zip(&model) {
+                    prop_assert_eq!(in_order(&queues, index), queue_of_model.iter().copied().collect::<Vec<_>>());
+                }
+            }
+        }
+    }
+}
