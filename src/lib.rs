@@ -20,6 +20,7 @@ pub mod capture;
 pub mod decode;
 pub mod flow;
 pub mod protocol;
+pub mod shard;
 
 // The edge.
 pub mod config;

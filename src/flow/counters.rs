@@ -32,11 +32,8 @@ pub struct Counters {
     pub table_bytes: u64,
 }
 
-impl Counters {
-    /// The most pairs of protocol and reason kept apart; reasons are a closed set of literals, so it is not met.
-    const MALFORMED_MAX: usize = 512;
-
-    pub(super) const fn new() -> Self {
+impl Default for Counters {
+    fn default() -> Self {
         Self {
             packets: 0,
             bytes: 0,
@@ -55,6 +52,11 @@ impl Counters {
             table_bytes: 0,
         }
     }
+}
+
+impl Counters {
+    /// The most pairs of protocol and reason kept apart; reasons are a closed set of literals, so it is not met.
+    const MALFORMED_MAX: usize = 512;
 
     /// Flows that are over, by reason.
     pub fn flows_ended(&self) -> impl Iterator<Item = (EndReason, u64)> {

@@ -124,6 +124,8 @@ struct Moment {
 impl FlowTable {
     /// The most flows that one call ends, so that what it hands out is bounded too.
     pub const ENDED_MAX: usize = 4096;
+    /// The most flows looked at on the side of a packet: more than packets can open.
+    const ENDED_MAX_PER_PACKET: usize = 4;
 
     pub fn new(settings: &Settings) -> Self {
         Self {
@@ -137,7 +139,7 @@ impl FlowTable {
             room: Room { bytes_max: settings.reassembly_bytes_max, segments_max: settings.reassembly_segments_max },
             buffers_bytes_max: u64::try_from(settings.buffers_bytes_max).unwrap_or(u64::MAX),
             said: Said::new(),
-            counters: Counters::new(),
+            counters: Counters::default(),
             unfinished: None,
         }
     }
@@ -146,6 +148,7 @@ impl FlowTable {
         self.now = self.now.max(packet.head.at);
         packet.head.at = self.now;
         let head = &packet.head;
+        self.expire(Self::ENDED_MAX_PER_PACKET, facts);
         self.counters.packets = self.counters.packets.saturating_add(1);
         self.counters.bytes = self.counters.bytes.saturating_add(u64::from(head.ip.len));
         let (key, source) = Key::of(head);
@@ -161,7 +164,8 @@ impl FlowTable {
     /// Reports and ends what is due. `now` is a time that no packet to come is before. Returns how far the facts are
     /// complete, which is not quite `now`; where much is due at once, the next call goes on.
     pub fn on_time(&mut self, now: Timestamp, facts: &mut Vec<Fact>) -> Watermark {
-        self.expire(now, facts);
+        self.now = self.now.max(now);
+        self.expire(Self::ENDED_MAX, facts);
         Watermark::before(self.wheel.start())
     }
 
@@ -169,7 +173,8 @@ impl FlowTable {
     /// [`Watermark::END`].
     pub fn finish(&mut self, now: Timestamp, facts: &mut Vec<Fact>) -> Watermark {
         let Some(unfinished) = &mut self.unfinished else {
-            if self.expire(now, facts) {
+            self.now = self.now.max(now);
+            if self.expire(Self::ENDED_MAX, facts) {
                 self.begin_to_finish(facts);
             }
             return Watermark::before(self.wheel.start());
@@ -268,10 +273,9 @@ impl FlowTable {
         false
     }
 
-    /// Returns whether nothing is left that was due before the tick of `now`.
-    fn expire(&mut self, now: Timestamp, facts: &mut Vec<Fact>) -> bool {
-        self.now = self.now.max(now);
-        for _ in 0..Self::ENDED_MAX {
+    /// Looks at no more than `flows_max` flows. Returns whether nothing is left that was due in an earlier tick.
+    fn expire(&mut self, flows_max: usize, facts: &mut Vec<Fact>) -> bool {
+        for _ in 0..flows_max {
             let Some(slot) = self.wheel.due_before(self.now) else {
                 return true;
             };
