@@ -25,6 +25,7 @@ pub mod hex;
 pub mod session;
 
 pub mod rdp;
+pub mod rdpeudp;
 pub mod rfb;
 pub mod quic;
 pub mod ssh;
@@ -51,6 +52,7 @@ pub const ALL: &[&ProtocolSpec] = &[
     &rdp::SPEC,
     &tls::SPEC,
     &rfb::SPEC,
+    &rdpeudp::SPEC,
     &quic::SPEC,
     &wireguard::SPEC,
     &openvpn::SPEC,

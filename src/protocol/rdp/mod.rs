@@ -10,7 +10,7 @@ use crate::facts::{Credential, FactKind, RemoteDesktop, Sender};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::rdp::wire::{ClientSettings, Confirm, DomainPdu, EncryptionMethod, Protocols, Request};
-use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, tls};
 
 pub const PROTOCOL: Protocol = Protocol::new("rdp");
 
@@ -37,7 +37,6 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     ],
 };
 
-const TLS: Protocol = Protocol::new("tls");
 /// The most PDUs read in search of the client info: 2 to attach, a join for each of 33 channels, and some to spare.
 const DOMAIN_PDUS_MAX: u8 = 64;
 
@@ -92,7 +91,7 @@ impl Parser for Rdp {
                 Progress::Malformed("rdp_sequence")
             }
             Step::Foreign => Progress::Reject,
-            Step::Tls => Progress::Upgrade { to: TLS, consumed },
+            Step::Tls => Progress::Upgrade { to: tls::PROTOCOL, consumed },
         }
     }
 

@@ -158,7 +158,7 @@ fn a_tls_negotiation_is_said_at_once_and_goes_on_as_tls() {
     assert_eq!(progress, Progress::Continue { consumed: 19 });
     let bytes = confirm_of(2, 8);
     let progress = rdp.on_bytes(Chunk { at, sender: Sender::Server, bytes: &bytes }, &mut facts);
-    assert_eq!(progress, Progress::Upgrade { to: TLS, consumed: 19 });
+    assert_eq!(progress, Progress::Upgrade { to: tls::PROTOCOL, consumed: 19 });
 
     let [FactKind::RemoteDesktop(desktop)] = facts.as_slice() else { panic!("{facts:?}") };
     assert_eq!(desktop.security, Some("nla"));

@@ -10,7 +10,7 @@ use crate::facts::{FactKind, RemoteDesktop, Sender};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::rfb::wire::{SecuritySubtype, SecurityType, ServerInit, Version};
-use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, tls};
 
 pub const PROTOCOL: Protocol = Protocol::new("rfb");
 
@@ -41,7 +41,6 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     ],
 };
 
-const TLS: Protocol = Protocol::new("tls");
 const DISPLAY_PORTS: std::ops::RangeInclusive<u16> = 5900..=5999;
 
 /// The server speaks first. A flow's client that does is the server of a reverse connection, unless it connected to a
@@ -181,7 +180,7 @@ impl Parser for Rfb {
                 Ok(Step::Tls) => {
                     self.on_end(facts);
                     let consumed = chunk.bytes.len().saturating_sub(cursor.len());
-                    return Progress::Upgrade { to: TLS, consumed };
+                    return Progress::Upgrade { to: tls::PROTOCOL, consumed };
                 }
                 Err(reason) => {
                     self.on_end(facts);

@@ -254,7 +254,7 @@ fn vencrypt_goes_on_as_tls_behind_the_acknowledgement() {
     for (sender, bytes) in vencrypt().chunks {
         last = rfb.on_bytes(Chunk { at: crate::time::Timestamp::ZERO, sender, bytes: &bytes }, &mut facts);
     }
-    assert_eq!(last, Progress::Upgrade { to: TLS, consumed: 1 });
+    assert_eq!(last, Progress::Upgrade { to: tls::PROTOCOL, consumed: 1 });
     assert_eq!(facts.len(), 1);
 }
 

@@ -1,0 +1,75 @@
+//! The UDP transport of RDP ([MS-RDPEUDP]): SYN and SYN+ACK in, one [`RemoteDesktop`] out. What follows is TLS or DTLS in
+//! the transport's own packets, of the same two hosts whose RDP connection over TCP shows them.
+
+mod wire;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::facts::{FactKind, RemoteDesktop, Sender};
+use crate::net::Transport;
+use crate::protocol::rdpeudp::wire::Syn;
+use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, rdp};
+
+pub const PROTOCOL: Protocol = Protocol::new("rdpeudp");
+
+pub const SPEC: ProtocolSpec = ProtocolSpec {
+    protocol: PROTOCOL,
+    transports: &[Transport::Udp],
+    opens_with: ANY_BYTE,
+    probe,
+    start: |_| Box::<RdpUdp>::default(),
+    fields: &[
+        FieldSpec { name: "network.application", help: "What the transport carries: `rdp`" },
+        FieldSpec {
+            name: "rdpeudp.mode",
+            help: "Whether lost packets are sent again: `reliable` or `lossy` ([MS-RDPEUDP] §1.3.1)",
+        },
+        FieldSpec { name: "rdpeudp.version", help: "The version number last announced ([MS-RDPEUDP] §2.2.2.9)" },
+    ],
+};
+
+fn probe(opening: &Opening<'_>) -> Probe {
+    let role = match wire::syn(opening.bytes) {
+        None => return Probe::No,
+        Some(Syn { acknowledges: None, .. }) => Sender::Client,
+        Some(Syn { acknowledges: Some(_), .. }) => Sender::Server,
+    };
+    if role == opening.sender { Probe::Match } else { Probe::Reversed }
+}
+
+#[derive(Default)]
+struct RdpUdp {
+    syn: Option<Syn>,
+    answer: Option<Syn>,
+}
+
+impl Parser for RdpUdp {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        match (wire::syn(chunk.bytes), chunk.sender) {
+            (Some(syn), Sender::Client) if syn.acknowledges.is_none() => self.syn = Some(syn),
+            (Some(answer), Sender::Server) if answer.acknowledges.is_some() => self.answer = Some(answer),
+            // A SYN is sent again until it is answered; anything else ends the handshake.
+            _ => {
+                self.on_end(facts);
+                return Progress::Done;
+            }
+        }
+        match (self.syn, self.answer) {
+            (Some(syn), Some(answer)) if answer.acknowledges == Some(syn.sequence) => {
+                self.on_end(facts);
+                Progress::Done
+            }
+            _ => Progress::Continue { consumed: chunk.bytes.len() },
+        }
+    }
+
+    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+        let Some(first) = self.syn.or(self.answer) else { return };
+        let mut desktop = RemoteDesktop::default();
+        desktop.fields.push("network.application", rdp::PROTOCOL.as_str());
+        desktop.fields.push("rdpeudp.mode", if first.is_lossy { "lossy" } else { "reliable" });
+        desktop.fields.push_some("rdpeudp.version", self.answer.unwrap_or(first).version);
+        facts.push(FactKind::RemoteDesktop(Box::new(desktop)));
+    }
+}
