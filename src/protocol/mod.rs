@@ -27,6 +27,7 @@ pub mod session;
 pub mod rdp;
 pub mod rdpeudp;
 pub mod rfb;
+pub mod dtls;
 pub mod quic;
 pub mod ssh;
 pub mod ah;
@@ -53,6 +54,7 @@ pub const ALL: &[&ProtocolSpec] = &[
     &tls::SPEC,
     &rfb::SPEC,
     &rdpeudp::SPEC,
+    &dtls::SPEC,
     &quic::SPEC,
     &wireguard::SPEC,
     &openvpn::SPEC,

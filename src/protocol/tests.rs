@@ -32,6 +32,7 @@ const FIXTURES: &[fn() -> Vec<Fixture>] = &[
     crate::protocol::esp::tests::fixtures,
     crate::protocol::ike::tests::fixtures,
     crate::protocol::openvpn::tests::fixtures,
+    crate::protocol::dtls::tests::fixtures,
     crate::protocol::quic::tests::fixtures,
     crate::protocol::tls::tests::fixtures,
     crate::protocol::wireguard::tests::fixtures,

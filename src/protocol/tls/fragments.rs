@@ -42,6 +42,10 @@ impl Fragments {
         self.bytes.get(..len).unwrap_or_default()
     }
 
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     fn cover(&mut self, from: usize, to: usize) {
         let first = self.ranges.partition_point(|(_, end)| *end < from);
         let behind = self.ranges.partition_point(|(start, _)| *start <= to);

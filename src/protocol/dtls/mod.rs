@@ -1,0 +1,232 @@
+//! Datagrams of DTLS in (1.0 to 1.3, RFC 9147 and before), a hello for each ClientHello, ServerHello, certificate and
+//! fatal alert that is sent in clear out. Other datagrams between them (STUN, RTP: RFC 7983) are passed over.
+
+pub mod wire;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::facts::{FactKind, Hello, Sender};
+use crate::net::Transport;
+use crate::protocol::cursor::Cursor;
+use crate::protocol::tls::fingerprint::Carrier;
+use crate::protocol::tls::fragments::Fragments;
+use crate::protocol::tls::wire::{
+    ClientHello, FATAL, Framing, ServerHello, alert, content, handshake, is_1_3, leaf_certificate,
+};
+use crate::protocol::tls::{certificate, hello};
+use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
+
+use wire::{Fragment, Record};
+
+pub const PROTOCOL: Protocol = Protocol::new("dtls");
+
+pub const SPEC: ProtocolSpec = ProtocolSpec {
+    protocol: PROTOCOL,
+    transports: &[Transport::Udp],
+    opens_with: &[(content::HANDSHAKE, content::HANDSHAKE)],
+    probe,
+    start,
+    fields: &[
+        hello::VERSION,
+        hello::VERSION_PROTOCOL,
+        hello::CIPHER,
+        hello::NEXT_PROTOCOL,
+        hello::RESUMED,
+        hello::HELLO_RETRY,
+        hello::ALERT,
+    ],
+};
+
+fn start(_: &Start) -> Box<dyn Parser> {
+    Box::new(Dtls::default())
+}
+
+fn probe(opening: &Opening<'_>) -> Probe {
+    match first_message(opening.bytes) {
+        Some(from) if from == opening.sender => Probe::Match,
+        Some(_) => Probe::Reversed,
+        None => Probe::No,
+    }
+}
+
+/// Who sends a datagram that begins with a hello in clear.
+pub fn first_message(datagram: &[u8]) -> Option<Sender> {
+    let record = wire::record(&mut Cursor::new(datagram))?;
+    if record.content != content::HANDSHAKE || record.epoch != 0 {
+        return None;
+    }
+    let fragment = Fragment::read(&mut Cursor::new(record.body))?;
+    let is_sane = fragment.len <= Fragments::BYTES_MAX && fragment.sequence <= 1 && !fragment.bytes.is_empty();
+    match fragment.kind {
+        handshake::CLIENT_HELLO if is_sane => Some(Sender::Client),
+        handshake::SERVER_HELLO | handshake::HELLO_VERIFY_REQUEST if is_sane => Some(Sender::Server),
+        _ => None,
+    }
+}
+
+/// One connection, up to the change to encryption.
+#[derive(Debug, Default)]
+struct Dtls {
+    client: Side,
+    server: Side,
+    /// The session the last ClientHello offered to go on with.
+    offered_session_id: Option<Vec<u8>>,
+    datagrams: u32,
+}
+
+#[derive(Debug, Default)]
+struct Side {
+    /// Messages that have begun.
+    partial: Vec<Partial>,
+    /// The sequence numbers of the messages that were read: a bit each, so that one sent again is not told again.
+    read: u64,
+    /// The side encrypts.
+    is_over: bool,
+}
+
+#[derive(Debug)]
+struct Partial {
+    kind: u8,
+    len: usize,
+    sequence: u16,
+    fragments: Fragments,
+}
+
+enum Next {
+    Done,
+    Record,
+}
+
+impl Parser for Dtls {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        self.datagrams = self.datagrams.saturating_add(1);
+        if self.datagrams > Self::DATAGRAMS_MAX {
+            return Progress::Done;
+        }
+        let mut datagram = Cursor::new(chunk.bytes);
+        if datagram.peek().is_some_and(wire::is_unified_header) {
+            self.side(chunk.sender).is_over = true;
+        }
+        while let Some(record) = wire::record(&mut datagram) {
+            match self.on_record(record, chunk.sender, facts) {
+                Ok(Next::Record) => {}
+                Ok(Next::Done) => return Progress::Done,
+                Err(reason) => return Progress::Malformed(reason),
+            }
+        }
+        if self.client.is_over && self.server.is_over {
+            return Progress::Done;
+        }
+        Progress::Continue { consumed: chunk.bytes.len() }
+    }
+}
+
+impl Dtls {
+    /// The most datagrams that are looked at.
+    const DATAGRAMS_MAX: u32 = 96;
+
+    const fn side(&mut self, sender: Sender) -> &mut Side {
+        match sender {
+            Sender::Client => &mut self.client,
+            Sender::Server => &mut self.server,
+        }
+    }
+
+    fn on_record(
+        &mut self,
+        record: Record<'_>,
+        sender: Sender,
+        facts: &mut Vec<FactKind>,
+    ) -> Result<Next, &'static str> {
+        if record.epoch > 0 {
+            self.side(sender).is_over = true;
+            return Ok(Next::Record);
+        }
+        match record.content {
+            content::HANDSHAKE => return self.on_handshake(record.body, sender, facts),
+            content::ALERT => {
+                if let Some((FATAL, description)) = alert(record.body) {
+                    facts.push(FactKind::Hello(Box::new(hello::of_alert(description, sender))));
+                    return Ok(Next::Done);
+                }
+            }
+            _ => {}
+        }
+        Ok(Next::Record)
+    }
+
+    fn on_handshake(&mut self, body: &[u8], sender: Sender, facts: &mut Vec<FactKind>) -> Result<Next, &'static str> {
+        let mut body = Cursor::new(body);
+        while !body.is_empty() {
+            let fragment = Fragment::read(&mut body).ok_or("handshake_fragment")?;
+            let Some(message) = self.side(sender).join(fragment)? else { continue };
+            let Some((fact, next)) = self.on_message(&message, fragment.kind, sender)? else { continue };
+            facts.push(FactKind::Hello(Box::new(fact)));
+            if matches!(next, Next::Done) {
+                return Ok(Next::Done);
+            }
+        }
+        Ok(Next::Record)
+    }
+
+    fn on_message(&mut self, body: &[u8], kind: u8, sender: Sender) -> Result<Option<(Hello, Next)>, &'static str> {
+        match (kind, sender) {
+            (handshake::CLIENT_HELLO, Sender::Client) => {
+                let hello = ClientHello::parse(body, Framing::Datagram).ok_or("client_hello")?;
+                self.offered_session_id = Some(hello.session_id.into());
+                Ok(Some((hello::of_client(&hello, Carrier::Dtls), Next::Record)))
+            }
+            (handshake::SERVER_HELLO, Sender::Server) => {
+                let hello = ServerHello::parse(body).ok_or("server_hello")?;
+                let fact = hello::of_server(&hello, self.offered_session_id.as_deref());
+                let is_last = is_1_3(hello.version()) && !hello.is_retry;
+                Ok(Some((fact, if is_last { Next::Done } else { Next::Record })))
+            }
+            (handshake::CERTIFICATE, _) => {
+                let Some(leaf) = leaf_certificate(body)? else { return Ok(None) };
+                let certificate = certificate::parse(leaf).ok_or("certificate")?;
+                Ok(Some((hello::of_certificate(certificate, sender), Next::Record)))
+            }
+            _ => Err("unexpected_message"),
+        }
+    }
+}
+
+impl Side {
+    /// The most messages that are put together at a time.
+    const PARTIAL_MAX: usize = 4;
+
+    /// Takes a fragment; gives the body of its message once that is whole.
+    fn join(&mut self, fragment: Fragment<'_>) -> Result<Option<Vec<u8>>, &'static str> {
+        let is_wanted =
+            matches!(fragment.kind, handshake::CLIENT_HELLO | handshake::SERVER_HELLO | handshake::CERTIFICATE);
+        let bit = 1_u64.checked_shl(u32::from(fragment.sequence)).unwrap_or(0);
+        if !is_wanted || bit == 0 || self.read & bit != 0 {
+            return Ok(None);
+        }
+        if fragment.bytes.len() == fragment.len {
+            self.read |= bit;
+            return Ok(Some(fragment.bytes.into()));
+        }
+        let known = self.partial.iter().position(|partial| partial.sequence == fragment.sequence);
+        let at = known.unwrap_or(self.partial.len());
+        if at >= Self::PARTIAL_MAX {
+            return Err("fragmented_messages");
+        }
+        if known.is_none() {
+            let Fragment { kind, len, sequence, .. } = fragment;
+            self.partial.push(Partial { kind, len, sequence, fragments: Fragments::default() });
+        }
+        let Some(partial) = self.partial.get_mut(at) else { return Ok(None) };
+        if (partial.kind, partial.len) != (fragment.kind, fragment.len) {
+            return Err("handshake_fragment");
+        }
+        partial.fragments.insert(fragment.offset, fragment.bytes)?;
+        if partial.fragments.prefix().len() < partial.len {
+            return Ok(None);
+        }
+        self.read |= bit;
+        Ok(Some(self.partial.swap_remove(at).fragments.into_bytes()))
+    }
+}

@@ -1,0 +1,108 @@
+use super::*;
+use crate::facts::{FingerprintMethod, Value};
+use crate::protocol::tests::{Fixture, hex};
+use crate::protocol::tls::tests::{HelloShape, conversation, hellos_of, numbers, print_of, vec16};
+use crate::protocol::tls::wire::extension;
+
+/// Conversations as every protocol's tests share them.
+pub(crate) fn fixtures() -> Vec<Fixture> {
+    vec![
+        fixture("DTLS 1.2 in fragments", conversation(include_str!("fixtures/openssl_dtls12.hex"))),
+        fixture("DTLS 1.0", conversation(include_str!("fixtures/openssl_dtls10.hex"))),
+        fixture("DTLS 1.3", dtls_1_3()),
+    ]
+}
+
+fn fixture(name: &'static str, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
+    Fixture { name, protocol: PROTOCOL, transport: Transport::Udp, client_port: 49_152, server_port: 4433, chunks }
+}
+
+fn hellos(chunks: &[(Sender, Vec<u8>)]) -> Vec<Hello> {
+    hellos_of(&fixture("", chunks.to_vec()).facts())
+}
+
+fn record(kind: u8, sequence: u8, body: &[u8]) -> Vec<u8> {
+    let [_, high, mid, low] = u32::try_from(body.len()).unwrap().to_be_bytes();
+    let message = [&[kind, high, mid, low, 0, sequence, 0, 0, 0, high, mid, low], body].concat();
+    [&hex("16 fefd 0000 000000000001")[..], &vec16(&message)].concat()
+}
+
+/// RFC 9147 §5: the hellos look like those of 1.2, what follows has the unified header.
+fn dtls_1_3() -> Vec<(Sender, Vec<u8>)> {
+    let hello = HelloShape {
+        version: 0xfefd,
+        cookie: Some(Vec::new()),
+        ciphers: vec![0x1301, 0x1302],
+        extensions: vec![
+            (extension::SUPPORTED_VERSIONS, [&[4][..], &numbers(&[0xfefd, 0xfefc])].concat()),
+            (extension::SIGNATURE_ALGORITHMS, vec16(&numbers(&[0x0403]))),
+        ],
+    };
+    let answer = [&hex("fefd")[..], &[0x5b; 32], &hex("00 1301 00 0006 002b 0002 fefc")].concat();
+    let encrypted = [&hex("2e 1234 0020")[..], &[0xee; 32]].concat();
+    vec![
+        (Sender::Client, record(1, 0, &hello.body())),
+        (Sender::Server, [record(2, 0, &answer), encrypted.clone()].concat()),
+        (Sender::Client, encrypted),
+    ]
+}
+
+#[test]
+fn fragments_of_several_datagrams_are_put_together() {
+    let [first, second, server, shown, answered] = &*hellos(&fixtures()[0].chunks) else { panic!() };
+    assert_eq!([first.sender, second.sender, server.sender], [Sender::Client, Sender::Client, Sender::Server]);
+    assert_eq!(first.fingerprints, second.fingerprints, "the second one carries the cookie");
+    assert_eq!(first.server_name.as_ref().unwrap().as_str(), "kvm.example.net");
+    assert!(print_of(first, FingerprintMethod::Ja4).unwrap().starts_with("dd2d"));
+    assert_eq!(server.fields.get("tls.version"), Some(&Value::Word("1.2")));
+    assert_eq!(server.fields.get("tls.version_protocol"), Some(&Value::Word("dtls")));
+    let common_name = |hello: &Hello| hello.certificate.as_ref().unwrap().subject_common_name.clone().unwrap();
+    assert_eq!((shown.sender, common_name(shown).as_str()), (Sender::Server, "kvm.example.net"));
+    assert_eq!((answered.sender, common_name(answered).as_str()), (Sender::Client, "AnyDesk Client"));
+}
+
+#[test]
+fn dtls_1_0_and_1_3_have_their_versions() {
+    let of_1_0 = hellos(&fixtures()[1].chunks);
+    assert!(print_of(&of_1_0[0], FingerprintMethod::Ja4).unwrap().starts_with("dd1d"));
+    assert_eq!(of_1_0[2].fields.get("tls.version"), Some(&Value::Word("1.0")));
+    let [client, server] = &*hellos(&dtls_1_3()) else { panic!() };
+    assert!(print_of(client, FingerprintMethod::Ja4).unwrap().starts_with("dd3i020200_"));
+    assert_eq!(server.fields.get("tls.version"), Some(&Value::Word("1.3")));
+}
+
+#[test]
+fn what_is_sent_again_or_out_of_order_is_told_once() {
+    let chunks = fixtures()[0].chunks.clone();
+    let doubled: Vec<(Sender, Vec<u8>)> = chunks.iter().flat_map(|chunk| [chunk.clone(), chunk.clone()]).collect();
+    assert_eq!(hellos(&doubled).len(), 5);
+    let mut swapped = chunks;
+    swapped.swap(3, 5);
+    assert_eq!(hellos(&swapped).len(), 5);
+}
+
+#[test]
+fn other_datagrams_between_are_passed_over() {
+    let mut chunks = dtls_1_3();
+    chunks.insert(1, (Sender::Server, hex("0101 0000 2112a442 000102030405060708090a0b")));
+    chunks.insert(1, (Sender::Client, hex("80 60 0001 00000000 00000000")));
+    assert_eq!(hellos(&chunks).len(), 2);
+}
+
+#[test]
+fn fragments_that_contradict_each_other_are_malformed() {
+    let mut parser = Dtls::default();
+    let mut facts = Vec::new();
+    let mut say = |message: &str| {
+        let bytes = [&hex("16 fefd 0000 000000000001")[..], &vec16(&hex(message))].concat();
+        parser.on_bytes(Chunk { at: Default::default(), sender: Sender::Client, bytes: &bytes }, &mut facts)
+    };
+    assert_eq!(say("01 000004 0000 000003 000002 0303"), Progress::Malformed("handshake_fragment"));
+    assert_eq!(say("01 000004 0000 000000 000002 0303"), Progress::Continue { consumed: 27 });
+    assert_eq!(say("01 000005 0000 000002 000002 0303"), Progress::Malformed("handshake_fragment"));
+    assert_eq!(say("01 ffffff 0001 fffff0 000002 0303"), Progress::Malformed("fragment_length"));
+    for sequence in ["0002", "0003"] {
+        assert_eq!(say(&format!("0b 000004 {sequence} 000000 000001 00")), Progress::Continue { consumed: 26 });
+    }
+    assert_eq!(say("0b 000004 0004 000000 000001 00"), Progress::Malformed("fragmented_messages"));
+}
