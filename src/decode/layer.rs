@@ -70,13 +70,13 @@ impl<'a> Rest<'a> {
         self.cursor.skip(len).ok_or(Skip::Truncated)
     }
 
-    /// A header says that `wire_len` bytes follow: what lies behind them is padding or a trailer, and what is missing
-    /// of them was cut off.
+    /// A header says that `wire_len` bytes follow: what lies behind them is padding or a trailer. One that says more than
+    /// the headers before it left room for is not believed.
     pub(super) fn end_after(&mut self, wire_len: u32) {
         let bytes = self.cursor.rest();
         match usize::try_from(wire_len).ok().and_then(|len| bytes.get(..len)) {
             Some(kept) => *self = Self { cursor: Cursor::new(kept), lost_len: 0 },
-            None => self.lost_len = wire_len.saturating_sub(len_u32(bytes)),
+            None => self.lost_len = self.lost_len.min(wire_len.saturating_sub(len_u32(bytes))),
         }
     }
 }

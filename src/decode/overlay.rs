@@ -110,8 +110,8 @@ fn gtp(position: &mut Position<'_>) -> Result<bool, Skip> {
     Ok(true)
 }
 
-/// RFC 4380 §5.1.1: perhaps an authentication and an origin indication, then an IPv6 packet that fills the datagram
-/// and has a Teredo or a link-local address.
+/// RFC 4380 §5.1.1: perhaps an authentication and an origin indication, then an IPv6 packet that has a Teredo or a
+/// link-local address. Trailers may follow (RFC 6081 §4).
 fn teredo(position: &mut Position<'_>) -> Result<bool, Skip> {
     const AUTHENTICATION: &[u8] = &[0x00, 0x01];
     const ORIGIN: &[u8] = &[0x00, 0x00];
@@ -122,14 +122,15 @@ fn teredo(position: &mut Position<'_>) -> Result<bool, Skip> {
     if position.rest.bytes().starts_with(ORIGIN) {
         position.rest.skip(8)?;
     }
+    if !tunnel::is_ip(&position.rest)? {
+        return Ok(false);
+    }
     let mut header = position.rest;
-    let [version, _, _, _, len_high, len_low, _, _] = header.array()?;
+    let [version, _, _, _, _, _, _, _] = header.array()?;
     let source: [u8; 16] = header.array()?;
     let target: [u8; 16] = header.array()?;
-    let is_teredo =
-        |address: [u8; 16]| address.starts_with(&[0x20, 0x01, 0x00, 0x00]) || address.starts_with(&[0xfe, 0x80]);
-    let fills = u32::from(u16::from_be_bytes([len_high, len_low])) == header.wire_len();
-    if version >> 4 != 6 || !fills || !(is_teredo(source) || is_teredo(target)) {
+    let is_teredo = |ip: [u8; 16]| ip.starts_with(&[0x20, 0x01, 0x00, 0x00]) || ip.starts_with(&[0xfe, 0x80]);
+    if version >> 4 != 6 || !(is_teredo(source) || is_teredo(target)) {
         return Ok(false);
     }
     position.enter(Encapsulation::Teredo, Layer::Ip)?;

@@ -55,7 +55,7 @@ pub(super) fn udp(mut rest: Rest<'_>) -> Result<Segment<'_>, Skip> {
     let (source_port, target_port) = (slice.source_port(), slice.destination_port());
     // A length of 0 means that the datagram ends with its packet (RFC 2675 §4, and segmentation offload).
     let len = u32::from(slice.length());
-    if len != 0 && len < rest.wire_len() {
+    if len != 0 {
         rest.end_after(len);
     }
     rest.skip(slice.slice().len()).map_err(|_| Skip::Malformed)?;

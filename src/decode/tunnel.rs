@@ -64,19 +64,27 @@ pub(super) fn pppoe(position: &mut Position<'_>) -> Result<(), Skip> {
     position.enter(Encapsulation::Pppoe, Layer::Ppp)
 }
 
-/// RFC 1661 §2 and RFC 1662 §3.1: address and control may be left out, and so may the protocol's first byte.
+/// RFC 1661 §2 and RFC 1662 §3.1: address and control may be left out, and so may the protocol's first byte. Captures
+/// of PPP lines hold Cisco's framing too: a unicast or broadcast address, 0, an EtherType.
 pub(super) fn ppp(position: &mut Position<'_>) -> Result<(), Skip> {
     const IPV4: u16 = 0x0021;
     const IPV6: u16 = 0x0057;
     const MPLS: u16 = 0x0281;
-    let mut first = position.rest.u8()?;
-    if first == 0xff {
-        first = match position.rest.array()? {
-            [0x03, first] => first,
-            _ => return Err(Skip::NotIp),
-        };
-    }
-    let protocol = if first & 1 == 1 { u16::from(first) } else { u16::from_be_bytes([first, position.rest.u8()?]) };
+    let protocol = match position.rest.u8()? {
+        0xff => {
+            let [0x03, first] = position.rest.array()? else {
+                return Err(Skip::NotIp);
+            };
+            ppp_protocol(position, first)?
+        }
+        0x0f | 0x8f => {
+            let [0x00, high, low] = position.rest.array()? else {
+                return Err(Skip::NotIp);
+            };
+            return position.descend(Layer::EtherType(u16::from_be_bytes([high, low])));
+        }
+        first => ppp_protocol(position, first)?,
+    };
     match protocol {
         IPV4 | IPV6 => {
             position.layer = Layer::Ip;
@@ -85,6 +93,14 @@ pub(super) fn ppp(position: &mut Position<'_>) -> Result<(), Skip> {
         MPLS => mpls(position),
         _ => Err(Skip::NotIp),
     }
+}
+
+/// The low bit of a protocol's last byte is set, that of a first byte before another clear.
+fn ppp_protocol(position: &mut Position<'_>, first: u8) -> Result<u16, Skip> {
+    if first & 1 == 1 {
+        return Ok(u16::from(first));
+    }
+    Ok(u16::from_be_bytes([first, position.rest.u8()?]))
 }
 
 /// RFC 2784 and RFC 2890 (version 0), RFC 2637 (version 1, PPTP).

@@ -60,6 +60,7 @@ fn links() -> Vec<Fixture> {
         link("ppp", LinkType::Ppp, "0021", None),
         link("ppp like HDLC", LinkType::Ppp, "ff03 0021", None),
         link("ppp with a short protocol", LinkType::Ppp, "21", None),
+        link("cisco hdlc", LinkType::Ppp, "0f00 0800", None),
         // Packet type 0 (to us), ARPHRD 1 (Ethernet), address of 6 bytes.
         link("sll", LinkType::LinuxSll, "0000 0001 0006 0200 0000 0001 0000 0800", OUTER),
         // ARPHRD 65534 (none), as of a tun device.

@@ -45,3 +45,13 @@ fn a_wrong_checksum_is_no_reason_to_skip() {
     let packet = hex(&format!("{} {SYN}", IPV4.replace("06 00 00", "06 be ef")));
     assert!(decode(frame(LinkType::Raw, &packet)).is_ok());
 }
+
+#[test]
+fn a_length_beyond_what_the_headers_before_leave_room_for_is_not_believed() {
+    let packet = format!("{} {SYN}", IPV4.replacen("00 2c", "00 32", 1));
+    // PPPoE leaves 44 bytes, Ethernet what there is; IPv4 says 50.
+    for headers in ["8864 11 00 0001 002e 0021", "0800"] {
+        let bytes = hex(&format!("{ETHERNET} {headers} {packet}"));
+        assert_eq!(decode(frame(LinkType::Ethernet, &bytes)).map(|seen| seen.payload_len), Ok(0), "{headers}");
+    }
+}
