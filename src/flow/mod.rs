@@ -33,6 +33,9 @@ mod signature;
 mod slab;
 mod timing;
 
+#[cfg(test)]
+mod tests;
+
 pub use community::community_id;
 pub use counters::Counters;
 pub use record::IdleTimes;

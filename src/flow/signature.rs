@@ -256,3 +256,142 @@ impl fmt::Display for Quirks {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::IpHeader;
+    use crate::net::{Endpoint, Transport};
+    use crate::time::Timestamp;
+
+    const LINUX: &[u8] = &[2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7];
+
+    fn syn(options: &[u8]) -> (Head, TcpHeader) {
+        let end = Endpoint::new([192, 0, 2, 1].into(), 1);
+        let ip = IpHeader {
+            len: 60,
+            ttl: 57,
+            id: Some(0x1234),
+            options_len: 0,
+            dont_fragment: true,
+            reserved_flag: false,
+            ecn: 0,
+            flow_label: 0,
+        };
+        let mut tcp = TcpHeader {
+            sequence: 1,
+            acknowledgment: 0,
+            flags: TcpHeader::SYN,
+            reserved: false,
+            window: 64_240,
+            urgent: 0,
+            options: [0; 40],
+            options_len: u8::try_from(options.len()).unwrap(),
+        };
+        tcp.options[..options.len()].copy_from_slice(options);
+        let head = Head {
+            at: Timestamp::ZERO,
+            seq: 0,
+            source: end,
+            target: end,
+            transport: Transport::Tcp,
+            source_mac: None,
+            target_mac: None,
+            vlan: None,
+            inner_vlan: None,
+            tunnel: None,
+            ip,
+            tcp: Some(tcp),
+            payload_len: 0,
+        };
+        (head, tcp)
+    }
+
+    fn shown(options: &[u8], change: fn(&mut Head, &mut TcpHeader)) -> String {
+        let (mut head, mut tcp) = syn(options);
+        change(&mut head, &mut tcp);
+        SynSignature::read(&head, &tcp).to_string()
+    }
+
+    #[test]
+    fn ordinary_stacks_are_written_in_the_public_notation() {
+        assert_eq!(shown(LINUX, |_, _| {}), "4:57+7:0:1460:mss*44,7:mss,sok,ts,nop,ws:df,id+:0");
+        let windows = [2, 4, 5, 0xb4, 1, 3, 3, 8, 1, 1, 4, 2];
+        let windows = shown(&windows, |head, tcp| {
+            head.ip.ttl = 128;
+            tcp.window = 65_535;
+        });
+        assert_eq!(windows, "4:128+0:0:1460:65535,8:mss,nop,ws,nop,nop,sok:df,id+:0");
+        let scanner = shown(&[], |head, tcp| {
+            head.ip.dont_fragment = false;
+            head.ip.ttl = 240;
+            tcp.window = 1024;
+        });
+        assert_eq!(scanner, "4:240+15:0:0:1024,0:::0");
+    }
+
+    #[test]
+    fn the_window_is_a_multiple_of_the_segment_or_the_packet_where_it_is_one() {
+        let window = |options: &[u8], window: u16| {
+            let (head, mut tcp) = syn(options);
+            tcp.window = window;
+            SynSignature::read(&head, &tcp).to_string().split(':').nth(4).unwrap().to_string()
+        };
+        assert_eq!(window(LINUX, 1460), "mss*1,7");
+        // With timestamps a segment carries twelve bytes less.
+        assert_eq!(window(LINUX, 1448 * 10), "mss*10,7");
+        assert_eq!(window(&[2, 4, 5, 0xb4], 1448 * 10), "14480,0");
+        assert_eq!(window(&[2, 4, 5, 0xb4], 1500 * 4), "mtu*4,0");
+        assert_eq!(window(&[2, 4, 0, 99], 99), "99,0");
+        assert_eq!(window(&[2, 4, 0, 100], 100 * 256), "25600,0");
+        assert_eq!(window(LINUX, 0), "0,7");
+    }
+
+    #[test]
+    fn each_quirk_has_its_word() {
+        let quirks = |options: &[u8], change: fn(&mut Head, &mut TcpHeader)| {
+            shown(options, change).split(':').nth(6).unwrap().to_string()
+        };
+        assert_eq!(quirks(&[], |head, _| head.ip.id = Some(0)), "df");
+        assert_eq!(quirks(&[], |head, _| (head.ip.id, head.ip.dont_fragment) = (Some(0), false)), "id-");
+        assert_eq!(quirks(&[], |_, tcp| tcp.flags |= TcpHeader::ECE | TcpHeader::CWR), "df,id+,ecn");
+        assert_eq!(quirks(&[], |head, _| head.ip.reserved_flag = true), "df,id+,0+");
+        assert_eq!(quirks(&[], |_, tcp| (tcp.sequence, tcp.acknowledgment) = (0, 1)), "df,id+,seq-,ack+");
+        assert_eq!(quirks(&[], |_, tcp| tcp.flags |= TcpHeader::ACK), "df,id+,ack-");
+        assert_eq!(quirks(&[], |_, tcp| tcp.urgent = 1), "df,id+,uptr+");
+        assert_eq!(quirks(&[], |_, tcp| tcp.flags |= TcpHeader::URG | TcpHeader::PSH), "df,id+,urgf+,pushf+");
+        assert_eq!(quirks(&[8, 10, 0, 0, 0, 0, 0, 0, 0, 1], |_, _| {}), "df,id+,ts1-,ts2+");
+        assert_eq!(quirks(&[0, 1, 0, 0], |_, _| {}), "df,id+,opt+");
+        assert_eq!(quirks(&[3, 3, 15], |_, _| {}), "df,id+,exws");
+        let v6 = |head: &mut Head, _: &mut TcpHeader| {
+            head.source.ip = std::net::Ipv6Addr::LOCALHOST.into();
+            (head.ip.id, head.ip.dont_fragment, head.ip.flow_label) = (None, false, 7);
+        };
+        assert_eq!(quirks(&[], v6), "flow");
+        assert!(shown(&[], v6).starts_with("6:57+7:"));
+    }
+
+    #[test]
+    fn options_that_contradict_themselves_are_bad_and_cost_nothing_else() {
+        for bad in [
+            &[2][..],
+            &[2, 0],
+            &[2, 1],
+            &[2, 4, 5],
+            &[2, 3, 5],
+            &[3, 4, 1, 1],
+            &[4, 3, 0],
+            &[8, 9, 0, 0, 0, 0, 0, 0, 0],
+        ] {
+            assert!(shown(bad, |_, _| {}).ends_with(",bad:0"), "{bad:?}");
+        }
+        assert_eq!(shown(&[254, 4, 1, 2, 34, 2, 0, 0], |_, _| {}), "4:57+7:0:0:64240,0:?254,?34,eol+1:df,id+:0");
+        let nops = shown(&[1; 40], |_, _| {});
+        assert_eq!(nops.matches("nop").count(), SynSignature::KINDS_MAX);
+    }
+
+    #[test]
+    fn payload_on_a_syn_is_shown() {
+        assert!(shown(&[], |head, _| head.payload_len = 1).ends_with(":+"));
+    }
+}
