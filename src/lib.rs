@@ -27,3 +27,5 @@ pub mod config;
 pub mod metrics;
 pub mod sinks;
 pub mod serve;
+pub mod sensor;
+pub mod cli;

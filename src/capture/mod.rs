@@ -106,7 +106,7 @@ pub struct Drops {
 }
 
 impl Drops {
-    const fn plus(self, other: Self) -> Self {
+    pub const fn plus(self, other: Self) -> Self {
         Self {
             kernel: self.kernel.saturating_add(other.kernel),
             interface: self.interface.saturating_add(other.interface),
@@ -125,6 +125,17 @@ pub struct Counters {
     pub filtered: u64,
     /// Frames whose time ran backwards, and which were given the time of the one before.
     pub reordered: u64,
+}
+
+impl Counters {
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            frames: self.frames.saturating_add(other.frames),
+            bytes: self.bytes.saturating_add(other.bytes),
+            filtered: self.filtered.saturating_add(other.filtered),
+            reordered: self.reordered.saturating_add(other.reordered),
+        }
+    }
 }
 
 /// The clock of a source: time that never runs backwards.

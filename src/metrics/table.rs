@@ -1,10 +1,10 @@
 //! Every metric of the sensor, in the order of the data.
 
 use super::{Kind, Metric};
-use crate::capture;
-use crate::decode::{self, Skip};
+use crate::decode::Skip;
 use crate::facts::Encapsulation;
 use crate::time::Timestamp;
+use crate::{capture, decode, flow, shard};
 
 /// The numbers of all stages at one moment.
 #[derive(Clone, Debug, Default)]
@@ -13,9 +13,26 @@ pub struct Snapshot {
     pub drops: capture::Drops,
     /// The times of the first and last frame; none before there was one.
     pub span: Option<(Timestamp, Timestamp)>,
+    /// What the sources' own decoders counted, where the shards do not decode.
     pub decode: decode::Counters,
+    pub shards: Vec<shard::Counters>,
     /// What came of reading configuration and rules; none in a replay, which does not read them anew.
     pub reload: Option<Reload>,
+}
+
+impl Snapshot {
+    /// What all decoders counted.
+    pub fn decode(&self) -> decode::Counters {
+        self.shards.iter().fold(self.decode, |mut sum, shard| {
+            sum += shard.decode;
+            sum
+        })
+    }
+
+    /// A number of the flow tables, over all of them.
+    pub fn flows(&self, number: fn(&flow::Counters) -> u64) -> u64 {
+        self.shards.iter().map(|shard| number(&shard.flow)).sum()
+    }
 }
 
 /// What came of the last reading of configuration and rules.
@@ -106,7 +123,7 @@ pub const METRICS: &[Metric] = &[
         read: |snapshot, samples| {
             for &skip in Skip::ALL {
                 let of_filter = if skip == Skip::Filtered { snapshot.frames.filtered } else { 0 };
-                samples.labelled(&[skip.as_str()], snapshot.decode.skipped(skip) + of_filter);
+                samples.labelled(&[skip.as_str()], snapshot.decode().skipped(skip) + of_filter);
             }
         },
     },
@@ -117,7 +134,7 @@ pub const METRICS: &[Metric] = &[
         help: "Packets that came in a tunnel, by the innermost one.",
         read: |snapshot, samples| {
             for &encapsulation in Encapsulation::ALL {
-                samples.labelled(&[encapsulation.as_str()], snapshot.decode.unwrapped(encapsulation));
+                samples.labelled(&[encapsulation.as_str()], snapshot.decode().unwrapped(encapsulation));
             }
         },
     },
@@ -127,7 +144,7 @@ pub const METRICS: &[Metric] = &[
         labels: &["outcome"],
         help: "Fragmented datagrams: joined, or given up and why.",
         read: |snapshot, samples| {
-            let fragments = snapshot.decode.fragments;
+            let fragments = snapshot.decode().fragments;
             samples.labelled(&["evicted"], fragments.evicted);
             samples.labelled(&["expired"], fragments.expired);
             samples.labelled(&["joined"], fragments.joined);
@@ -139,6 +156,109 @@ pub const METRICS: &[Metric] = &[
         kind: Kind::Gauge,
         labels: &[],
         help: "Memory taken by datagrams that wait for fragments.",
-        read: |snapshot, samples| samples.one(snapshot.decode.fragments.waiting_bytes),
+        read: |snapshot, samples| samples.one(snapshot.decode().fragments.waiting_bytes),
+    },
+    Metric {
+        name: "flows_active",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "Flows in the tables.",
+        read: |snapshot, samples| samples.one(snapshot.flows(|counters| counters.flows_active)),
+    },
+    Metric {
+        name: "flows_started_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "Flows seen to begin, or seen first amid.",
+        read: |snapshot, samples| samples.one(snapshot.flows(|counters| counters.flows_started)),
+    },
+    Metric {
+        name: "flows_ended_total",
+        kind: Kind::Counter,
+        labels: &["reason"],
+        help: "Flows that are over, by reason.",
+        read: |snapshot, samples| {
+            for (reason, count) in snapshot.shards.iter().flat_map(|shard| shard.flow.flows_ended()) {
+                samples.labelled(&[reason.as_str()], count);
+            }
+        },
+    },
+    Metric {
+        name: "flows_evicted_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "Flows put out of a full table; raise flow.flows_max.",
+        read: |snapshot, samples| samples.one(snapshot.flows(|counters| counters.flows_evicted)),
+    },
+    Metric {
+        name: "flow_table_bytes",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "Memory of the flow tables, without the payload they keep.",
+        read: |snapshot, samples| samples.one(snapshot.flows(|counters| counters.table_bytes)),
+    },
+    Metric {
+        name: "flow_buffer_bytes",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "Payload kept for missing segments and undecided parsers.",
+        read: |snapshot, samples| samples.one(snapshot.flows(|counters| counters.buffered_bytes)),
+    },
+    Metric {
+        name: "flow_buffer_refusals_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "Flows nobody listened to any more because the buffers were full; raise flow.buffers_bytes_max.",
+        read: |snapshot, samples| samples.one(snapshot.flows(|counters| counters.buffer_refusals)),
+    },
+    Metric {
+        name: "flow_payload_bytes_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "Bytes that flows carried above their transport.",
+        read: |snapshot, samples| samples.one(snapshot.flows(|counters| counters.payload_bytes)),
+    },
+    Metric {
+        name: "flow_payload_lost_bytes_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "TCP payload that was sent and not seen: the mirror or the capture loses packets.",
+        read: |snapshot, samples| samples.one(snapshot.flows(|counters| counters.lost_bytes)),
+    },
+    Metric {
+        name: "flow_payload_retransmitted_bytes_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "TCP payload seen more than once.",
+        read: |snapshot, samples| samples.one(snapshot.flows(|counters| counters.retransmitted_bytes)),
+    },
+    Metric {
+        name: "sessions_total",
+        kind: Kind::Counter,
+        labels: &["protocol"],
+        help: "Flows that a protocol was recognised on.",
+        read: |snapshot, samples| {
+            for (protocol, count) in snapshot.shards.iter().flat_map(|shard| shard.flow.sessions()) {
+                samples.labelled(&[protocol.as_str()], count);
+            }
+        },
+    },
+    Metric {
+        name: "malformed_total",
+        kind: Kind::Counter,
+        labels: &["protocol", "reason"],
+        help: "Flows that a parser gave up because they break their protocol's rules.",
+        read: |snapshot, samples| {
+            for (protocol, reason, count) in snapshot.shards.iter().flat_map(|shard| shard.flow.malformed()) {
+                samples.labelled(&[protocol.as_str(), reason], count);
+            }
+        },
+    },
+    Metric {
+        name: "parser_panics_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "Flows lost to a panic of a parser, each of them a bug to report.",
+        read: |snapshot, samples| samples.one(snapshot.flows(|counters| counters.parser_panics)),
     },
 ];

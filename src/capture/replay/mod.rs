@@ -120,6 +120,11 @@ impl Replay {
         &self.damage
     }
 
+    /// [`Replay::damage`], when the replay is over.
+    pub fn into_damage(self) -> Vec<CaptureError> {
+        self.damage
+    }
+
     fn activate(&mut self, order: usize, path: &Path) -> Result<(), CaptureError> {
         let file = CaptureFile::open(path, &self.progress.read_bytes)?;
         self.active.push(Active { order, file });

@@ -1,0 +1,273 @@
+//! The only file that starts threads. Configuration in; captures, sinks and the listener opened, the threads started,
+//! waited for and ended in order; a [`Report`] out.
+//!
+//! Start: open everything, then the shards and the analysis, then the asynchronous edge. Stop: the sources end, the
+//! shards finish their flows, the channel closes, the analysis drains, the sinks are flushed.
+
+mod crew;
+mod desk;
+mod shards;
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, select};
+
+use crate::capture::{CaptureError, FrameSource, Live, Progress, Replay};
+use crate::config::Config;
+use crate::decode::Decoder;
+use crate::serve::view::View;
+use crate::serve::{self, Edge, Request, ServeError};
+use crate::shard::Shard;
+use crate::sinks::SinkError;
+
+use self::crew::{Crew, Panicked};
+use self::desk::Desk;
+use self::shards::{Input, Lane, Outbox, Parcel};
+
+pub use self::desk::Report;
+pub use self::shards::SourceCounters;
+
+/// Batches that may wait for the analysis before the shards wait for it.
+const INPUTS_WAITING: usize = 256;
+/// Parcels that may wait for a shard before the reader waits for it.
+const PARCELS_WAITING: usize = 4;
+/// Requests from outside that may wait.
+const REQUESTS_WAITING: usize = 8;
+/// How long threads that read may take to end: one that waits for a pipe cannot be woken.
+const GRACE: Duration = Duration::from_secs(2);
+/// How often a replay says how far it has come.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Why a sensor did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SensorError {
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// Why a sensor ended early. Everything read before was judged and written.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    #[error(transparent)]
+    Capture(CaptureError),
+    #[error("interrupted; the summary and the files tell what was read until then")]
+    Interrupted,
+    #[error("the thread {0} panicked, which is a bug; its message stands above")]
+    Panicked(String),
+    #[error(transparent)]
+    Sink(SinkError),
+}
+
+impl Fault {
+    /// Whether it is ordinary: a capture that is still being written ends within a record.
+    pub const fn is_harmless(&self) -> bool {
+        matches!(self, Self::Capture(CaptureError::Truncated { .. }))
+    }
+}
+
+/// Reads capture files to their end. `show` is told now and then how far that has come.
+pub fn replay(config: &Config, captures: &[PathBuf], mut show: impl FnMut(&Progress)) -> Result<Report, SensorError> {
+    let source = Replay::open(captures, config.capture.filter.as_deref())?;
+    let progress = source.progress();
+    let shards = config.shards.map_or_else(cores, NonZeroUsize::get);
+    let (requests, requested) = crossbeam_channel::bounded(REQUESTS_WAITING);
+    let edge = Edge::start(requests)?;
+
+    let mut sensor = Sensor::start(Desk::new(None))?;
+    if shards == 1 {
+        sensor.watch(0, source, config, 1, Replay::into_damage)?;
+    } else {
+        sensor.deal(source, config, shards, Replay::into_damage)?;
+    }
+    let no_reload = |answer: serve::Answer| answer.give(Err("a replay does not reload".into()));
+    let was_stopped = sensor.wait(&requested, no_reload, || show(&progress));
+    if was_stopped {
+        sensor.faults.push(Fault::Interrupted);
+    }
+    let report = sensor.stop();
+    edge.stop();
+    Ok(report)
+}
+
+/// Watches an interface until it is told to stop. `started` is told the address that HTTP is answered on.
+pub fn run(
+    config: &Config,
+    mut reload: impl FnMut() -> Result<(), String>,
+    started: impl FnOnce(Option<SocketAddr>),
+) -> Result<Report, SensorError> {
+    let shards = config.shards.map_or(1, NonZeroUsize::get);
+    let sources = Live::open(&config.capture, shards)?;
+    let listener = serve::listen(&config.server)?;
+    let view = Arc::new(View::new());
+    let (requests, requested) = crossbeam_channel::bounded(REQUESTS_WAITING);
+    let mut edge = Edge::start(requests.clone())?;
+
+    let mut sensor = Sensor::start(Desk::new(Some(Arc::clone(&view))))?;
+    for (number, source) in sources.into_iter().enumerate() {
+        sensor.watch(number, source, config, shards, |_| Vec::new())?;
+    }
+    edge.serve(listener, Arc::clone(&view), requests)?;
+    view.set_ready(true);
+    started(edge.address());
+    sensor.wait(&requested, |answer| answer.give(reload()), || ());
+    view.set_ready(false);
+    let report = sensor.stop();
+    edge.stop();
+    Ok(report)
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// The threads of a started sensor.
+struct Sensor {
+    crew: Crew,
+    analysis: thread::JoinHandle<Report>,
+    inputs: Sender<Input>,
+    stop: Arc<AtomicBool>,
+    faults: Vec<Fault>,
+}
+
+impl Sensor {
+    fn start(desk: Desk) -> Result<Self, SensorError> {
+        let (inputs, incoming) = crossbeam_channel::bounded(INPUTS_WAITING);
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopping = Arc::clone(&stop);
+        let analysis = thread::Builder::new()
+            .name("analysis".into())
+            .spawn(move || desk::analyse(desk, &incoming, &stopping))
+            .map_err(SensorError::Thread)?;
+        Ok(Self { crew: Crew::new(), analysis, inputs, stop, faults: Vec::new() })
+    }
+
+    /// Starts a thread that reads a source and its flows. `damage` is what the source met without ending.
+    fn watch<S: FrameSource + Send + 'static>(
+        &mut self,
+        number: usize,
+        mut source: S,
+        config: &Config,
+        shards: usize,
+        damage: fn(S) -> Vec<CaptureError>,
+    ) -> Result<(), SensorError> {
+        let settings = config.shard(shards);
+        let (inputs, stop) = (self.inputs.clone(), Arc::clone(&self.stop));
+        self.spawn(format!("shard-{number}"), move || {
+            let ended = shards::watch(number, &mut source, &mut Shard::new(&settings), inputs, &stop);
+            damage(source).into_iter().chain(ended.err()).collect()
+        })
+    }
+
+    /// Starts a thread that reads and decodes a source, and threads that read its flows.
+    fn deal<S: FrameSource + Send + 'static>(
+        &mut self,
+        mut source: S,
+        config: &Config,
+        shards: usize,
+        damage: fn(S) -> Vec<CaptureError>,
+    ) -> Result<(), SensorError> {
+        let mut lanes = Vec::new();
+        for number in 0..shards {
+            let (parcels, incoming) = crossbeam_channel::bounded(PARCELS_WAITING);
+            let (returning, empties) = crossbeam_channel::bounded(PARCELS_WAITING);
+            let settings = config.shard(shards);
+            let outbox = Outbox::new(number, self.inputs.clone());
+            self.spawn(format!("shard-{number}"), move || {
+                shards::unpack(&incoming, &returning, &mut Shard::new(&settings), outbox);
+                Vec::new()
+            })?;
+            lanes.push(Lane { parcels, empties, filling: Parcel::default() });
+        }
+        let decoder = Decoder::new(config.decode);
+        let (inputs, stop) = (self.inputs.clone(), Arc::clone(&self.stop));
+        self.spawn("reader".into(), move || {
+            let ended = shards::deal(&mut source, decoder, lanes, &inputs, &stop);
+            damage(source).into_iter().chain(ended.err()).collect()
+        })
+    }
+
+    fn spawn(
+        &mut self,
+        name: String,
+        body: impl FnOnce() -> Vec<CaptureError> + Send + 'static,
+    ) -> Result<(), SensorError> {
+        let bell = self.crew.bell();
+        let handle = thread::Builder::new().name(name.clone()).spawn(move || {
+            let _rings_at_the_end = bell;
+            body()
+        });
+        self.crew.add(name, handle.map_err(SensorError::Thread)?);
+        Ok(())
+    }
+
+    /// Returns when every thread that reads has ended, or did not within [`GRACE`] of being told to; whether a request
+    /// to stop was the reason.
+    fn wait(
+        &mut self,
+        requested: &Receiver<Request>,
+        mut reload: impl FnMut(serve::Answer),
+        mut tick: impl FnMut(),
+    ) -> bool {
+        let mut grace = crossbeam_channel::never();
+        let mut was_stopped = false;
+        while !self.crew.is_empty() {
+            select! {
+                recv(self.crew.ended()) -> number => self.dismiss(number.expect("the crew holds a sender")),
+                recv(requested) -> request => match request.expect("the edge outlives the sensor") {
+                    Request::Reload(answer) => reload(answer),
+                    Request::Stop => {
+                        was_stopped = true;
+                        self.stop.store(true, Ordering::Relaxed);
+                        grace = crossbeam_channel::after(GRACE);
+                    }
+                },
+                recv(grace) -> _ => break,
+                default(PROGRESS_INTERVAL) => tick(),
+            }
+        }
+        was_stopped
+    }
+
+    fn dismiss(&mut self, number: usize) {
+        match self.crew.dismiss(number) {
+            Ok(met) if met.is_empty() => {}
+            Ok(met) => {
+                self.faults.extend(met.into_iter().map(Fault::Capture));
+                self.stop.store(true, Ordering::Relaxed);
+            }
+            Err(Panicked(name)) => {
+                self.faults.push(Fault::Panicked(name));
+                self.stop.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Lets the analysis come to its end.
+    fn stop(mut self) -> Report {
+        // The analysis may be gone already, or all who write to it: either way there is nothing to wait for.
+        let _gone = self.inputs.send(Input::Last);
+        drop(self.inputs);
+        match self.analysis.join() {
+            Ok(mut report) => {
+                report.faults.splice(0..0, self.faults);
+                report
+            }
+            Err(_) => {
+                self.faults.push(Fault::Panicked("analysis".into()));
+                Report { faults: self.faults, ..Report::default() }
+            }
+        }
+    }
+}

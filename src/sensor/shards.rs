@@ -1,0 +1,320 @@
+//! What runs on the threads before the analysis: frames of a source in, batches of facts out.
+
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::capture::{self, CaptureError, Frame, FrameSource, Read};
+use crate::decode::{self, Decoder, Head, Packet};
+use crate::facts::{Fact, Watermark};
+use crate::shard::{Batch, Shard};
+use crate::time::Timestamp;
+
+/// How far packet time may come before a shard is asked what has expired.
+const TICK: Duration = Duration::from_millis(100);
+/// How far packet time may come before a shard speaks without having seen anything.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Facts that make a batch.
+const BATCH_FACTS: usize = 512;
+
+/// What the analysis thread receives.
+pub(super) enum Input {
+    Batch(Box<Batch>),
+    /// Nothing more is waited for.
+    Last,
+    Source(Box<SourceCounters>),
+}
+
+/// What a source, and the decoder of the thread that reads it, counted since the start.
+#[derive(Clone, Debug, Default)]
+pub struct SourceCounters {
+    /// Which source of the sensor.
+    pub source: usize,
+    pub frames: capture::Counters,
+    pub drops: capture::Drops,
+    /// Nothing, where the shards decode by themselves.
+    pub decode: decode::Counters,
+    /// The times of the first and the last frame; none before there was one.
+    pub span: Option<(Timestamp, Timestamp)>,
+}
+
+/// One thread's way to the analysis.
+pub(super) struct Outbox {
+    shard: usize,
+    inputs: Sender<Input>,
+    facts: Vec<Fact>,
+    /// How far `facts`, with all that were sent, are complete.
+    watermark: Watermark,
+    ticks: Ticks,
+    sent_at: Timestamp,
+    /// The analysis is gone: there is nobody to read for.
+    disconnected: bool,
+}
+
+impl Outbox {
+    pub(super) fn new(shard: usize, inputs: Sender<Input>) -> Self {
+        Self {
+            shard,
+            inputs,
+            facts: Vec::new(),
+            watermark: Watermark::START,
+            ticks: Ticks::default(),
+            sent_at: Timestamp::ZERO,
+            disconnected: false,
+        }
+    }
+
+    /// Packet time has come to `now`, and the frame that brought it there was not shown to the shard yet.
+    fn advance(&mut self, shard: &mut Shard, now: Timestamp) {
+        if self.ticks.advance(now) {
+            self.watermark = shard.on_time(now, &mut self.facts);
+        }
+        if self.facts.len() >= BATCH_FACTS || now.since(self.sent_at) >= HEARTBEAT {
+            self.sent_at = now;
+            self.send(shard);
+        }
+    }
+
+    fn finish(mut self, shard: &mut Shard, now: Timestamp) {
+        while self.watermark < Watermark::END && !self.disconnected {
+            self.watermark = shard.finish(now, &mut self.facts);
+            self.send(shard);
+        }
+    }
+
+    fn send(&mut self, shard: &Shard) {
+        let (shard_number, facts) = (self.shard, std::mem::take(&mut self.facts));
+        let batch = Batch { shard: shard_number, facts, watermark: self.watermark, counters: shard.counters() };
+        self.disconnected |= self.inputs.send(Input::Batch(Box::new(batch))).is_err();
+    }
+}
+
+/// The moments of packet time at which a stage is asked what is due: the same ones, whoever decodes.
+#[derive(Default)]
+struct Ticks {
+    at: Timestamp,
+}
+
+impl Ticks {
+    fn advance(&mut self, now: Timestamp) -> bool {
+        let is_due = now.since(self.at) >= TICK;
+        if is_due {
+            self.at = now;
+        }
+        is_due
+    }
+}
+
+/// Reads a source with its own shard, on one thread, until the source ends or `stop` is set. `number` is both the
+/// source's and the shard's.
+pub(super) fn watch(
+    number: usize,
+    source: &mut dyn FrameSource,
+    shard: &mut Shard,
+    inputs: Sender<Input>,
+    stop: &AtomicBool,
+) -> Result<(), CaptureError> {
+    let mut outbox = Outbox::new(number, inputs.clone());
+    let (mut now, mut reported_at) = (Timestamp::ZERO, Timestamp::ZERO);
+    let mut span = None;
+    let report = |source: &mut dyn FrameSource, span| {
+        let decode = decode::Counters::default();
+        let (frames, drops) = (source.counters(), source.drops());
+        // Where the analysis is gone, the outbox notices.
+        let _gone =
+            inputs.send(Input::Source(Box::new(SourceCounters { source: number, frames, drops, decode, span })));
+    };
+    let ended = loop {
+        if stop.load(Ordering::Relaxed) || outbox.disconnected {
+            break Ok(());
+        }
+        match source.read(&mut |frame| {
+            now = frame.at;
+            span = extend(span, now);
+            outbox.advance(shard, now);
+            shard.on_frame(frame, &mut outbox.facts);
+        }) {
+            Ok(Read::End) => break Ok(()),
+            Ok(Read::Frames) => {}
+            Ok(Read::Idle(at)) => {
+                now = now.max(at);
+                outbox.advance(shard, now);
+            }
+            Err(error) => break Err(error),
+        }
+        if now.since(reported_at) >= HEARTBEAT {
+            reported_at = now;
+            report(source, span);
+        }
+    };
+    report(source, span);
+    outbox.finish(shard, now);
+    ended
+}
+
+fn extend(span: Option<(Timestamp, Timestamp)>, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
+    Some((span.map_or(at, |(first, _)| first), at))
+}
+
+/// Packets on their way from the reader to a shard, and back empty.
+#[derive(Default)]
+pub(super) struct Parcel {
+    heads: Vec<(Head, usize)>,
+    /// The payloads one after the other; each head knows where its own ends.
+    payloads: Vec<u8>,
+    now: Timestamp,
+    last: bool,
+}
+
+impl Parcel {
+    const PACKETS: usize = 1024;
+    const PAYLOAD_BYTES: usize = 512 << 10;
+
+    fn push(&mut self, packet: &Packet<'_>) {
+        self.payloads.extend_from_slice(packet.payload);
+        self.heads.push((packet.head, self.payloads.len()));
+    }
+
+    fn is_full(&self) -> bool {
+        self.heads.len() >= Self::PACKETS || self.payloads.len() >= Self::PAYLOAD_BYTES
+    }
+
+    fn packets(&self) -> impl Iterator<Item = Packet<'_>> {
+        self.heads.iter().scan(0, |start, &(head, end)| {
+            let payload = self.payloads.get(*start..end)?;
+            *start = end;
+            Some(Packet { head, payload })
+        })
+    }
+
+    fn clear(&mut self) {
+        self.heads.clear();
+        self.payloads.clear();
+    }
+}
+
+/// The reader's end of the way to a shard.
+pub(super) struct Lane {
+    pub(super) parcels: Sender<Parcel>,
+    pub(super) empties: Receiver<Parcel>,
+    pub(super) filling: Parcel,
+}
+
+impl Lane {
+    /// Whether there still was somebody to take it.
+    fn send(&mut self, now: Timestamp, last: bool) -> bool {
+        let mut parcel = std::mem::replace(&mut self.filling, self.empties.try_recv().unwrap_or_default());
+        parcel.now = now;
+        parcel.last = last;
+        self.parcels.send(parcel).is_ok()
+    }
+}
+
+/// Reads and decodes a source, and deals its packets out to the lanes by address pair.
+pub(super) fn deal(
+    source: &mut dyn FrameSource,
+    decoder: Decoder,
+    lanes: Vec<Lane>,
+    inputs: &Sender<Input>,
+    stop: &AtomicBool,
+) -> Result<(), CaptureError> {
+    let mut dealer = Dealer::new(decoder, lanes);
+    let mut reported_at = Timestamp::ZERO;
+    let ended = loop {
+        if stop.load(Ordering::Relaxed) || dealer.disconnected {
+            break Ok(());
+        }
+        match source.read(&mut |frame| dealer.on_frame(frame)) {
+            Ok(Read::End) => break Ok(()),
+            Ok(Read::Frames) => {}
+            Ok(Read::Idle(at)) => dealer.advance(at),
+            Err(error) => break Err(error),
+        }
+        if dealer.now.since(reported_at) >= HEARTBEAT {
+            reported_at = dealer.now;
+            let _gone = inputs.send(Input::Source(dealer.counters(source)));
+        }
+    };
+    let _gone = inputs.send(Input::Source(dealer.counters(source)));
+    dealer.send_all(true);
+    ended
+}
+
+struct Dealer {
+    decoder: Decoder,
+    lanes: Vec<Lane>,
+    span: Option<(Timestamp, Timestamp)>,
+    now: Timestamp,
+    ticks: Ticks,
+    /// When every lane last heard of the time.
+    dealt_at: Timestamp,
+    disconnected: bool,
+}
+
+impl Dealer {
+    fn new(decoder: Decoder, lanes: Vec<Lane>) -> Self {
+        let (now, dealt_at) = (Timestamp::ZERO, Timestamp::ZERO);
+        Self { decoder, lanes, span: None, now, ticks: Ticks::default(), dealt_at, disconnected: false }
+    }
+
+    fn on_frame(&mut self, frame: Frame<'_>) {
+        self.span = extend(self.span, frame.at);
+        self.advance(frame.at);
+        let Ok(packet) = self.decoder.decode(frame) else { return };
+        let index = lane_of(&packet.head, self.lanes.len());
+        let Some(lane) = self.lanes.get_mut(index) else { return };
+        lane.filling.push(&packet);
+        if lane.filling.is_full() {
+            self.disconnected |= !lane.send(frame.at, false);
+        }
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        if self.ticks.advance(self.now) {
+            self.decoder.on_time(self.now);
+        }
+        if self.now.since(self.dealt_at) >= HEARTBEAT {
+            self.dealt_at = self.now;
+            self.send_all(false);
+        }
+    }
+
+    fn send_all(&mut self, last: bool) {
+        for lane in &mut self.lanes {
+            self.disconnected |= !lane.send(self.now, last);
+        }
+    }
+
+    fn counters(&self, source: &mut dyn FrameSource) -> Box<SourceCounters> {
+        let (frames, drops) = (source.counters(), source.drops());
+        Box::new(SourceCounters { source: 0, frames, drops, decode: self.decoder.counters(), span: self.span })
+    }
+}
+
+/// Both directions of a flow, and all flows between two hosts, come to the same lane. Which one is of no consequence.
+fn lane_of(head: &Head, lanes: usize) -> usize {
+    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(decode::address_pair(head));
+    usize::try_from(hash % lanes.max(1) as u64).unwrap_or(0)
+}
+
+/// Takes parcels until the reader has sent its last.
+pub(super) fn unpack(parcels: &Receiver<Parcel>, empties: &Sender<Parcel>, shard: &mut Shard, mut outbox: Outbox) {
+    let mut now = Timestamp::ZERO;
+    for mut parcel in parcels {
+        now = parcel.now;
+        for packet in parcel.packets() {
+            outbox.advance(shard, packet.head.at);
+            shard.on_packet(packet, &mut outbox.facts);
+        }
+        if parcel.last || outbox.disconnected {
+            break;
+        }
+        outbox.advance(shard, now);
+        parcel.clear();
+        let _reader_gone = empties.try_send(parcel);
+    }
+    outbox.finish(shard, now);
+}
