@@ -174,6 +174,19 @@ impl FactKind {
             Self::Tunnel(_) => "tunnel",
         }
     }
+
+    /// The fields that the parser set beside the typed members.
+    pub const fn fields(&self) -> Option<&Fields> {
+        match self {
+            Self::Credential(credential) => Some(&credential.fields),
+            Self::Hello(hello) => Some(&hello.fields),
+            Self::Lease(lease) => Some(&lease.fields),
+            Self::Name(name) => Some(&name.fields),
+            Self::RemoteDesktop(desktop) => Some(&desktop.fields),
+            Self::Tunnel(tunnel) => Some(&tunnel.fields),
+            Self::Activity(_) | Self::FlowEnded(_) | Self::Malformed(_) => None,
+        }
+    }
 }
 
 /// Who logged on, from where, how and whether it succeeded. Never a secret: no password, hash, ticket or token.

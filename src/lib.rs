@@ -14,6 +14,7 @@ pub mod time;
 pub mod net;
 pub mod quantity;
 pub mod facts;
+pub mod recent;
 
 // The shard.
 pub mod capture;
@@ -21,6 +22,16 @@ pub mod decode;
 pub mod flow;
 pub mod protocol;
 pub mod shard;
+
+// The analysis.
+pub mod enrich;
+pub mod identity;
+pub mod world;
+pub mod event;
+pub mod detect;
+pub mod rules;
+pub mod alert;
+pub mod analysis;
 
 // The edge.
 pub mod config;

@@ -17,6 +17,11 @@ impl Mac {
     pub fn is_local(self) -> bool {
         self.0[0] & 0x02 != 0
     }
+
+    /// Whether the address is one interface's: neither a group's nor all zeros.
+    pub fn is_a_machine(self) -> bool {
+        self.0[0] & 0x01 == 0 && self != Self::default()
+    }
 }
 
 impl fmt::Display for Mac {
@@ -60,6 +65,14 @@ impl Network {
 
     pub fn prefix(self) -> u8 {
         self.0.prefix()
+    }
+
+    pub fn first(self) -> IpAddr {
+        self.0.network()
+    }
+
+    pub fn last(self) -> IpAddr {
+        self.0.broadcast()
     }
 }
 
@@ -107,6 +120,11 @@ impl Transport {
             Self::Tcp => 6,
             Self::Udp => 17,
         }
+    }
+
+    /// Whether the transport has ports.
+    pub const fn has_ports(self) -> bool {
+        matches!(self, Self::Tcp | Self::Udp)
     }
 
     /// The name for `network.transport`.

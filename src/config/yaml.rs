@@ -6,6 +6,8 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde_yaml::{DuplicateKeyPolicy, Error, MergeKeyPolicy, MessageFormatter, Options, UserMessageFormatter};
 
+pub use serde_yaml::Spanned;
+
 /// What is wrong in a file an operator wrote, and where.
 ///
 /// `Display` is for a terminal: `FILE:LINE:COLUMN: what is wrong`, then the line with a caret under the column.
@@ -27,7 +29,7 @@ pub const BYTES_MAX: usize = 16 << 20;
 pub fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Box<Fault>> {
     if text.len() > BYTES_MAX {
         let message = format!("the file has {} bytes, more than the {BYTES_MAX} that are read", text.len());
-        return Err(Box::new(Fault { file: file.into(), line: 0, column: 0, message, snippet: String::new() }));
+        return Err(Box::new(Fault::of_file(file, message)));
     }
     serde_yaml::from_str_with_options(text, options()).map_err(|error| Box::new(Fault::new(file, text, &error)))
 }
@@ -43,9 +45,19 @@ fn options() -> Options {
 }
 
 impl Fault {
+    /// A fault that the YAML reader does not see, such as a name that nothing knows.
+    pub fn at(file: &str, text: &str, (line, column): (u64, u64), message: impl Into<String>) -> Self {
+        Self { file: file.into(), line, column, message: message.into(), snippet: snippet(text, line, column) }
+    }
+
+    /// A fault of the whole file.
+    pub fn of_file(file: &str, message: impl Into<String>) -> Self {
+        Self { file: file.into(), line: 0, column: 0, message: message.into(), snippet: String::new() }
+    }
+
     fn new(file: &str, text: &str, error: &Error) -> Self {
-        let (line, column) = error.location().map_or((0, 0), |location| (location.line(), location.column()));
-        Self { file: file.into(), line, column, message: message(error), snippet: snippet(text, line, column) }
+        let place = error.location().map_or((0, 0), |location| (location.line(), location.column()));
+        Self::at(file, text, place, message(error))
     }
 }
 

@@ -1,0 +1,226 @@
+//! Facts of all shards in, events and alerts out: merging, enrichment, identity, detection, rules and suppression as one
+//! value, on one thread.
+
+mod merge;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::alert::{self, Alert, Suppression};
+use crate::detect::{self, Detectors, Finding};
+use crate::enrich::geo::Geo;
+use crate::enrich::networks::NetworksError;
+use crate::event::Event;
+use crate::facts::{Fact, FactKind};
+use crate::identity;
+use crate::identity::device::{Device, DeviceId};
+use crate::rules::{Judge, Level, Rules};
+use crate::shard::Batch;
+use crate::time::Timestamp;
+use crate::world::{self, World};
+use merge::Merge;
+
+/// What the analysis is told by the configuration.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    pub world: world::Settings,
+    pub detect: detect::Settings,
+    pub limits: Limits,
+}
+
+/// How much the analysis remembers.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    pub identity: identity::Limits,
+    pub correlations: crate::rules::Limits,
+    /// The most facts that wait for the slowest shard.
+    pub waiting_facts_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { identity: Default::default(), correlations: Default::default(), waiting_facts_max: 1 << 20 }
+    }
+}
+
+/// Where events and alerts go.
+pub trait Output {
+    /// Whether every event is to be handed out; rules see them anyway.
+    fn wants_events(&self) -> bool;
+    fn event(&mut self, event: &Event<'_>);
+    fn alert(&mut self, alert: &Alert);
+}
+
+/// What the analysis counts, as plain numbers.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Counters {
+    /// Facts by their category.
+    pub facts: BTreeMap<&'static str, u64>,
+    /// Findings by their detector.
+    pub findings: BTreeMap<&'static str, u64>,
+    /// Alerts by rule name and level.
+    pub alerts: BTreeMap<(String, Level), u64>,
+    /// Flows that ended, by their first protocol; the empty name stands for none.
+    pub sessions: BTreeMap<&'static str, u64>,
+    /// Flows that ended, by the id of their product.
+    pub applications: BTreeMap<String, u64>,
+    /// Matches that were not said because the same was said before.
+    pub alerts_suppressed: u64,
+    pub devices: u64,
+    pub correlation_groups: u64,
+    /// Entries that gave way to others because a table was full.
+    pub evicted: u64,
+    /// Facts that were handled before the slowest shard had come so far, because too many waited.
+    pub hurried_facts: u64,
+    /// Records that a geographic database could not give.
+    pub undecodable_places: u64,
+}
+
+pub struct Analysis {
+    merge: Merge,
+    stages: Stages,
+}
+
+/// What follows the merge.
+struct Stages {
+    world: World,
+    detectors: Detectors,
+    judge: Judge,
+    suppression: Suppression,
+    expired: Timestamp,
+    findings: Vec<Finding>,
+    counters: Counters,
+}
+
+impl Analysis {
+    pub fn new(settings: &Settings, rules: &Rules, geo: Geo, shards: usize) -> Result<Self, NetworksError> {
+        let stages = Stages {
+            world: World::new(&settings.world, rules.products(), geo, settings.limits.identity)?,
+            detectors: Detectors::new(&settings.detect),
+            judge: Judge::new(rules, settings.limits.correlations),
+            suppression: Suppression::new(Suppression::RETENTION),
+            expired: Timestamp::ZERO,
+            findings: Vec::new(),
+            counters: Counters::default(),
+        };
+        Ok(Self { merge: Merge::new(shards, settings.limits.waiting_facts_max), stages })
+    }
+
+    /// Takes what a shard hands over, and handles every fact that no shard can come before any more.
+    pub fn on_batch(&mut self, batch: Batch, out: &mut dyn Output) {
+        self.merge.add(batch.shard, batch.facts, batch.watermark);
+        for fact in self.merge.release() {
+            self.stages.on_fact(&fact, out);
+        }
+    }
+
+    /// Handles what still waits: no shard has more to say.
+    pub fn finish(&mut self, out: &mut dyn Output) {
+        for fact in self.merge.release_all() {
+            self.stages.on_fact(&fact, out);
+        }
+    }
+
+    /// Takes new settings and rules and keeps what was learnt. Where the settings are at fault, the old ones stay in
+    /// force. Limits and the detectors' thresholds are those of the start.
+    pub fn reload(&mut self, settings: &world::Settings, rules: &Rules, geo: Geo) -> Result<(), NetworksError> {
+        self.stages.world.reload(settings, rules.products(), geo)?;
+        self.stages.judge.reload(rules);
+        Ok(())
+    }
+
+    pub fn counters(&self) -> Counters {
+        let stages = &self.stages;
+        Counters {
+            alerts_suppressed: stages.suppression.suppressed(),
+            devices: stages.world.identity.device_count() as u64,
+            correlation_groups: stages.judge.group_count() as u64,
+            evicted: stages.world.evicted()
+                + stages.detectors.evicted()
+                + stages.suppression.evicted()
+                + stages.judge.forgotten(),
+            hurried_facts: self.merge.hurried(),
+            undecodable_places: stages.world.geo.undecodable(),
+            ..stages.counters.clone()
+        }
+    }
+
+    /// The devices, those heard of longest ago first.
+    pub fn devices(&self) -> impl Iterator<Item = (DeviceId, &Device)> {
+        self.stages.world.identity.devices()
+    }
+}
+
+impl Stages {
+    /// What is out of date is forgotten so often, in packet time.
+    const EXPIRY_INTERVAL_SECS: u64 = 10;
+
+    fn on_fact(&mut self, fact: &Fact, out: &mut dyn Output) {
+        self.expire(fact.at);
+        let application = self.world.observe(fact);
+        self.count(fact, application.as_ref());
+        let event = Event::of_fact(fact, application.as_ref(), &self.world);
+        let mut findings = std::mem::take(&mut self.findings);
+        self.detectors.on_event(&event, &mut findings);
+        if out.wants_events() {
+            out.event(&event);
+        }
+        judge(event, &mut self.judge, &mut self.suppression, &mut self.counters, out);
+        for finding in &findings {
+            *self.counters.findings.entry(finding.detector).or_default() += 1;
+            let event = Event::of_finding(finding, &self.world);
+            if out.wants_events() {
+                out.event(&event);
+            }
+            judge(event, &mut self.judge, &mut self.suppression, &mut self.counters, out);
+        }
+        findings.clear();
+        self.findings = findings;
+    }
+
+    fn expire(&mut self, now: Timestamp) {
+        if now.since(self.expired).as_secs() < Self::EXPIRY_INTERVAL_SECS {
+            return;
+        }
+        self.expired = now;
+        self.world.expire(now);
+        self.detectors.expire(now);
+        self.suppression.expire(now);
+    }
+
+    fn count(&mut self, fact: &Fact, application: Option<&world::Application>) {
+        *self.counters.facts.entry(fact.kind.category()).or_default() += 1;
+        if !matches!(fact.kind, FactKind::FlowEnded(_)) {
+            return;
+        }
+        let protocol = fact.flow.protocol.map_or("", |protocol| protocol.as_str());
+        *self.counters.sessions.entry(protocol).or_default() += 1;
+        if let Some(application) = application {
+            *self.counters.applications.entry(application.product.id.clone()).or_default() += 1;
+        }
+    }
+}
+
+fn judge(
+    event: Event<'_>,
+    judge: &mut Judge,
+    suppression: &mut Suppression,
+    counters: &mut Counters,
+    out: &mut dyn Output,
+) {
+    for judgement in judge.on_event(&event) {
+        let entity = alert::entity(&judgement, &event);
+        let Some(silent) = suppression.admit(&judgement.rule, &entity, event.at()) else {
+            continue;
+        };
+        let rule = &judgement.rule;
+        *counters.alerts.entry((rule.name.clone(), rule.level)).or_default() += 1;
+        out.alert(&Alert::new(judgement, &event, silent));
+    }
+}
+
+#[cfg(test)]
+mod tests;

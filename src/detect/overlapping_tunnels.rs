@@ -1,0 +1,160 @@
+//! How many VPN tunnels one outside address holds open at the same time.
+//!
+//! # What it sees
+//!
+//! Flows from one outside address to a VPN gateway that ran side by side for a while. Each flow counts with its first
+//! and last packet, so a laptop that connects anew is not two. Flows of different transports are counted apart,
+//! because one client may use TLS and DTLS, or IKE and ESP, together.
+//!
+//! # Why it matters
+//!
+//! Several company laptops in one house: nobody but their users can tell why.
+//!
+//! # Normal causes
+//!
+//! Two colleagues in one household, a coworking space, a hotel, a mobile operator's NAT.
+//!
+//! # Blind spots
+//!
+//! Works outside the gateway only, where the public addresses are seen. A NAT that gives each laptop an address of
+//! its own hides them.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::detect::{Detector, Family};
+use crate::event::Event;
+use crate::facts::{FactKind, Fields, FlowId, Sender, Value};
+use crate::identity::entity::Entity;
+use crate::net::Transport;
+use crate::protocol::FieldSpec;
+use crate::quantity;
+use crate::time::Timestamp;
+
+pub const NAME: &str = "overlapping_tunnels";
+
+pub const FIELDS: &[FieldSpec] = &[
+    FieldSpec { name: "spanwatch.tunnels.overlapping", help: "The most tunnels that the address held open at a time." },
+    FieldSpec { name: "spanwatch.tunnels.since", help: "When the first of them began." },
+];
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct OverlappingTunnels {
+    /// So long two flows must have run side by side.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub overlap: Duration,
+}
+
+impl Default for OverlappingTunnels {
+    fn default() -> Self {
+        Self { overlap: Duration::from_secs(300) }
+    }
+}
+
+/// An outside address (an IPv6 site is a /64), the gateway, and the transport between them.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Subject {
+    site: IpAddr,
+    gateway: IpAddr,
+    transport: Transport,
+}
+
+/// A flow as far as it was seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    flow: FlowId,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+#[derive(Default)]
+pub struct Window {
+    spans: BTreeMap<FlowId, Span>,
+    told: usize,
+}
+
+impl OverlappingTunnels {
+    /// The most flows of an address that are told apart; the oldest give way.
+    const SPANS_MAX: usize = 64;
+    /// What ended so long ago overlaps with nothing that is still to come.
+    const MEMORY: Duration = Duration::from_secs(86_400);
+
+    /// How many flows ran side by side with this one for long enough, itself among them, at the moment when they were
+    /// the most; and since when.
+    fn together(self, spans: &BTreeMap<FlowId, Span>, with: Span) -> (usize, Timestamp) {
+        // The number of spans over a moment changes at their beginnings only.
+        let moments = spans.values().map(|span| span.first.max(with.first));
+        let at_moment = |moment: Timestamp| {
+            let over =
+                spans.values().filter(move |span| span.first <= moment && span.last.since(moment) >= self.overlap);
+            let since = over.clone().map(|span| span.first).min().unwrap_or(moment);
+            (over.count(), since)
+        };
+        moments
+            .filter(|&moment| with.last.since(moment) >= self.overlap)
+            .map(at_moment)
+            .max_by_key(|&(count, _)| count)
+            .unwrap_or((1, with.first))
+    }
+}
+
+impl Detector for OverlappingTunnels {
+    const NAME: &'static str = NAME;
+    const FAMILY: Family = Family::Multiplicity;
+    type Subject = Subject;
+    type Sighting = Span;
+    type Window = Window;
+
+    fn sight(&self, event: &Event<'_>) -> Option<(Subject, Span)> {
+        let fact = event.fact()?;
+        let (FactKind::Activity(summary) | FactKind::FlowEnded(summary)) = &fact.kind else {
+            return None;
+        };
+        if summary.duration < self.overlap || !event.is_to_vpn_gateway() {
+            return None;
+        }
+        let subject = Subject {
+            site: site(event.address(Sender::Client)),
+            gateway: event.address(Sender::Server),
+            transport: fact.flow.transport,
+        };
+        let first = fact.flow.started;
+        Some((subject, Span { flow: fact.flow.id, first, last: first + summary.duration }))
+    }
+
+    fn judge(&self, window: &mut Window, span: Span, at: Timestamp) -> Option<Fields> {
+        window.spans.retain(|_, known| at.since(known.last) <= Self::MEMORY);
+        if window.spans.len() <= 1 {
+            window.told = 0;
+        }
+        window.spans.insert(span.flow, span);
+        if window.spans.len() > Self::SPANS_MAX {
+            window.spans.pop_first();
+        }
+        let (count, since) = self.together(&window.spans, span);
+        if count < 2 || count <= window.told {
+            return None;
+        }
+        window.told = count;
+        let mut evidence = Fields::default();
+        evidence.push("spanwatch.tunnels.overlapping", Value::Number(count as u64));
+        evidence.push("spanwatch.tunnels.since", since);
+        Some(evidence)
+    }
+
+    fn entity(subject: &Subject) -> Entity {
+        Entity::Address(subject.site)
+    }
+}
+
+/// The address, or the first of its /64: what a household is given.
+fn site(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+    }
+}

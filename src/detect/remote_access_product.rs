@@ -1,0 +1,111 @@
+//! Which remote-access products a device uses, each told once.
+//!
+//! # What it sees
+//!
+//! A device at home speaks to the servers of a remote-access product: by server name, ALPN or certificate. The first
+//! product is a finding, the second and every further one within the window, too, each with how many there are.
+//!
+//! # Why it matters
+//!
+//! One product may be the help desk's. Two on one machine in its first days are the best single sign in print of a
+//! machine that somebody else drives: the second is the way back in when the first is taken away.
+//!
+//! # Normal causes
+//!
+//! A help desk that changes its product, a supplier's support session, a developer of such products.
+//!
+//! # Blind spots
+//!
+//! Products reached under names of their customers', sessions through a browser, an IP-KVM at the machine's own
+//! screen. Looking a name up is not taken as use: a resolver asks for everybody.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::detect::{Detector, Family};
+use crate::enrich::products::{Basis, Kind};
+use crate::event::Event;
+use crate::facts::{Fields, Value};
+use crate::identity::device::DeviceId;
+use crate::identity::entity::Entity;
+use crate::protocol::FieldSpec;
+use crate::quantity;
+use crate::time::Timestamp;
+
+pub const NAME: &str = "remote_access_product";
+
+pub const FIELDS: &[FieldSpec] = &[
+    FieldSpec {
+        name: "spanwatch.products.count",
+        help: "How many remote-access products the device used in the window.",
+    },
+    FieldSpec { name: "spanwatch.products.ids", help: "Their ids, in alphabetical order." },
+    FieldSpec { name: "spanwatch.products.since", help: "When the first of them was seen." },
+];
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct RemoteAccessProduct {
+    /// Products are counted together that were used within so long.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub window: Duration,
+}
+
+impl Default for RemoteAccessProduct {
+    fn default() -> Self {
+        Self { window: Duration::from_secs(14 * 86_400) }
+    }
+}
+
+/// Product → when it was first and last seen.
+#[derive(Default)]
+pub struct Window {
+    products: BTreeMap<String, (Timestamp, Timestamp)>,
+}
+
+impl RemoteAccessProduct {
+    /// The most products of a device that are told apart.
+    const PRODUCTS_MAX: usize = 16;
+}
+
+impl Detector for RemoteAccessProduct {
+    const NAME: &'static str = NAME;
+    const FAMILY: Family = Family::RemoteControl;
+    type Subject = DeviceId;
+    type Sighting = String;
+    type Window = Window;
+
+    fn sight(&self, event: &Event<'_>) -> Option<(DeviceId, String)> {
+        let application = event.application()?;
+        if application.kind() != Some(Kind::RemoteAccess) || application.basis == Basis::DnsQuestion {
+            return None;
+        }
+        let device = event.device(event.home_side()?)?;
+        Some((device, application.product.id.clone()))
+    }
+
+    fn judge(&self, window: &mut Window, product: String, at: Timestamp) -> Option<Fields> {
+        window.products.retain(|_, (_, last)| at.since(*last) <= self.window);
+        if let Some((_, last)) = window.products.get_mut(&product) {
+            *last = at;
+            return None;
+        }
+        if window.products.len() == Self::PRODUCTS_MAX {
+            return None;
+        }
+        window.products.insert(product, (at, at));
+        let since = window.products.values().map(|(first, _)| *first).min().unwrap_or(at);
+        let ids: Vec<Value> = window.products.keys().cloned().map(Value::from).collect();
+        let mut evidence = Fields::default();
+        evidence.push("spanwatch.products.count", Value::Number(ids.len() as u64));
+        evidence.push("spanwatch.products.ids", Value::List(ids));
+        evidence.push("spanwatch.products.since", since);
+        Some(evidence)
+    }
+
+    fn entity(device: &DeviceId) -> Entity {
+        Entity::Device(*device)
+    }
+}

@@ -1,0 +1,79 @@
+//! The detectors at work: each with a bounded window for every subject.
+
+use crate::detect::{ALL, Detector, Finding, Settings};
+use crate::event::Event;
+use crate::recent::{Recent, Retention};
+use crate::time::Timestamp;
+
+/// All detectors and what they remember.
+pub struct Detectors {
+    running: Vec<Box<dyn Run>>,
+}
+
+impl Detectors {
+    pub fn new(settings: &Settings) -> Self {
+        Self { running: ALL.iter().map(|spec| (spec.start)(settings)).collect() }
+    }
+
+    /// Shows an event to every detector, in the order of [`ALL`].
+    pub fn on_event(&mut self, event: &Event<'_>, findings: &mut Vec<Finding>) {
+        for detector in &mut self.running {
+            findings.extend(detector.on_event(event));
+        }
+    }
+
+    pub fn expire(&mut self, now: Timestamp) {
+        for detector in &mut self.running {
+            detector.expire(now);
+        }
+    }
+
+    /// How many windows gave way to others because a table was full.
+    pub fn evicted(&self) -> u64 {
+        self.running.iter().map(|detector| detector.evicted()).sum()
+    }
+}
+
+pub(super) trait Run: Send {
+    fn on_event(&mut self, event: &Event<'_>) -> Option<Finding>;
+    fn expire(&mut self, now: Timestamp);
+    fn evicted(&self) -> u64;
+}
+
+pub(super) struct Running<D: Detector> {
+    detector: D,
+    windows: Recent<D::Subject, D::Window>,
+}
+
+impl<D: Detector> Running<D> {
+    pub(super) fn new(detector: D, windows: Retention) -> Self {
+        Self { detector, windows: Recent::new(windows) }
+    }
+}
+
+impl<D: Detector> Run for Running<D> {
+    fn on_event(&mut self, event: &Event<'_>) -> Option<Finding> {
+        let (subject, sighting) = self.detector.sight(event)?;
+        let window = self.windows.get_or_insert_with(subject.clone(), event.at(), D::Window::default);
+        let evidence = self.detector.judge(window, sighting, event.at())?;
+        Some(Finding {
+            detector: D::NAME,
+            family: D::FAMILY,
+            entity: D::entity(&subject),
+            at: event.at(),
+            seq: event.seq(),
+            flow: *event.flow(),
+            protocol: event.protocol(),
+            application: event.application().cloned(),
+            evidence,
+        })
+    }
+
+    fn expire(&mut self, now: Timestamp) {
+        self.windows.expire(now);
+    }
+
+    fn evicted(&self) -> u64 {
+        self.windows.evicted()
+    }
+}

@@ -1,0 +1,158 @@
+//! The operator's list of managed hosts and accounts: a MAC, a name or an address in, the managed host out.
+
+use std::net::IpAddr;
+
+use hashbrown::HashMap;
+use serde::{Deserialize, Deserializer};
+
+use crate::enrich::prefixes::Prefixes;
+use crate::net::{Mac, Network};
+
+/// The inventory as it is configured.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    pub hosts: Vec<Host>,
+    pub accounts: Vec<Account>,
+}
+
+/// A managed host, or many of one kind by their networks.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Host {
+    pub name: Option<String>,
+    pub group: Option<String>,
+    #[serde(deserialize_with = "macs")]
+    pub macs: Vec<Mac>,
+    /// Single addresses and prefixes.
+    pub addresses: Vec<Network>,
+}
+
+/// A known account.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    pub name: String,
+    pub group: Option<String>,
+}
+
+#[derive(Debug, Default)]
+pub struct Inventory {
+    hosts: Vec<Host>,
+    by_mac: HashMap<Mac, usize>,
+    by_name: HashMap<Box<str>, usize>,
+    by_address: Prefixes<usize>,
+    accounts: HashMap<Box<str>, Account>,
+}
+
+impl Inventory {
+    /// The length that NetBIOS and the RDP client data cut host names to (MS-RDPBCGR 2.2.1.3.2, `clientName`).
+    const SHORT_NAME_CHARS: usize = 15;
+
+    /// Where two hosts claim the same MAC, name or prefix, the earlier one counts.
+    pub fn new(settings: &Settings) -> Self {
+        let hosts = settings.hosts.clone();
+        let (mut by_mac, mut by_name, mut prefixes) = (HashMap::new(), HashMap::new(), Vec::new());
+        for (index, host) in hosts.iter().enumerate() {
+            for &mac in &host.macs {
+                by_mac.entry(mac).or_insert(index);
+            }
+            if let Some(name) = &host.name {
+                by_name.entry(short(name)).or_insert(index);
+            }
+            prefixes.extend(host.addresses.iter().map(|&prefix| (prefix, index)));
+        }
+        let accounts = settings.accounts.iter().map(|account| (folded(&account.name), account.clone())).collect();
+        Self { hosts, by_mac, by_name, by_address: Prefixes::new(prefixes), accounts }
+    }
+
+    /// Whether no host is listed, so that nothing can be said of being managed.
+    pub fn is_empty(&self) -> bool {
+        self.hosts.is_empty()
+    }
+
+    /// Whether hosts are listed by name, so that a name can be said to be unknown.
+    pub fn has_names(&self) -> bool {
+        !self.by_name.is_empty()
+    }
+
+    pub fn by_mac(&self, mac: Mac) -> Option<&Host> {
+        self.by_mac.get(&mac).and_then(|&index| self.hosts.get(index))
+    }
+
+    /// By host name, with or without its domain, in any case.
+    pub fn by_name(&self, name: &str) -> Option<&Host> {
+        self.by_name.get(&*short(name)).and_then(|&index| self.hosts.get(index))
+    }
+
+    pub fn by_address(&self, address: IpAddr) -> Option<&Host> {
+        self.by_address.get(address).and_then(|&index| self.hosts.get(index))
+    }
+
+    /// By user name without its domain (`DOMAIN\user`, `user@domain`), in any case.
+    pub fn account(&self, user: &str) -> Option<&Account> {
+        let user = user.rsplit('\\').next().unwrap_or(user);
+        let user = user.split('@').next().unwrap_or(user);
+        self.accounts.get(&*folded(user))
+    }
+}
+
+/// The first label of a name, folded and cut as Windows protocols carry it.
+fn short(name: &str) -> Box<str> {
+    let label = name.split('.').next().unwrap_or(name);
+    label.chars().take(Inventory::SHORT_NAME_CHARS).flat_map(char::to_lowercase).collect()
+}
+
+fn folded(name: &str) -> Box<str> {
+    name.to_lowercase().into()
+}
+
+fn macs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Mac>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let parse = |text: &String| {
+        mac(text).ok_or_else(|| {
+            serde::de::Error::custom(format!("{text:?} is no MAC address; write it as 00:11:22:aa:bb:cc"))
+        })
+    };
+    texts.iter().map(parse).collect()
+}
+
+fn mac(text: &str) -> Option<Mac> {
+    let digits = |part: &str| if part.len() == 2 { u8::from_str_radix(part, 16).ok() } else { None };
+    let bytes: Option<Vec<u8>> = text.split([':', '-']).map(digits).collect();
+    Some(Mac(bytes?.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_found_by_mac_name_and_the_most_specific_address() {
+        let settings: Settings = serde_yaml::from_str(
+            "hosts:\n\
+             - {name: LAPTOP-0123456789AB, group: laptops, macs: ['00:11:22:AA:bb:cc']}\n\
+             - {group: vpn, addresses: [10.8.0.0/16]}\n\
+             - {name: jump, group: it, addresses: [10.8.0.1/32]}\n\
+             accounts:\n\
+             - {name: Ann, group: sales}\n",
+        )
+        .unwrap();
+        let inventory = Inventory::new(&settings);
+        let group = |host: Option<&Host>| host.and_then(|host| host.group.clone());
+        assert_eq!(group(inventory.by_mac(Mac([0, 0x11, 0x22, 0xaa, 0xbb, 0xcc]))).as_deref(), Some("laptops"));
+        assert_eq!(group(inventory.by_name("laptop-01234567")).as_deref(), Some("laptops"), "cut to 15 characters");
+        assert_eq!(group(inventory.by_name("Jump.corp.example")).as_deref(), Some("it"));
+        assert_eq!(group(inventory.by_address("10.8.0.1".parse().unwrap())).as_deref(), Some("it"));
+        assert_eq!(group(inventory.by_address("10.8.0.2".parse().unwrap())).as_deref(), Some("vpn"));
+        assert_eq!(inventory.by_name("stranger"), None);
+        assert_eq!(inventory.account("CORP\\ann").and_then(|account| account.group.as_deref()), Some("sales"));
+        assert_eq!(inventory.account("ANN@corp.example"), inventory.account("ann"));
+    }
+
+    #[test]
+    fn a_bad_mac_says_how_to_write_one() {
+        let fault = serde_yaml::from_str::<Settings>("hosts: [{macs: ['0011.22aa.bbcc']}]\n").unwrap_err().to_string();
+        assert!(fault.contains("\"0011.22aa.bbcc\" is no MAC address; write it as 00:11:22:aa:bb:cc"), "{fault}");
+    }
+}

@@ -1,0 +1,124 @@
+//! Every field an event can have: its name, its type and what it means. `docs/events.md` is written from it.
+
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+
+use hashbrown::HashMap;
+use rsigma_eval::EventValue;
+
+use crate::detect;
+use crate::event::Event;
+use crate::event::fields::GROUPS;
+use crate::protocol;
+
+/// A field that every stage knows, and how to read it.
+pub struct Field {
+    pub name: &'static str,
+    pub kind: Kind,
+    /// What it holds, with its unit.
+    pub help: &'static str,
+    pub(super) get: for<'e> fn(&'e Event<'e>) -> Option<EventValue<'e>>,
+}
+
+/// The type of a field's value in JSON.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    Boolean,
+    /// RFC 3339 in UTC, with nanoseconds.
+    Date,
+    Float,
+    Integer,
+    Ip,
+    /// A text compared as a whole; of a list, each.
+    Keyword,
+}
+
+impl Kind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Boolean => "boolean",
+            Self::Date => "date",
+            Self::Float => "float",
+            Self::Integer => "integer",
+            Self::Ip => "ip",
+            Self::Keyword => "keyword",
+        }
+    }
+}
+
+/// What a correlation keeps of each event it counts, for the evidence of its alert.
+pub(super) const KEPT_BY_CORRELATIONS: &[&str] = &[
+    "network.community_id",
+    "source.ip",
+    "source.port",
+    "destination.ip",
+    "destination.port",
+    "source.device.id",
+    "destination.device.id",
+    "host.hostname",
+    "user.name",
+];
+
+/// The typed field of a name.
+pub(super) fn typed(name: &str) -> Option<&'static Field> {
+    static INDEX: OnceLock<HashMap<&'static str, &'static Field>> = OnceLock::new();
+    INDEX.get_or_init(|| all_typed().map(|field| (field.name, field)).collect()).get(name).copied()
+}
+
+pub(super) fn all_typed() -> impl Iterator<Item = &'static Field> {
+    GROUPS.iter().flat_map(|group| group.fields)
+}
+
+/// The name of every field: the typed ones, those of the parsers and those of the detectors.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let of_parsers = protocol::ALL.iter().flat_map(|spec| spec.fields).map(|field| field.name);
+    let of_detectors = detect::ALL.iter().flat_map(|spec| spec.fields).map(|field| field.name);
+    all_typed().map(|field| field.name).chain(of_parsers).chain(of_detectors)
+}
+
+pub fn is_known(name: &str) -> bool {
+    names().any(|known| known == name)
+}
+
+/// The names a rule's `logsource.category` can take.
+pub fn categories() -> impl Iterator<Item = &'static str> {
+    let of_facts = crate::facts::FactKind::CATEGORIES.iter().copied();
+    of_facts.chain(detect::ALL.iter().map(|spec| spec.name))
+}
+
+/// The reference of events, as `docs/events.md` holds it.
+pub fn markdown() -> String {
+    let mut text = String::from(
+        "# Events\n\n\
+         Written by the sensor's own catalogue; a test holds it to that. One JSON object a line, dotted names, fields \
+         without a value left out. Names are the Elastic Common Schema's where it has one, `spanwatch.*` where it has \
+         none. `source` is the side that opened the flow, `destination` the other.\n",
+    );
+    for group in GROUPS {
+        section(&mut text, group.title);
+        for field in group.fields {
+            row(&mut text, field.name, field.kind.as_str(), field.help);
+        }
+    }
+    for spec in protocol::ALL.iter().filter(|spec| !spec.fields.is_empty()) {
+        section(&mut text, &format!("Protocol `{}`", spec.protocol));
+        for field in spec.fields {
+            row(&mut text, field.name, "", field.help);
+        }
+    }
+    for spec in detect::ALL {
+        section(&mut text, &format!("Finding `{}`", spec.name));
+        for field in spec.fields {
+            row(&mut text, field.name, "", field.help);
+        }
+    }
+    text
+}
+
+fn section(text: &mut String, title: &str) {
+    let _ = write!(text, "\n## {title}\n\n| field | type | meaning |\n|---|---|---|\n");
+}
+
+fn row(text: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(text, "| `{name}` | {kind} | {} |", help.replace('|', "\\|"));
+}

@@ -1,0 +1,250 @@
+//! A fact or a finding and what is known around it in, fields with Elastic Common Schema names out.
+//!
+//! An event is lazy: it borrows the fact and the world and works a field out when a rule or a sink asks for it. With
+//! no sink and no rule of its category, an event costs nothing.
+
+pub mod catalogue;
+mod fields;
+mod json;
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use rsigma_eval::{Event as SigmaEvent, EventValue};
+
+use crate::detect::Finding;
+use crate::enrich::inventory::Host;
+use crate::enrich::networks::Role;
+use crate::facts::{Fact, FactKind, Fields, FlowRef, FlowSummary, Hello, Sender, SideSummary, Value};
+use crate::identity::device::DeviceId;
+use crate::net::Text;
+use crate::protocol::Protocol;
+use crate::time::Timestamp;
+use crate::world::{Application, World};
+
+/// What rules judge and sinks write.
+#[derive(Clone, Copy)]
+pub struct Event<'a> {
+    subject: Subject<'a>,
+    application: Option<&'a Application>,
+    world: &'a World,
+}
+
+#[derive(Clone, Copy)]
+enum Subject<'a> {
+    Fact(&'a Fact),
+    Finding(&'a Finding),
+}
+
+impl<'a> Event<'a> {
+    pub const fn of_fact(fact: &'a Fact, application: Option<&'a Application>, world: &'a World) -> Self {
+        Self { subject: Subject::Fact(fact), application, world }
+    }
+
+    pub const fn of_finding(finding: &'a Finding, world: &'a World) -> Self {
+        Self { subject: Subject::Finding(finding), application: finding.application.as_ref(), world }
+    }
+
+    pub const fn at(&self) -> Timestamp {
+        match self.subject {
+            Subject::Fact(fact) => fact.at,
+            Subject::Finding(finding) => finding.at,
+        }
+    }
+
+    pub const fn seq(&self) -> u64 {
+        match self.subject {
+            Subject::Fact(fact) => fact.seq,
+            Subject::Finding(finding) => finding.seq,
+        }
+    }
+
+    pub const fn flow(&self) -> &'a FlowRef {
+        match self.subject {
+            Subject::Fact(fact) => &fact.flow,
+            Subject::Finding(finding) => &finding.flow,
+        }
+    }
+
+    /// What a rule's `logsource.category` is matched with: the name of the fact or of the detector.
+    pub const fn category(&self) -> &'static str {
+        match self.subject {
+            Subject::Fact(fact) => fact.kind.category(),
+            Subject::Finding(finding) => finding.detector,
+        }
+    }
+
+    /// The protocol that spoke, or else the first one recognised on the flow.
+    pub fn protocol(&self) -> Option<Protocol> {
+        let spoke = match self.subject {
+            Subject::Fact(fact) => fact.protocol,
+            Subject::Finding(finding) => finding.protocol,
+        };
+        spoke.or(self.flow().protocol)
+    }
+
+    pub const fn application(&self) -> Option<&'a Application> {
+        self.application
+    }
+
+    pub const fn fact(&self) -> Option<&'a Fact> {
+        match self.subject {
+            Subject::Fact(fact) => Some(fact),
+            Subject::Finding(_) => None,
+        }
+    }
+
+    pub const fn finding(&self) -> Option<&'a Finding> {
+        match self.subject {
+            Subject::Fact(_) => None,
+            Subject::Finding(finding) => Some(finding),
+        }
+    }
+
+    pub const fn address(&self, side: Sender) -> IpAddr {
+        match side {
+            Sender::Client => self.flow().client.ip,
+            Sender::Server => self.flow().server.ip,
+        }
+    }
+
+    pub fn device(&self, side: Sender) -> Option<DeviceId> {
+        self.world.device_id(self.address(side))
+    }
+
+    /// The side whose device an event is about: the client if it is at home, or else the server if that is.
+    pub fn home_side(&self) -> Option<Sender> {
+        [Sender::Client, Sender::Server].into_iter().find(|&side| self.world.networks.is_home(self.address(side)))
+    }
+
+    /// Whether an outside address speaks to one of the configured VPN gateways.
+    pub fn is_to_vpn_gateway(&self) -> bool {
+        let networks = &self.world.networks;
+        let gateway = networks.get(self.address(Sender::Server));
+        gateway.is_some_and(|network| network.roles.contains(&Role::VpnGateway))
+            && !networks.is_home(self.address(Sender::Client))
+    }
+
+    /// The value of a field; none where the event does not have it.
+    pub fn get(&self, name: &str) -> Option<EventValue<'_>> {
+        let typed = catalogue::typed(name).and_then(|field| (field.get)(self));
+        typed.or_else(|| self.extras()?.get(name).map(event_value))
+    }
+
+    /// The fields with values, in the order of the catalogue, those of the parser or detector last.
+    pub fn visit<'e>(&'e self, visit: &mut dyn FnMut(&'static str, EventValue<'e>)) {
+        for field in catalogue::all_typed() {
+            if let Some(value) = (field.get)(self) {
+                visit(field.name, value);
+            }
+        }
+        for (name, value) in self.extras().into_iter().flat_map(Fields::iter) {
+            let is_said = catalogue::typed(name).is_some_and(|field| (field.get)(self).is_some());
+            if !is_said {
+                visit(name, event_value(value));
+            }
+        }
+    }
+
+    fn kind(&self) -> Option<&'a FactKind> {
+        self.fact().map(|fact| &fact.kind)
+    }
+
+    fn extras(&self) -> Option<&'a Fields> {
+        match self.subject {
+            Subject::Fact(fact) => fact.kind.fields(),
+            Subject::Finding(finding) => Some(&finding.evidence),
+        }
+    }
+
+    fn summary(&self) -> Option<&'a FlowSummary> {
+        match self.kind()? {
+            FactKind::Activity(summary) | FactKind::FlowEnded(summary) => Some(summary),
+            _ => None,
+        }
+    }
+
+    fn side_summary(&self, side: Sender) -> Option<&'a SideSummary> {
+        self.summary().map(|summary| match side {
+            Sender::Client => &summary.client,
+            Sender::Server => &summary.server,
+        })
+    }
+
+    fn hello(&self, sender: Sender) -> Option<&'a Hello> {
+        match self.kind()? {
+            FactKind::Hello(hello) if hello.sender == sender => Some(hello),
+            _ => None,
+        }
+    }
+
+    fn user(&self) -> Option<&'a Text> {
+        match self.kind()? {
+            FactKind::Credential(credential) => credential.user.as_ref(),
+            FactKind::RemoteDesktop(desktop) => desktop.user.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn host(&self, side: Sender) -> Option<&'a Host> {
+        self.world.host(self.address(side))
+    }
+}
+
+/// Sigma looks fields up by name and, for keywords, goes through all texts.
+impl SigmaEvent for Event<'_> {
+    fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
+        self.get(path)
+    }
+
+    fn any_string_value(&self, predicate: &dyn Fn(&str) -> bool) -> bool {
+        let mut found = false;
+        self.visit(&mut |_, value| found = found || texts(&value).iter().any(|text| predicate(text)));
+        found
+    }
+
+    fn all_string_values(&self) -> Vec<Cow<'_, str>> {
+        let mut all = Vec::new();
+        self.visit(&mut |_, value| all.extend(texts(&value).into_iter().map(|text| Cow::Owned(text.into_owned()))));
+        all
+    }
+
+    /// What a correlation keeps of the events it counts, see [`crate::alert`].
+    fn to_json(&self) -> serde_json::Value {
+        let kept = catalogue::KEPT_BY_CORRELATIONS.iter();
+        kept.filter_map(|name| Some(((*name).to_owned(), self.get(name)?.to_json()))).collect()
+    }
+}
+
+fn texts<'v>(value: &'v EventValue<'_>) -> Vec<Cow<'v, str>> {
+    match value {
+        EventValue::Array(values) => values.iter().flat_map(texts).collect(),
+        EventValue::Str(text) => vec![Cow::Borrowed(text)],
+        _ => Vec::new(),
+    }
+}
+
+fn event_value(value: &Value) -> EventValue<'_> {
+    match value {
+        Value::Bool(value) => EventValue::Bool(*value),
+        Value::Float(value) => EventValue::Float(*value),
+        Value::Ip(value) => owned(value),
+        Value::List(values) => EventValue::Array(values.iter().map(event_value).collect()),
+        Value::Mac(value) => owned(value),
+        Value::Number(value) => integer(*value),
+        Value::Text(value) => EventValue::Str(Cow::Borrowed(value.as_str())),
+        Value::Time(value) => owned(value),
+        Value::Word(value) => EventValue::Str(Cow::Borrowed(value)),
+    }
+}
+
+fn owned<'v>(value: impl ToString) -> EventValue<'v> {
+    EventValue::Str(Cow::Owned(value.to_string()))
+}
+
+fn integer<'v>(value: u64) -> EventValue<'v> {
+    EventValue::Int(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

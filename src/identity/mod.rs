@@ -1,0 +1,261 @@
+//! Facts in, devices out: which machine an address belonged to, how that is known and since when.
+//!
+//! A device is known by its MAC where it is on the same segment as the mirror or asked a DHCP server for its address,
+//! and by its address otherwise. Only home addresses belong to devices; an outside address may stand for a house.
+
+pub mod accounts;
+pub mod device;
+pub mod entity;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::enrich::networks::Networks;
+use crate::facts::{Credential, Fact, FactKind, Lease, Outcome};
+use crate::identity::accounts::Accounts;
+use crate::identity::device::{Binding, Device, DeviceId, Key, Provenance};
+use crate::net::{Mac, Text};
+use crate::recent::{Recent, Retention};
+use crate::time::Timestamp;
+
+/// How much identity remembers.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    pub devices: Retention,
+    /// Addresses whose device is known, and MACs whose addresses are.
+    pub addresses: Retention,
+    pub accounts: Retention,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let day = Duration::from_secs(86_400);
+        Self {
+            devices: Retention { entries_max: 50_000, keep: 30 * day },
+            addresses: Retention { entries_max: 100_000, keep: day },
+            accounts: Retention { entries_max: 50_000, keep: day / 2 },
+        }
+    }
+}
+
+/// Who is who.
+pub struct Identity {
+    devices: Recent<DeviceId, Device>,
+    holders: Recent<IpAddr, Holder>,
+    neighbours: Recent<Mac, Neighbour>,
+    accounts: Accounts,
+}
+
+/// Which device holds an address, and how that is known.
+#[derive(Clone, Copy)]
+struct Holder {
+    mac: Option<Mac>,
+    device: DeviceId,
+    provenance: Provenance,
+}
+
+/// The home addresses a MAC was seen with.
+#[derive(Default)]
+struct Neighbour {
+    v4: Vec<IpAddr>,
+    v6: Vec<IpAddr>,
+    is_router: bool,
+}
+
+impl Neighbour {
+    /// A machine has few IPv4 addresses at a time; a MAC with more is a router's.
+    const V4_MAX: usize = 4;
+    /// Privacy extensions (RFC 8981) give a machine several IPv6 addresses a day.
+    const V6_MAX: usize = 24;
+
+    fn is_full_with(&mut self, address: IpAddr) -> bool {
+        let (known, max) = match address {
+            IpAddr::V4(_) => (&mut self.v4, Self::V4_MAX),
+            IpAddr::V6(_) => (&mut self.v6, Self::V6_MAX),
+        };
+        if known.contains(&address) {
+            return false;
+        }
+        if known.len() == max {
+            return true;
+        }
+        known.push(address);
+        false
+    }
+}
+
+impl Identity {
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            devices: Recent::new(limits.devices),
+            holders: Recent::new(limits.addresses),
+            neighbours: Recent::new(limits.addresses),
+            accounts: Accounts::new(limits.accounts),
+        }
+    }
+
+    /// Takes a fact in the order of packet time.
+    pub fn observe(&mut self, fact: &Fact, networks: &Networks) {
+        let flow = &fact.flow;
+        for (end, mac) in [(flow.client.ip, flow.client_mac), (flow.server.ip, flow.server_mac)] {
+            self.observe_end(end, mac, fact.at, networks);
+        }
+        match &fact.kind {
+            FactKind::Credential(credential) => self.observe_credential(credential, flow.client.ip, fact.at),
+            FactKind::Lease(lease) => self.observe_lease(lease, fact.at),
+            _ => {}
+        }
+    }
+
+    pub fn expire(&mut self, now: Timestamp) {
+        self.devices.expire(now);
+        self.holders.expire(now);
+        self.neighbours.expire(now);
+        self.accounts.expire(now);
+    }
+
+    /// The device that holds a home address.
+    pub fn device_id(&self, address: IpAddr, networks: &Networks) -> Option<DeviceId> {
+        if let Some(holder) = self.holders.get(&address) {
+            return Some(holder.device);
+        }
+        (is_a_machine(address) && networks.is_home(address)).then(|| DeviceId::of_address(address))
+    }
+
+    pub fn device(&self, id: DeviceId) -> Option<&Device> {
+        self.devices.get(&id)
+    }
+
+    /// The user who last logged on from an address.
+    pub fn user(&self, address: IpAddr) -> Option<&Text> {
+        self.accounts.user(address)
+    }
+
+    /// The devices, those heard of longest ago first.
+    pub fn devices(&self) -> impl Iterator<Item = (DeviceId, &Device)> {
+        self.devices.iter().map(|(id, device)| (*id, device))
+    }
+
+    pub fn device_count(&self) -> usize {
+        self.devices.len()
+    }
+
+    /// How many entries gave way to others because a table was full.
+    pub fn evicted(&self) -> u64 {
+        self.devices.evicted() + self.holders.evicted() + self.neighbours.evicted() + self.accounts.evicted()
+    }
+
+    fn observe_end(&mut self, address: IpAddr, mac: Option<Mac>, at: Timestamp, networks: &Networks) {
+        if !is_a_machine(address) {
+            return;
+        }
+        let mac = mac.filter(|mac| mac.is_a_machine());
+        if !networks.is_home(address) {
+            // Whatever brings an outside address onto a home segment routes.
+            if let Some(mac) = mac {
+                self.mark_router(mac, at);
+            }
+            return;
+        }
+        let known = self.holders.get_mut(&address, at).copied();
+        if let Some(holder) = known {
+            let may_move = mac.is_some() && mac != holder.mac && holder.provenance != Provenance::Lease;
+            if !may_move {
+                self.devices.get_mut(&holder.device, at);
+                return;
+            }
+        }
+        match mac {
+            Some(mac) if self.is_neighbour(mac, address, at) => self.bind(address, mac, Provenance::Segment, at),
+            _ if known.is_none() => self.hold_nameless(address, at),
+            _ => {}
+        }
+    }
+
+    /// The address is all that is known of its device.
+    fn hold_nameless(&mut self, address: IpAddr, at: Timestamp) {
+        let device = DeviceId::of_address(address);
+        let holder = Holder { mac: None, device, provenance: Provenance::Address };
+        self.holders.get_or_insert_with(address, at, || holder);
+        let device = self.devices.get_or_insert_with(device, at, || Device::new(Key::Address(address), at));
+        device.bind(Binding { address, provenance: Provenance::Address, since: at });
+    }
+
+    /// Whether the MAC is the machine's own, not a router's.
+    fn is_neighbour(&mut self, mac: Mac, address: IpAddr, at: Timestamp) -> bool {
+        let neighbour = self.neighbours.get_or_insert_with(mac, at, Neighbour::default);
+        if neighbour.is_router {
+            return false;
+        }
+        if neighbour.is_full_with(address) {
+            self.mark_router(mac, at);
+            return false;
+        }
+        true
+    }
+
+    fn mark_router(&mut self, mac: Mac, at: Timestamp) {
+        let neighbour = self.neighbours.get_or_insert_with(mac, at, Neighbour::default);
+        if std::mem::replace(&mut neighbour.is_router, true) {
+            return;
+        }
+        let addresses: Vec<IpAddr> = neighbour.v4.drain(..).chain(neighbour.v6.drain(..)).collect();
+        for address in addresses {
+            let by_segment = |holder: &Holder| holder.mac == Some(mac) && holder.provenance == Provenance::Segment;
+            if self.holders.get(&address).is_some_and(by_segment) {
+                self.holders.remove(&address);
+            }
+        }
+        self.devices.remove(&DeviceId::of_mac(mac));
+    }
+
+    fn bind(&mut self, address: IpAddr, mac: Mac, provenance: Provenance, at: Timestamp) {
+        let id = DeviceId::of_mac(mac);
+        let holder = Holder { mac: Some(mac), device: id, provenance };
+        *self.holders.get_or_insert_with(address, at, || holder) = holder;
+        let device = self.devices.get_or_insert_with(id, at, || Device::new(Key::Mac(mac), at));
+        device.bind(Binding { address, provenance, since: at });
+        // What was known of the machine by its address alone is this machine's.
+        if let Some(nameless) = self.devices.remove(&DeviceId::of_address(address))
+            && let Some(device) = self.devices.get_mut(&id, at)
+        {
+            device.first_seen = device.first_seen.min(nameless.first_seen);
+        }
+    }
+
+    fn observe_lease(&mut self, lease: &Lease, at: Timestamp) {
+        let Some(mac) = lease.mac.filter(|mac| mac.is_a_machine()) else {
+            return;
+        };
+        if let Some(address) = lease.address.filter(|&address| lease.granted && is_a_machine(address)) {
+            self.bind(address, mac, Provenance::Lease, at);
+        }
+        if lease.host_name.is_none() && lease.vendor_class.is_none() {
+            return;
+        }
+        let device = self.devices.get_or_insert_with(DeviceId::of_mac(mac), at, || Device::new(Key::Mac(mac), at));
+        device.host_name = lease.host_name.clone().or(device.host_name.take());
+        device.vendor_class = lease.vendor_class.clone().or(device.vendor_class.take());
+    }
+
+    fn observe_credential(&mut self, credential: &Credential, client: IpAddr, at: Timestamp) {
+        let Some(user) = credential.user.as_ref().filter(|user| !user.is_empty()) else {
+            return;
+        };
+        if credential.outcome != Some(Outcome::Failure) {
+            self.accounts.bind(client, user, at);
+        }
+    }
+}
+
+/// Whether the address is one machine's: not a group's, everybody's or nobody's.
+fn is_a_machine(address: IpAddr) -> bool {
+    let is_broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
+    !(address.is_multicast() || address.is_unspecified() || address.is_loopback() || is_broadcast)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! Everything that is known beside the fact at hand: networks, inventory, places, products, devices.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::enrich::geo::Geo;
+use crate::enrich::inventory::{self, Host, Inventory};
+use crate::enrich::networks::{NamedNetwork, Networks, NetworksError};
+use crate::enrich::products::{Basis, Kind, Product, Products, Sighting};
+use crate::facts::{Fact, FactKind, FlowId};
+use crate::identity::device::DeviceId;
+use crate::identity::{self, Identity};
+use crate::net::Endpoint;
+use crate::recent::{Recent, Retention};
+use crate::time::Timestamp;
+
+/// What the operator tells of the organisation.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    pub networks: Vec<NamedNetwork>,
+    pub inventory: inventory::Settings,
+    pub sanctioned: Vec<Sanctioned>,
+}
+
+/// A product the organisation uses itself.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Sanctioned {
+    /// The product's id in the data file, the value of `network.application`.
+    pub product: String,
+    /// The organisation's own servers or tenants: these names and everything below them. Empty means any.
+    #[serde(default)]
+    pub names: Vec<String>,
+}
+
+/// A product in use on a flow.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Application {
+    pub product: Arc<Product>,
+    pub basis: Basis,
+    pub sanctioned: bool,
+}
+
+impl Application {
+    /// What it is used for; none where a name only tells the vendor.
+    pub fn kind(&self) -> Option<Kind> {
+        (self.basis != Basis::VendorName).then_some(self.product.kind)
+    }
+}
+
+pub struct World {
+    pub networks: Networks,
+    pub inventory: Inventory,
+    pub geo: Geo,
+    pub identity: Identity,
+    products: Arc<Products>,
+    sanctioned: Vec<Sanctioned>,
+    /// The products of the flows that are open.
+    applications: Recent<(FlowId, Endpoint), Application>,
+}
+
+impl World {
+    const APPLICATIONS: Retention = Retention { entries_max: 65_536, keep: Duration::from_secs(86_400) };
+
+    pub fn new(
+        settings: &Settings,
+        products: &Arc<Products>,
+        geo: Geo,
+        limits: identity::Limits,
+    ) -> Result<Self, NetworksError> {
+        Ok(Self {
+            networks: Networks::new(&settings.networks)?,
+            inventory: Inventory::new(&settings.inventory),
+            geo,
+            identity: Identity::new(limits),
+            products: Arc::clone(products),
+            sanctioned: settings.sanctioned.clone(),
+            applications: Recent::new(Self::APPLICATIONS),
+        })
+    }
+
+    /// Takes new settings and keeps what was learnt. Nothing changes where the settings are at fault.
+    pub fn reload(&mut self, settings: &Settings, products: &Arc<Products>, geo: Geo) -> Result<(), NetworksError> {
+        self.networks = Networks::new(&settings.networks)?;
+        self.inventory = Inventory::new(&settings.inventory);
+        self.geo = geo;
+        self.products = Arc::clone(products);
+        self.sanctioned = settings.sanctioned.clone();
+        Ok(())
+    }
+
+    /// Learns from a fact who is who, and tells which product its flow serves.
+    pub fn observe(&mut self, fact: &Fact) -> Option<Application> {
+        self.identity.observe(fact, &self.networks);
+        let key = (fact.flow.id, fact.flow.client);
+        match &fact.kind {
+            FactKind::FlowEnded(_) if self.applications.is_empty() => None,
+            FactKind::FlowEnded(_) => self.applications.remove(&key),
+            FactKind::Hello(hello) => {
+                let name = hello.server_name.as_ref().map(|name| name.as_str());
+                let seen = self.products.by_hello(hello).map(|sighting| self.judge(sighting, name));
+                self.remember(key, seen, fact.at)
+            }
+            FactKind::Name(name) => {
+                let question = name.question.as_ref()?.as_str();
+                let sighting = self.products.by_name(question)?;
+                let basis = if sighting.basis == Basis::ServerName { Basis::DnsQuestion } else { sighting.basis };
+                Some(self.judge(Sighting { basis, ..sighting }, Some(question)))
+            }
+            _ => self.applications.get(&key).cloned(),
+        }
+    }
+
+    pub fn expire(&mut self, now: Timestamp) {
+        self.identity.expire(now);
+        self.applications.expire(now);
+    }
+
+    /// The device that holds a home address.
+    pub fn device_id(&self, address: IpAddr) -> Option<DeviceId> {
+        self.identity.device_id(address, &self.networks)
+    }
+
+    /// The inventory's entry for the machine at a home address: by MAC, by the name it gave, by address.
+    pub fn host(&self, address: IpAddr) -> Option<&Host> {
+        if self.inventory.is_empty() || !self.networks.is_home(address) {
+            return None;
+        }
+        let device = self.device_id(address).and_then(|id| self.identity.device(id));
+        let by_mac = || self.inventory.by_mac(device?.mac()?);
+        let by_name = || self.inventory.by_name(device?.host_name.as_ref()?.as_str());
+        by_mac().or_else(by_name).or_else(|| self.inventory.by_address(address))
+    }
+
+    /// How many entries gave way to others because a table was full.
+    pub fn evicted(&self) -> u64 {
+        self.identity.evicted() + self.applications.evicted()
+    }
+
+    fn judge(&self, sighting: Sighting, name: Option<&str>) -> Application {
+        let is_below = |suffix: &String| name.is_some_and(|name| is_at_or_below(name, suffix));
+        let sanctioned = self.sanctioned.iter().any(|sanctioned| {
+            sanctioned.product == sighting.product.id
+                && (sanctioned.names.is_empty() || sanctioned.names.iter().any(is_below))
+        });
+        Application { product: sighting.product, basis: sighting.basis, sanctioned }
+    }
+
+    /// What the flow was first known for stays, unless it was a vendor's name only.
+    fn remember(&mut self, key: (FlowId, Endpoint), seen: Option<Application>, at: Timestamp) -> Option<Application> {
+        let known = self.applications.get(&key);
+        let Some(seen) = seen else {
+            return known.cloned();
+        };
+        if let Some(known) = known.filter(|known| known.basis != Basis::VendorName) {
+            return Some(known.clone());
+        }
+        *self.applications.get_or_insert_with(key, at, || seen.clone()) = seen.clone();
+        Some(seen)
+    }
+}
+
+/// Whether a name is `suffix` or ends in its labels, in any case.
+fn is_at_or_below(name: &str, suffix: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let suffix = suffix.trim_start_matches("*.").to_ascii_lowercase();
+    name.strip_suffix(&*suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
