@@ -78,3 +78,30 @@ impl fmt::Display for Place {
         if self.uncompressed { f.write_str(" of the uncompressed data") } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_about_an_interface_name_it_and_a_remedy() {
+        let interface = || "eth1".to_owned();
+        assert_eq!(
+            CaptureError::NoPrivilege { interface: interface() }.to_string(),
+            "interface eth1: no permission to capture; run `setcap cap_net_raw+ep` on the spanwatch binary, or give \
+             its systemd unit `AmbientCapabilities=CAP_NET_RAW`, or run it as root"
+        );
+        assert_eq!(
+            CaptureError::UnknownInterface { interface: interface(), known: "eth0, lo".to_owned() }.to_string(),
+            "interface eth1: no such interface; the interfaces here are: eth0, lo"
+        );
+        assert_eq!(
+            CaptureError::InterfaceGone { interface: interface() }.to_string(),
+            "interface eth1: has disappeared; bring it back, and capture can be opened again"
+        );
+        assert_eq!(
+            CaptureError::Interface { interface: interface(), reason: "out of memory".to_owned() }.to_string(),
+            "interface eth1: capture failed: out of memory"
+        );
+    }
+}

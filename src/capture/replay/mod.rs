@@ -245,3 +245,6 @@ impl FrameSource for Replay {
         Counters { reordered: self.clock.reordered, ..self.counters }
     }
 }
+
+#[cfg(test)]
+mod tests;
