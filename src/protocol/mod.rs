@@ -21,6 +21,7 @@
 )]
 
 pub mod cursor;
+mod selection;
 pub mod hex;
 pub mod session;
 

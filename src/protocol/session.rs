@@ -4,11 +4,10 @@
 //! everything since the beginning; until it has said its first fact it may still reject the flow, and the others are
 //! asked. From then on the flow is its own, and the bytes it has read are forgotten.
 
-use std::sync::OnceLock;
-
 use crate::facts::{FactKind, Sender};
 use crate::net::Transport;
-use crate::protocol::{ALL, Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, spec};
+use crate::protocol::selection::{self, Selection};
+use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
 use crate::time::Timestamp;
 
 /// Whether the protocol's roles are those of the flow.
@@ -30,6 +29,7 @@ impl Roles {
 
 /// One flow's way from unknown bytes to facts.
 pub struct Session {
+    selection: &'static Selection,
     start: Start,
     state: State,
     /// What was said before a protocol was sure of itself, in order of arrival.
@@ -52,7 +52,7 @@ enum State {
     Done,
 }
 
-/// The protocols that still may be it, a bit each in the order of [`ALL`]: of what the client and the server sent.
+/// The protocols that still may be it, a bit each in probing order: of what the client and the server sent.
 #[derive(Clone, Copy)]
 struct Candidates {
     client: Option<u64>,
@@ -84,7 +84,12 @@ impl Session {
     pub const PENDING_BYTES_MAX: usize = 64 << 10;
 
     pub fn new(start: Start) -> Self {
+        Self::among(selection::of_all(), start)
+    }
+
+    fn among(selection: &'static Selection, start: Start) -> Self {
         Self {
+            selection,
             start,
             state: State::Probing(Candidates { client: None, server: None }),
             history: Vec::new(),
@@ -181,8 +186,13 @@ impl Session {
 
     fn finish(&mut self) {
         self.state = State::Done;
-        self.history = Vec::new();
+        self.forget();
         self.scratch = Vec::new();
+    }
+
+    fn forget(&mut self) {
+        self.history = Vec::new();
+        self.history_bytes = 0;
     }
 
     fn remember(&mut self, chunk: Chunk<'_>) {
@@ -195,7 +205,7 @@ impl Session {
         if !self.history_is_full() {
             return self.remember(chunk);
         }
-        self.history = Vec::new();
+        self.forget();
         if let State::Parsing(parsing) = &mut self.state {
             parsing.others = None;
         }
@@ -228,15 +238,9 @@ impl Session {
         let side = candidates.side(chunk.sender);
         let mut mask = match *side {
             Some(mask) if !of_datagram => mask,
-            _ => dispatch().candidates(opening.transport, bytes),
+            _ => self.selection.candidates(opening.transport, bytes),
         };
-        let mut left = mask;
-        while left != 0 {
-            let bit = left & left.wrapping_neg();
-            left &= !bit;
-            let Some(&candidate) = usize::try_from(bit.trailing_zeros()).ok().and_then(|index| ALL.get(index)) else {
-                break;
-            };
+        for (bit, candidate) in self.selection.members(mask) {
             let roles = match (candidate.probe)(&opening) {
                 Probe::More => continue,
                 Probe::No => {
@@ -271,13 +275,8 @@ impl Session {
         chunk: Chunk<'_>,
         facts: &mut Vec<(Protocol, FactKind)>,
     ) -> Step {
-        let start = match roles {
-            Roles::AsOpened => self.start,
-            Roles::Reversed => {
-                Start { client_port: self.start.server_port, server_port: self.start.client_port, ..self.start }
-            }
-        };
         self.roles = roles;
+        let start = self.start_in_role();
         self.state = State::Parsing(Parsing {
             protocol: candidate.protocol,
             parser: (candidate.start)(&start),
@@ -285,7 +284,7 @@ impl Session {
             server: Vec::new(),
             others: Some(others),
         });
-        let history = std::mem::take(&mut self.history);
+        let (history, history_bytes) = (std::mem::take(&mut self.history), std::mem::take(&mut self.history_bytes));
         let mut step = Step::Go;
         for said in &history {
             step = self.feed(Chunk { at: said.at, sender: said.sender, bytes: &said.bytes }, facts);
@@ -297,12 +296,21 @@ impl Session {
             step = self.feed(chunk, facts);
         }
         if self.protocol.is_none() {
-            self.history = history;
+            (self.history, self.history_bytes) = (history, history_bytes);
             if matches!(step, Step::Go) {
                 self.remember(chunk);
             }
         }
         step
+    }
+
+    const fn start_in_role(&self) -> Start {
+        match self.roles {
+            Roles::AsOpened => self.start,
+            Roles::Reversed => {
+                Start { client_port: self.start.server_port, server_port: self.start.client_port, ..self.start }
+            }
+        }
     }
 
     /// The parser rejected the flow on a later chunk: the other candidates see the beginning again.
@@ -342,7 +350,7 @@ impl Session {
         if !self.scratch.is_empty() {
             self.protocol.get_or_insert(protocol);
             if parsing.others.take().is_some() {
-                self.history = Vec::new();
+                (self.history, self.history_bytes) = (Vec::new(), 0);
             }
             facts.extend(self.scratch.drain(..).map(|kind| (protocol, kind)));
         }
@@ -387,17 +395,18 @@ impl Session {
 
     /// Hands the flow to another protocol, and what both sides sent and nobody consumed with it.
     fn upgrade(&mut self, to: Protocol, rest: Chunk<'_>, facts: &mut Vec<(Protocol, FactKind)>) -> Step {
+        let start = self.start_in_role();
         let State::Parsing(parsing) = &mut self.state else {
             return Step::Stop;
         };
-        let Some(next) = spec(to) else {
+        let Some(next) = self.selection.spec(to) else {
             return Step::Stop;
         };
         self.protocol.get_or_insert(parsing.protocol);
-        self.history = Vec::new();
+        (self.history, self.history_bytes) = (Vec::new(), 0);
         parsing.others = None;
         parsing.protocol = to;
-        parsing.parser = (next.start)(&self.start);
+        parsing.parser = (next.start)(&start);
         let sender = rest.sender.other();
         let waiting = std::mem::take(parsing.pending(self.roles.of(sender)));
         parsing.pending(self.roles.of(rest.sender)).clear();
@@ -433,47 +442,5 @@ impl Parsing {
     }
 }
 
-/// First byte → candidates, a bit for each entry of [`ALL`].
-struct Dispatch {
-    ah: [u64; 256],
-    esp: [u64; 256],
-    tcp: [u64; 256],
-    udp: [u64; 256],
-}
-
-impl Dispatch {
-    fn candidates(&self, transport: Transport, bytes: &[u8]) -> u64 {
-        let table = match transport {
-            Transport::Ah => &self.ah,
-            Transport::Esp => &self.esp,
-            Transport::Tcp => &self.tcp,
-            Transport::Udp => &self.udp,
-        };
-        bytes.first().and_then(|&byte| table.get(usize::from(byte))).copied().unwrap_or(0)
-    }
-}
-
-fn dispatch() -> &'static Dispatch {
-    static DISPATCH: OnceLock<Dispatch> = OnceLock::new();
-    const { assert!(ALL.len() <= 64, "a candidate set is a u64") };
-    DISPATCH.get_or_init(|| {
-        let table = |transport: Transport| {
-            let mut table = [0_u64; 256];
-            for (byte, mask) in (0_u8..=0xff).zip(&mut table) {
-                for (index, spec) in ALL.iter().enumerate() {
-                    let opens = spec.opens_with.iter().any(|&(low, high)| (low..=high).contains(&byte));
-                    if opens && spec.transports.contains(&transport) {
-                        *mask |= 1_u64.wrapping_shl(u32::try_from(index).unwrap_or(0));
-                    }
-                }
-            }
-            table
-        };
-        Dispatch {
-            ah: table(Transport::Ah),
-            esp: table(Transport::Esp),
-            tcp: table(Transport::Tcp),
-            udp: table(Transport::Udp),
-        }
-    })
-}
+#[cfg(test)]
+mod tests;

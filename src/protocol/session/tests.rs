@@ -1,0 +1,255 @@
+use super::*;
+use crate::facts::Name;
+use crate::net::Text;
+use crate::protocol::ANY_BYTE;
+
+/// Lines of text: a parser that says each line that is complete, with who said it.
+///
+/// `bye` ends it, `bad` breaks its rules, `no` is a rejection, `up` hands over to [`OTHER`].
+struct Lines(&'static str);
+
+impl Parser for Lines {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        let mut consumed = 0;
+        while let Some(len) = chunk.bytes[consumed..].iter().position(|&byte| byte == b'\n') {
+            let line = &chunk.bytes[consumed..consumed + len];
+            consumed += len + 1;
+            match line.strip_prefix(self.0.as_bytes()).unwrap_or(line) {
+                b"bye" => return Progress::Done,
+                b"bad" => return Progress::Malformed("bad"),
+                b"no" => return Progress::Reject,
+                b"up" => return Progress::Upgrade { to: OTHER.protocol, consumed },
+                b"" => {}
+                said => facts.push(name(&format!("{:?} {}", chunk.sender, String::from_utf8_lossy(said)))),
+            }
+        }
+        Progress::Continue { consumed }
+    }
+
+    fn on_gap(&mut self, sender: Sender, len: u32) -> Progress {
+        match (sender, len) {
+            (_, 1) => Progress::Continue { consumed: 0 },
+            (_, 2) => Progress::Malformed("hole"),
+            _ => Progress::Done,
+        }
+    }
+
+    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+        facts.push(name("end"));
+    }
+}
+
+fn name(text: &str) -> FactKind {
+    FactKind::Name(Box::new(Name { question: Some(Text::from(text)), ..Name::default() }))
+}
+
+fn starts_with(opening: &Opening<'_>, prefix: &[u8]) -> Probe {
+    if opening.bytes.starts_with(prefix) {
+        if opening.sender == Sender::Client { Probe::Match } else { Probe::Reversed }
+    } else if prefix.starts_with(opening.bytes) {
+        Probe::More
+    } else {
+        Probe::No
+    }
+}
+
+static FIRST: ProtocolSpec = ProtocolSpec {
+    protocol: Protocol::new("first"),
+    transports: &[Transport::Tcp, Transport::Udp],
+    opens_with: &[(b'a', b'z')],
+    probe: |opening| starts_with(opening, b"hello\n"),
+    start: |_| Box::new(Lines("hello")),
+    fields: &[],
+};
+
+/// Claims the same openings as [`FIRST`], after it.
+static SECOND: ProtocolSpec = ProtocolSpec {
+    protocol: Protocol::new("second"),
+    transports: &[Transport::Tcp],
+    opens_with: &[(b'h', b'h')],
+    probe: |opening| starts_with(opening, b"hello\n"),
+    start: |_| Box::new(Lines("he")),
+    fields: &[],
+};
+
+static OTHER: ProtocolSpec = ProtocolSpec {
+    protocol: Protocol::new("other"),
+    transports: &[Transport::Esp],
+    opens_with: ANY_BYTE,
+    probe: |_| Probe::Match,
+    start: |start| {
+        assert_eq!((start.client_port, start.server_port), (40_000, 9));
+        Box::new(Lines(""))
+    },
+    fields: &[],
+};
+
+static SPECS: [&ProtocolSpec; 3] = [&FIRST, &SECOND, &OTHER];
+
+struct Talk {
+    session: Session,
+    facts: Vec<(Protocol, FactKind)>,
+    at: u64,
+}
+
+impl Talk {
+    fn over(transport: Transport) -> Self {
+        Self::with_ports(transport, 40_000, 9)
+    }
+
+    fn with_ports(transport: Transport, client_port: u16, server_port: u16) -> Self {
+        let selection = Box::leak(Box::new(Selection::of(&SPECS)));
+        let session = Session::among(selection, Start { transport, client_port, server_port });
+        Self { session, facts: Vec::new(), at: 0 }
+    }
+
+    fn says(mut self, sender: Sender, text: &str) -> Self {
+        self.at += 1;
+        let chunk = Chunk { at: Timestamp::from_secs(self.at), sender, bytes: text.as_bytes() };
+        self.session.on_bytes(chunk, &mut self.facts);
+        self
+    }
+
+    fn client(self, text: &str) -> Self {
+        self.says(Sender::Client, text)
+    }
+
+    fn server(self, text: &str) -> Self {
+        self.says(Sender::Server, text)
+    }
+
+    fn loses(mut self, len: u32) -> Self {
+        self.session.on_gap(Sender::Client, len, &mut self.facts);
+        self
+    }
+
+    fn ends(mut self) -> Self {
+        self.session.on_end(&mut self.facts);
+        self
+    }
+
+    fn shown(&self) -> Vec<String> {
+        let shown = |(protocol, kind): &(Protocol, FactKind)| match kind {
+            FactKind::Name(name) => format!("{protocol} {}", name.question.as_ref().unwrap()),
+            FactKind::Malformed(reason) => format!("{protocol} malformed {reason}"),
+            other => panic!("{other:?}"),
+        };
+        self.facts.iter().map(shown).collect()
+    }
+
+    fn protocol(&self) -> Option<&'static str> {
+        self.session.protocol().map(Protocol::as_str)
+    }
+}
+
+#[test]
+fn the_first_candidate_that_matches_reads_the_flow_from_its_beginning() {
+    let talk = Talk::over(Transport::Tcp).server("welcome\n").client("hel").client("lo\nyes\n").server("ok\n");
+    assert_eq!(talk.shown(), ["first Server welcome", "first Client yes", "first Server ok"]);
+    assert_eq!((talk.protocol(), talk.session.roles()), (Some("first"), Roles::AsOpened));
+    assert_eq!(talk.session.buffered_bytes(), 0);
+}
+
+#[test]
+fn what_a_parser_did_not_consume_is_shown_again_with_more_behind_it() {
+    let talk = Talk::over(Transport::Tcp).client("hello\nye").client("").client("s\nno").client("t\n");
+    assert_eq!(talk.shown(), ["first Client yes", "first Client not"]);
+}
+
+#[test]
+fn a_rejection_shows_the_beginning_to_the_next_candidate() {
+    let talk = Talk::over(Transport::Tcp).client("hello\n").server("no").server("\n").server("x\n");
+    // The second takes less of the greeting off, and speaks before it hears the `no`.
+    assert_eq!((talk.shown(), talk.protocol()), (vec!["second Client llo".to_string()], Some("second")));
+    let talk = Talk::over(Transport::Tcp).client("hello\nno\n");
+    assert_eq!(talk.shown(), ["second Client llo"]);
+    assert!(talk.session.is_done());
+}
+
+#[test]
+fn a_flow_that_said_a_fact_is_rejected_by_nobody() {
+    let talk = Talk::over(Transport::Tcp).client("hello\nyes\n").client("no\n").client("more\n");
+    assert_eq!((talk.shown(), talk.session.is_done()), (vec!["first Client yes".to_string()], true));
+}
+
+#[test]
+fn a_broken_rule_is_told_of_a_claimed_flow_alone() {
+    let talk = Talk::over(Transport::Tcp).client("hello\nyes\n").server("bad\n");
+    assert_eq!(talk.shown(), ["first Client yes", "first malformed bad"]);
+    let talk = Talk::over(Transport::Udp).client("hello\nbad\n");
+    assert_eq!((talk.shown(), talk.protocol()), (vec![], None));
+}
+
+#[test]
+fn a_server_that_speaks_as_a_client_reverses_the_roles() {
+    let talk = Talk::with_ports(Transport::Tcp, 9, 40_000).server("hello\nyes\n").client("ok\n").client("up\nthere\n");
+    assert_eq!(talk.shown(), ["first Client yes", "first Server ok", "other Server there"]);
+    assert_eq!(talk.session.roles(), Roles::Reversed);
+}
+
+#[test]
+fn an_upgrade_hands_over_what_nobody_consumed() {
+    let talk = Talk::over(Transport::Tcp).client("hello\nwait").server("up\nnew\n").client("ed\n");
+    assert_eq!(talk.shown(), ["other Server new", "other Client waited"]);
+    assert_eq!(talk.protocol(), Some("first"));
+}
+
+#[test]
+fn nobody_probes_what_begins_otherwise() {
+    let talk = Talk::over(Transport::Tcp).client("HELLO\n").server("HI\n").client("hello\nyes\n");
+    assert!(talk.session.is_done());
+    assert_eq!(talk.facts.len(), 0);
+    // A datagram is an opening of its own.
+    let talk = Talk::over(Transport::Udp).client("HELLO\n").server("HI\n").client("hello\nyes\n");
+    assert_eq!(talk.shown(), ["first Client HELLO", "first Server HI", "first Client yes"]);
+}
+
+#[test]
+fn an_undecided_flow_is_kept_up_to_a_limit() {
+    let mut talk = Talk::over(Transport::Udp);
+    for _ in 0..=Session::HISTORY_CHUNKS_MAX {
+        assert!(!talk.session.is_done());
+        talk = talk.client("HELLO\n");
+    }
+    assert!(talk.session.is_done());
+    let mut talk = Talk::over(Transport::Tcp).client("hello\n");
+    while talk.session.buffered_bytes() > 0 {
+        assert!(talk.session.buffered_bytes() <= Session::HISTORY_BYTES_MAX + 6);
+        talk = talk.server("\n").client("\n");
+    }
+    // There is no way back to the others any more.
+    let talk = talk.server("no\n").client("x\n");
+    assert_eq!((talk.session.is_done(), talk.shown().len()), (true, 0));
+}
+
+#[test]
+fn a_line_without_end_is_given_up() {
+    let mut talk = Talk::over(Transport::Tcp).client("hello\nyes\n");
+    let long = "x".repeat(10_000);
+    while !talk.session.is_done() {
+        assert!(talk.session.buffered_bytes() <= Session::PENDING_BYTES_MAX);
+        talk = talk.server(&long);
+    }
+    assert_eq!(talk.shown(), ["first Client yes", "first malformed buffer_limit"]);
+}
+
+#[test]
+fn a_hole_is_the_parsers_to_judge() {
+    let opened = || Talk::over(Transport::Tcp).client("hello\nyes\nmo");
+    // What was waiting before the hole does not continue behind it.
+    assert_eq!(opened().loses(1).client("after\n").shown(), ["first Client yes", "first Client after"]);
+    assert_eq!(opened().loses(2).shown(), ["first Client yes", "first malformed hole"]);
+    let given_up = opened().loses(3).client("after\n");
+    assert_eq!(
+        (given_up.shown(), given_up.session.is_done()),
+        (vec!["first Client yes".into(), "first end".into()], true)
+    );
+    let undecided = Talk::over(Transport::Tcp).client("he").loses(1).client("llo\nyes\n");
+    assert_eq!((undecided.facts.len(), undecided.session.is_done()), (0, true));
+}
+
+#[test]
+fn the_end_is_the_last_chance_to_speak() {
+    assert_eq!(Talk::over(Transport::Tcp).client("hello\n").ends().shown(), ["first end"]);
+    assert_eq!(Talk::over(Transport::Tcp).client("h").ends().facts.len(), 0);
+}
