@@ -32,6 +32,7 @@ pub mod dtls;
 pub mod quic;
 pub mod ssh;
 pub mod ah;
+pub mod dns;
 pub mod esp;
 pub mod ike;
 pub mod openvpn;
@@ -59,6 +60,7 @@ pub const ALL: &[&ProtocolSpec] = &[
     &quic::SPEC,
     &wireguard::SPEC,
     &openvpn::SPEC,
+    &dns::SPEC,
     &ike::SPEC,
     &esp::SPEC,
     &ah::SPEC,

@@ -1,0 +1,224 @@
+//! DNS messages in, over UDP or over TCP behind their length (RFC 1035), the names asked for and their answers out.
+
+pub(super) mod budget;
+pub(super) mod wire;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::facts::{FactKind, Fields, Name, Sender};
+use crate::net::{Text, Transport};
+use crate::protocol::cursor::Cursor;
+use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
+use budget::Budget;
+use wire::{Data, Message, Question, Record, Section, kind};
+
+pub const SPEC: ProtocolSpec = ProtocolSpec {
+    protocol: Protocol::new("dns"),
+    transports: &[Transport::Tcp, Transport::Udp],
+    opens_with: ANY_BYTE,
+    probe,
+    start: |start| Box::new(Dns::new(start)),
+    fields: &[
+        FieldSpec { name: "dns.response_code", help: "The answer's response code (RFC 6895 §2.3), or its number." },
+        FieldSpec {
+            name: "dns.answers.data",
+            help: "The names that the answer's CNAME, PTR, NS and SRV records give.",
+        },
+    ],
+};
+
+const PORT: u16 = 53;
+/// NetBIOS names, mDNS and LLMNR: the same format, and parsers of their own.
+const PORTS_OF_OTHERS: [u16; 3] = [137, 5353, 5355];
+
+fn probe(opening: &Opening<'_>) -> Probe {
+    if PORTS_OF_OTHERS.into_iter().any(|port| opening.on_port(port)) {
+        return Probe::No;
+    }
+    let on_port = opening.on_port(PORT);
+    let bytes = match opening.transport {
+        Transport::Tcp if !on_port => return Probe::No,
+        Transport::Tcp => match Cursor::new(opening.bytes).vec16() {
+            Some(message) => message.rest(),
+            None => return Probe::More,
+        },
+        _ => opening.bytes,
+    };
+    let Some(message) = Message::parse(bytes) else {
+        return Probe::No;
+    };
+    match (is_plausible(&message) && (on_port || is_unmistakable(&message)), message.header.is_response()) {
+        (false, _) => Probe::No,
+        (true, true) if opening.sender == Sender::Client => Probe::Reversed,
+        (true, false) if opening.sender == Sender::Server => Probe::Reversed,
+        (true, _) => Probe::Match,
+    }
+}
+
+/// Opcodes and classes that exist; a query asks, and an answer without a question is sound to its end.
+fn is_plausible(message: &Message<'_>) -> bool {
+    let header = message.header;
+    let opcode_exists = matches!(header.opcode(), 0..=2 | 4..=6);
+    let classes_exist = message.questions.iter().all(|question| matches!(question.class, 1 | 3 | 4 | 254 | 255));
+    let says_something = !message.questions.is_empty() || (header.is_response() && message.is_whole);
+    opcode_exists && !header.is_reserved_bit_set() && classes_exist && says_something
+}
+
+/// A query that would be one on any port: one question of a known type for a name of host characters, to the last byte.
+fn is_unmistakable(message: &Message<'_>) -> bool {
+    let [question] = &message.questions[..] else {
+        return false;
+    };
+    let is_name = question.name.contains('.')
+        && question.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
+    message.header.is_plain_query()
+        && message.is_whole
+        && message.records.iter().all(|record| record.kind == kind::OPT)
+        && question.class == 1
+        && kind_name(question.kind).is_some()
+        && is_name
+}
+
+struct Dns {
+    transport: Transport,
+    budget: Budget,
+}
+
+impl Dns {
+    const FACTS_PER_MINUTE: u32 = 600;
+
+    const fn new(start: &Start) -> Self {
+        Self { transport: start.transport, budget: Budget::per_minute(Self::FACTS_PER_MINUTE) }
+    }
+
+    fn on_message(&mut self, chunk: &Chunk<'_>, bytes: &[u8], facts: &mut Vec<FactKind>) {
+        let Some(message) = Message::parse(bytes).filter(is_plausible) else {
+            return;
+        };
+        for fact in names(&message) {
+            self.budget.push(chunk.at, FactKind::Name(Box::new(fact)), facts);
+        }
+    }
+}
+
+impl Parser for Dns {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        if self.transport != Transport::Tcp {
+            self.on_message(&chunk, chunk.bytes, facts);
+            return Progress::Continue { consumed: 0 };
+        }
+        let mut cursor = Cursor::new(chunk.bytes);
+        while let Some(message) = cursor.vec16() {
+            self.on_message(&chunk, message.rest(), facts);
+        }
+        Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) }
+    }
+}
+
+/// A fact for each question, and what was answered with the first.
+fn names(message: &Message<'_>) -> Vec<Name> {
+    let mut names: Vec<Name> = message.questions.iter().map(|question| asked(message, question)).collect();
+    if message.header.is_response() {
+        match names.first_mut() {
+            Some(name) => answer(message, name),
+            None => {
+                let mut name = Name::default();
+                answer(message, &mut name);
+                names.push(name);
+            }
+        }
+    }
+    names
+}
+
+fn asked(message: &Message<'_>, question: &Question) -> Name {
+    Name {
+        question: Some(Text::from(question.name.to_ascii_lowercase())),
+        kind: Some(kind_name(question.kind).map_or_else(|| question.kind.to_string().into(), Into::into)),
+        answered: message.header.is_response(),
+        ..Name::default()
+    }
+}
+
+fn answer(message: &Message<'_>, name: &mut Name) {
+    const ANSWERS_MAX: usize = 32;
+    let answers = || message.records.iter().filter(|record| record.section == Section::Answer).take(ANSWERS_MAX);
+    name.answered = true;
+    name.addresses = answers().filter_map(address).collect();
+    let data: Vec<Text> = answers().filter_map(pointed_to).collect();
+    name.fields = Fields::default();
+    match response_code_name(message.header.response_code()) {
+        Some(code) => name.fields.push("dns.response_code", code),
+        None => name.fields.push("dns.response_code", message.header.response_code().to_string()),
+    }
+    if !data.is_empty() {
+        name.fields.push("dns.answers.data", data);
+    }
+}
+
+fn address(record: &Record<'_>) -> Option<std::net::IpAddr> {
+    match record.data {
+        Data::Address(address) => Some(address),
+        _ => None,
+    }
+}
+
+fn pointed_to(record: &Record<'_>) -> Option<Text> {
+    match &record.data {
+        Data::Name(name) => Some(Text::from(name.to_ascii_lowercase())),
+        _ => None,
+    }
+}
+
+/// The question types in use, out of the IANA registry.
+fn kind_name(kind: u16) -> Option<&'static str> {
+    let name = match kind {
+        1 => "A",
+        2 => "NS",
+        5 => "CNAME",
+        6 => "SOA",
+        12 => "PTR",
+        13 => "HINFO",
+        15 => "MX",
+        16 => "TXT",
+        28 => "AAAA",
+        33 => "SRV",
+        35 => "NAPTR",
+        39 => "DNAME",
+        43 => "DS",
+        46 => "RRSIG",
+        47 => "NSEC",
+        48 => "DNSKEY",
+        52 => "TLSA",
+        64 => "SVCB",
+        65 => "HTTPS",
+        99 => "SPF",
+        249 => "TKEY",
+        250 => "TSIG",
+        251 => "IXFR",
+        252 => "AXFR",
+        255 => "ANY",
+        257 => "CAA",
+        _ => return None,
+    };
+    Some(name)
+}
+
+fn response_code_name(code: u16) -> Option<&'static str> {
+    let name = match code {
+        0 => "NOERROR",
+        1 => "FORMERR",
+        2 => "SERVFAIL",
+        3 => "NXDOMAIN",
+        4 => "NOTIMP",
+        5 => "REFUSED",
+        6 => "YXDOMAIN",
+        7 => "YXRRSET",
+        8 => "NXRRSET",
+        9 => "NOTAUTH",
+        10 => "NOTZONE",
+        _ => return None,
+    };
+    Some(name)
+}

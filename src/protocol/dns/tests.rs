@@ -1,0 +1,147 @@
+use std::net::IpAddr;
+
+use super::budget::Budget;
+use super::wire::{Message, name};
+use crate::facts::{FactKind, Name, Sender, Value};
+use crate::net::Transport;
+use crate::protocol::cursor::Cursor;
+use crate::protocol::tests::{Fixture, hex};
+use crate::time::Timestamp;
+
+pub(crate) fn fixtures() -> Vec<Fixture> {
+    vec![udp(), tcp(), elsewhere()]
+}
+
+/// `www.Example.com` A, and an answer of a CNAME and two addresses.
+const QUERY: &str = "1234 0100 0001 0000 0000 0000 03 777777 07 4578616d706c65 03 636f6d 00 0001 0001";
+const ANSWER: &str = "1234 8180 0001 0003 0000 0000 03 777777 07 4578616d706c65 03 636f6d 00 0001 0001
+    c00c 0005 0001 0000003c 0006 03 63646e c010
+    c02d 0001 0001 0000003c 0004 c0000201
+    c02d 001c 0001 0000003c 0010 20010db8000000000000000000000001";
+
+fn udp() -> Fixture {
+    Fixture {
+        name: "dns over udp",
+        protocol: super::SPEC.protocol,
+        transport: Transport::Udp,
+        client_port: 40_000,
+        server_port: 53,
+        chunks: vec![(Sender::Client, hex(QUERY)), (Sender::Server, hex(ANSWER))],
+    }
+}
+
+fn tcp() -> Fixture {
+    let mut fixture = Fixture { name: "dns over tcp", transport: Transport::Tcp, ..udp() };
+    for (_, bytes) in &mut fixture.chunks {
+        let len = u16::try_from(bytes.len()).unwrap();
+        bytes.splice(0..0, len.to_be_bytes());
+    }
+    fixture
+}
+
+fn elsewhere() -> Fixture {
+    Fixture { name: "dns on another port", server_port: 5300, ..udp() }
+}
+
+fn names(fixture: &Fixture) -> Vec<Name> {
+    let facts = fixture.facts();
+    let name = |kind: &FactKind| match kind {
+        FactKind::Name(name) => Some(Name::clone(name)),
+        _ => None,
+    };
+    facts.iter().filter_map(|(_, kind)| name(kind)).collect()
+}
+
+fn addresses(texts: &[&str]) -> Vec<IpAddr> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+#[test]
+fn a_question_and_its_answer_are_two_names() {
+    for fixture in [udp(), tcp(), elsewhere()] {
+        let [asked, answered] = &names(&fixture)[..] else { panic!("two names") };
+        for name in [asked, answered] {
+            assert_eq!(name.question.as_ref().map(|name| name.as_str()), Some("www.example.com"));
+            assert_eq!(name.kind.as_deref(), Some("A"));
+        }
+        assert!(!asked.answered && answered.answered);
+        assert_eq!(answered.addresses, addresses(&["192.0.2.1", "2001:db8::1"]));
+        assert_eq!(answered.fields.get("dns.response_code"), Some(&Value::Word("NOERROR")));
+        assert_eq!(
+            answered.fields.get("dns.answers.data"),
+            Some(&Value::List(vec![Value::Text("cdn.example.com".into())]))
+        );
+    }
+}
+
+#[test]
+fn a_record_that_is_cut_ends_the_answers_but_not_the_message() {
+    let mut cut = udp();
+    cut.chunks[1].1.truncate(70);
+    assert_eq!(names(&cut)[1].addresses, addresses(&["192.0.2.1"]));
+}
+
+#[test]
+fn a_capture_that_begins_with_the_answer_is_turned() {
+    let mut turned = udp();
+    turned.chunks.remove(0);
+    turned.chunks[0].0 = Sender::Client;
+    assert_eq!(names(&turned).len(), 1);
+}
+
+#[test]
+fn pointers_go_back_or_nowhere() {
+    let decode = |text: &str| {
+        let message = hex(&format!("{} {text}", "00".repeat(12)));
+        let mut cursor = Cursor::new(&message);
+        cursor.skip(12).unwrap();
+        name(&message, &mut cursor).map(|name| (name, cursor.len()))
+    };
+    assert_eq!(decode("01 61 00 ff"), Some(("a".into(), 1)));
+    assert_eq!(decode("00"), Some((".".into(), 0)));
+    assert_eq!(decode("c00c"), None, "to itself");
+    assert_eq!(decode("01 61 c00c"), None, "to its own beginning");
+    assert_eq!(decode("c00e 01 61 00"), None, "forward");
+    assert_eq!(decode("c000"), None, "into the header");
+    assert_eq!(decode("40"), None, "a label type that is not used");
+    assert_eq!(decode(&"01 61 ".repeat(127)), None, "no end");
+    assert_eq!(decode(&format!("{}00", "01 61 ".repeat(127))).map(|(name, _)| name.len()), Some(253));
+    assert_eq!(decode(&format!("{}00", "01 61 ".repeat(128))), None, "longer than 255");
+}
+
+#[test]
+fn labels_cannot_pretend_to_be_others() {
+    let query = hex("1234 0100 0001 0000 0000 0000 05 61 2e 62 ff 0a 02 c3a9 00 0001 0001");
+    let message = Message::parse(&query).unwrap();
+    assert_eq!(message.questions[0].name, "a\\046b\\255\\010.é");
+}
+
+#[test]
+fn junk_is_not_dns_not_even_on_its_port() {
+    for junk in [
+        "1234 0140 0001 0000 0000 0000 03 777777 00 0001 0001", // the reserved bit
+        "1234 1900 0001 0000 0000 0000 03 777777 00 0001 0001", // an opcode that is not assigned
+        "1234 0100 0001 0000 0000 0000 03 777777 00 0001 0777", // a class that is not assigned
+        "1234 0100 0001 0000 0000 0000 03 777777",              // no end
+        "1234 0100 0000 0000 0000 0000",                        // no question
+        "16 03 01 00 2a 01 00 00 26 03 03 00 01 02 03 04 05",   // TLS
+    ] {
+        let chunks = vec![(Sender::Client, hex(junk))];
+        assert!(Fixture { chunks, ..udp() }.facts().is_empty(), "{junk}");
+    }
+    let mut trailing = elsewhere();
+    trailing.chunks[0].1.push(0);
+    trailing.chunks.truncate(1);
+    assert!(trailing.facts().is_empty());
+}
+
+#[test]
+fn a_flood_of_names_is_cut_and_told_once_a_minute() {
+    let mut budget = Budget::per_minute(2);
+    let mut facts = Vec::new();
+    for at in [10, 11, 12, 13, 71] {
+        budget.push(Timestamp::from_secs(at), FactKind::Name(Box::default()), &mut facts);
+    }
+    let categories: Vec<_> = facts.iter().map(FactKind::category).collect();
+    assert_eq!(categories, ["name", "name", "malformed", "name"]);
+}
