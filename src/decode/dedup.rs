@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use hashbrown::DefaultHashBuilder;
 
-use super::layer::{Fragment, len_u32};
-use super::{Limits, Packet, Skip, ip};
-use crate::net::Transport;
+use super::ip::{self, Part};
+use super::layer::Position;
+use super::{Limits, Skip};
 use crate::time::Timestamp;
 
 /// The packets of the last moments.
@@ -68,54 +68,47 @@ impl Duplicates {
         }
     }
 
-    /// `body` is what the packet's IP header carries.
-    pub(super) fn refuse_copy<'a>(&mut self, packet: Packet<'a>, body: &[u8]) -> Result<Packet<'a>, Skip> {
-        let head = &packet.head;
-        let identity = Identity {
-            source: head.source.ip,
-            target: head.target.ip,
-            protocol: head.transport.number(),
-            id: head.ip.id.map_or(0, u64::from),
-            len: head.ip.len,
-            body,
-            checksum_offset: match head.transport {
-                Transport::Tcp => Some(16),
-                Transport::Udp => Some(6),
-                Transport::Ah | Transport::Esp => None,
+    /// Refuses a packet that was seen within the window.
+    pub(super) fn refuse(&mut self, position: &Position<'_>) -> Result<(), Skip> {
+        let head = &position.head;
+        self.refuse_identity(
+            head.at,
+            &Identity {
+                source: head.source.ip,
+                target: head.target.ip,
+                protocol: head.transport.number(),
+                id: head.ip.id.map_or(0, u64::from),
+                len: head.ip.len,
+                body: position.body.bytes(),
+                checksum_offset: checksum_offset(head.transport.number()),
             },
-        };
-        if self.is_copy(head.at, &identity) {
-            return Err(Skip::Duplicate);
-        }
-        Ok(packet)
+        )
     }
 
-    pub(super) fn refuse_fragment_copy(&mut self, fragment: &Fragment<'_>) -> Result<(), Skip> {
-        let Fragment { position, ip, part } = fragment;
+    pub(super) fn refuse_fragment(&mut self, position: &Position<'_>, part: Part, protocol: u8) -> Result<(), Skip> {
+        let head = &position.head;
         let place = u64::from(part.offset).wrapping_mul(2) | u64::from(part.more);
-        let body = position.rest.bytes();
-        let identity = Identity {
-            source: ip.source,
-            target: ip.target,
-            protocol: ip.protocol,
-            id: (place << 32) | u64::from(part.id),
-            len: len_u32(body),
-            body,
-            checksum_offset: match ip.protocol {
-                ip::TCP if part.offset == 0 => Some(16),
-                ip::UDP if part.offset == 0 => Some(6),
-                _ => None,
+        self.refuse_identity(
+            head.at,
+            &Identity {
+                source: head.source.ip,
+                target: head.target.ip,
+                protocol,
+                id: (place << 32) | u64::from(part.id),
+                len: head.ip.len,
+                body: position.body.bytes(),
+                checksum_offset: if part.offset == 0 { checksum_offset(protocol) } else { None },
             },
-        };
-        if self.is_copy(position.at, &identity) { Err(Skip::Duplicate) } else { Ok(()) }
+        )
     }
 
-    fn is_copy(&mut self, at: Timestamp, identity: &Identity<'_>) -> bool {
+    #[inline]
+    fn refuse_identity(&mut self, at: Timestamp, identity: &Identity<'_>) -> Result<(), Skip> {
         let hash = identity.hash(&self.seed);
         let mask = len_u64(&self.ring).wrapping_sub(1);
         let slot = |number: u64| usize::try_from(number & mask).unwrap_or(0);
         let Some(newest) = self.newest.get_mut(slot(hash)) else {
-            return false;
+            return Ok(());
         };
         let mut serial = *newest;
         while serial != 0 && self.next.wrapping_sub(serial) <= len_u64(&self.ring) {
@@ -126,7 +119,7 @@ impl Duplicates {
                 break;
             }
             if seen.hash == hash {
-                return true;
+                return Err(Skip::Duplicate);
             }
             serial = seen.before;
         }
@@ -135,12 +128,12 @@ impl Duplicates {
             *newest = self.next;
             self.next = self.next.wrapping_add(1);
         }
-        false
+        Ok(())
     }
 }
 
 /// How much of a body is looked at: from its start, the headers and some of the payload; and from its end.
-const START_LEN: usize = 96;
+const START_LEN: usize = 64;
 const END_LEN: usize = 16;
 
 impl Identity<'_> {
@@ -167,6 +160,15 @@ impl Identity<'_> {
             hasher.write_u128(u128::from_ne_bytes(*end));
         }
         hasher.finish()
+    }
+}
+
+/// Where in its header a transport has its checksum.
+const fn checksum_offset(protocol: u8) -> Option<usize> {
+    match protocol {
+        ip::TCP => Some(16),
+        ip::UDP => Some(6),
+        _ => None,
     }
 }
 

@@ -11,15 +11,17 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::counters::FragmentCounters;
-use super::ip::Ip;
-use super::layer::{Fragment, len_u32};
-use super::{Limits, Skip};
+use super::ip::Part;
+use super::layer::{Position, len_u32};
+use super::{IpHeader, Limits, Skip};
 use crate::time::Timestamp;
 
 /// A datagram whose fragments have all come.
-pub(super) struct Whole {
+pub(super) struct Datagram {
     /// The header of its first fragment, with the whole's length.
-    pub(super) ip: Ip,
+    pub(super) header: IpHeader,
+    /// What it carries, by its IANA number.
+    pub(super) protocol: u8,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -29,7 +31,7 @@ pub(super) struct Fragments {
     datagrams_max: usize,
     bytes_max: usize,
     numbers: HashMap<Key, u64>,
-    datagrams: BTreeMap<u64, Datagram>,
+    waiting: BTreeMap<u64, Waiting>,
     next_number: u64,
     bytes: usize,
     counters: FragmentCounters,
@@ -47,7 +49,7 @@ struct Key {
     inner_vlan: Option<u16>,
 }
 
-struct Datagram {
+struct Waiting {
     key: Key,
     deadline: Timestamp,
     pieces: Pieces,
@@ -59,7 +61,7 @@ struct Datagram {
 struct Pieces {
     by_offset: BTreeMap<u32, Box<[u8]>>,
     /// The header of the part at offset 0.
-    first: Option<Ip>,
+    first: Option<(IpHeader, u8)>,
     filled_len: u32,
     /// Known from the last part on.
     len: Option<u32>,
@@ -91,7 +93,7 @@ impl Fragments {
             datagrams_max: limits.fragment_datagrams_max,
             bytes_max: limits.fragment_bytes_max,
             numbers: HashMap::new(),
-            datagrams: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             next_number: 0,
             bytes: 0,
             counters: FragmentCounters::default(),
@@ -100,42 +102,42 @@ impl Fragments {
 
     pub(super) fn counters(&self) -> FragmentCounters {
         FragmentCounters {
-            waiting: u64::try_from(self.datagrams.len()).unwrap_or(u64::MAX),
+            waiting: u64::try_from(self.waiting.len()).unwrap_or(u64::MAX),
             waiting_bytes: u64::try_from(self.bytes).unwrap_or(u64::MAX),
             ..self.counters
         }
     }
 
     /// Keeps a fragment ([`Skip::Fragment`]), or hands out the datagram that it completes.
-    pub(super) fn add(&mut self, fragment: &Fragment<'_>) -> Result<Whole, Skip> {
-        let Fragment { position, ip, part } = fragment;
-        self.expire(position.at);
-        if position.rest.is_cut() {
+    pub(super) fn add(&mut self, position: &Position<'_>, part: Part, protocol: u8) -> Result<Datagram, Skip> {
+        let head = &position.head;
+        self.expire(head.at);
+        if position.body.is_cut() {
             return Err(Skip::Truncated);
         }
-        let body = position.rest.bytes();
+        let body = position.body.bytes();
         let end = part.offset.saturating_add(len_u32(body));
-        if body.is_empty() || end > Self::DATAGRAM_LEN_MAX || (part.more && body.len() % 8 != 0) {
+        if body.is_empty() || end > Self::DATAGRAM_LEN_MAX || (part.more && !body.len().is_multiple_of(8)) {
             return Err(Skip::FragmentRefused);
         }
         let key = Key {
-            source: ip.source,
-            target: ip.target,
+            source: head.source.ip,
+            target: head.target.ip,
             id: part.id,
-            protocol: if ip.source.is_ipv4() { ip.protocol } else { 0 },
-            vlan: position.vlan,
-            inner_vlan: position.inner_vlan,
+            protocol: if head.source.ip.is_ipv4() { protocol } else { 0 },
+            vlan: head.vlan,
+            inner_vlan: head.inner_vlan,
         };
         let cost = body.len().saturating_add(Self::PIECE_OVERHEAD_BYTES);
         self.make_room(&key, cost)?;
-        let number = self.number(key, position.at);
-        let Some(datagram) = self.datagrams.get_mut(&number) else {
+        let number = self.number(key, head.at);
+        let Some(datagram) = self.waiting.get_mut(&number) else {
             return Err(Skip::FragmentRefused);
         };
         if datagram.pieces.refused || datagram.pieces.by_offset.len() >= Self::PIECES_MAX {
             return Err(Skip::FragmentRefused);
         }
-        match datagram.pieces.add(part.offset, part.more, body, ip) {
+        match datagram.pieces.add(part, body, (head.ip, protocol)) {
             Added::Repeated => Err(Skip::Fragment),
             Added::Kept => {
                 datagram.bytes = datagram.bytes.saturating_add(cost);
@@ -159,7 +161,7 @@ impl Fragments {
 
     /// Gives up the datagrams whose time is over.
     pub(super) fn expire(&mut self, now: Timestamp) {
-        while let Some((&number, datagram)) = self.datagrams.first_key_value() {
+        while let Some((&number, datagram)) = self.waiting.first_key_value() {
             if datagram.deadline >= now {
                 return;
             }
@@ -175,9 +177,9 @@ impl Fragments {
             return Err(Skip::FragmentRefused);
         }
         while self.bytes.saturating_add(cost) > self.bytes_max
-            || (self.datagrams.len() >= self.datagrams_max && !self.numbers.contains_key(key))
+            || (self.waiting.len() >= self.datagrams_max && !self.numbers.contains_key(key))
         {
-            let Some((&number, _)) = self.datagrams.first_key_value() else {
+            let Some((&number, _)) = self.waiting.first_key_value() else {
                 return Err(Skip::FragmentRefused);
             };
             self.remove(number);
@@ -196,13 +198,12 @@ impl Fragments {
         self.numbers.insert(key, number);
         let bytes = Self::DATAGRAM_OVERHEAD_BYTES;
         self.bytes = self.bytes.saturating_add(bytes);
-        self.datagrams
-            .insert(number, Datagram { key, deadline: at.add(self.timeout), pieces: Pieces::default(), bytes });
+        self.waiting.insert(number, Waiting { key, deadline: at.add(self.timeout), pieces: Pieces::default(), bytes });
         number
     }
 
-    fn remove(&mut self, number: u64) -> Option<Datagram> {
-        let datagram = self.datagrams.remove(&number)?;
+    fn remove(&mut self, number: u64) -> Option<Waiting> {
+        let datagram = self.waiting.remove(&number)?;
         self.numbers.remove(&datagram.key);
         self.bytes = self.bytes.saturating_sub(datagram.bytes);
         Some(datagram)
@@ -210,7 +211,8 @@ impl Fragments {
 }
 
 impl Pieces {
-    fn add(&mut self, offset: u32, more: bool, body: &[u8], ip: &Ip) -> Added {
+    fn add(&mut self, part: Part, body: &[u8], header: (IpHeader, u8)) -> Added {
+        let Part { offset, more, .. } = part;
         if self.by_offset.get(&offset).is_some_and(|piece| **piece == *body) && more == self.more_after(offset, body) {
             return Added::Repeated;
         }
@@ -222,7 +224,7 @@ impl Pieces {
             self.len = Some(end);
         }
         if offset == 0 {
-            self.first = Some(*ip);
+            self.first = Some(header);
         }
         self.by_offset.insert(offset, body.into());
         self.filled_len = self.filled_len.saturating_add(len_u32(body));
@@ -250,12 +252,11 @@ impl Pieces {
         }
     }
 
-    fn join(self) -> Option<Whole> {
-        let mut ip = self.first?;
+    fn join(self) -> Option<Datagram> {
+        let (mut header, protocol) = self.first?;
         let first_len = self.by_offset.get(&0).map_or(0, |piece| len_u32(piece));
-        ip.header.len = ip.header.len.saturating_sub(first_len).saturating_add(self.filled_len);
-        ip.part = None;
+        header.len = header.len.saturating_sub(first_len).saturating_add(self.filled_len);
         let bytes: Vec<u8> = self.by_offset.values().flat_map(|piece| piece.iter().copied()).collect();
-        Some(Whole { ip, bytes })
+        Some(Datagram { header, protocol, bytes })
     }
 }

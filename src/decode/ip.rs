@@ -1,12 +1,10 @@
 //! IPv4 (RFC 791) and IPv6 (RFC 8200) headers in, addresses and what they carry out. Checksums are not looked at: a
 //! mirror sees packets whose checksums the interface would have filled in.
 
-use std::net::IpAddr;
-
 use etherparse::err::{ipv4, ipv6};
 use etherparse::{Ipv4HeaderSlice, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice};
 
-use super::layer::Rest;
+use super::layer::{Position, Rest};
 use super::{IpHeader, Skip};
 
 // IANA protocol numbers.
@@ -29,15 +27,12 @@ const SHIM6: u8 = 140;
 /// The most extension headers of an IPv6 packet.
 const EXTENSIONS_MAX: usize = 8;
 
-/// An IP header, extension headers included.
+/// What an IP header carries.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ip {
-    pub(super) source: IpAddr,
-    pub(super) target: IpAddr,
-    pub(super) header: IpHeader,
-    /// The number of what it carries.
+pub(super) struct Carried {
+    /// Its IANA number.
     pub(super) protocol: u8,
-    /// Where what it carries is a part of a datagram.
+    /// Where it is a part of a datagram.
     pub(super) part: Option<Part>,
 }
 
@@ -51,102 +46,99 @@ pub(super) struct Part {
     pub(super) more: bool,
 }
 
-/// Reads an IP header; `rest` then is what it carries, without the link's padding.
-pub(super) fn read(rest: &mut Rest<'_>) -> Result<Ip, Skip> {
-    match rest.bytes().first().map(|byte| byte >> 4) {
-        Some(4) => v4(rest),
-        Some(6) => v6(rest),
-        Some(_) => Err(Skip::Malformed),
-        None => Err(Skip::Truncated),
-    }
+/// Reads an IP header; the position then is at what it carries, without the link's padding.
+pub(super) fn read(position: &mut Position<'_>) -> Result<Carried, Skip> {
+    let carried = match position.rest.bytes().first().map(|byte| byte >> 4) {
+        Some(4) => v4(position)?,
+        Some(6) => v6(position)?,
+        Some(_) => return Err(Skip::Malformed),
+        None => return Err(Skip::Truncated),
+    };
+    position.body = position.rest;
+    Ok(carried)
 }
 
-fn v4(rest: &mut Rest<'_>) -> Result<Ip, Skip> {
+fn v4(position: &mut Position<'_>) -> Result<Carried, Skip> {
+    let Position { head, rest, .. } = position;
     let slice = Ipv4HeaderSlice::from_slice(rest.bytes()).map_err(|error| match error {
         ipv4::HeaderSliceError::Len(_) => Skip::Truncated,
         ipv4::HeaderSliceError::Content(_) => Skip::Malformed,
     })?;
-    let header_len = slice.slice().len();
     let total_len = u32::from(slice.total_len());
     // A length of 0 is left by hosts whose network interface cuts large segments (TSO) behind the capture.
     if total_len != 0 {
         rest.end_after(total_len);
     }
-    let len = rest.wire_len();
-    rest.skip(header_len).map_err(|_| Skip::Malformed)?;
+    head.source.ip = slice.source_addr().into();
+    head.target.ip = slice.destination_addr().into();
+    head.ip = IpHeader {
+        len: rest.wire_len(),
+        ttl: slice.ttl(),
+        id: Some(slice.identification()),
+        options_len: u16::from(slice.ihl()).saturating_mul(4).saturating_sub(20),
+        dont_fragment: slice.dont_fragment(),
+        reserved_flag: slice.slice().get(6).is_some_and(|byte| byte & 0x80 != 0),
+        ecn: slice.ecn().value(),
+        flow_label: 0,
+    };
+    rest.skip(slice.slice().len()).map_err(|_| Skip::Malformed)?;
     let offset = u32::from(slice.fragments_offset().value()).saturating_mul(8);
     let more = slice.more_fragments();
     let part = (more || offset != 0).then(|| Part { id: u32::from(slice.identification()), offset, more });
-    Ok(Ip {
-        source: slice.source_addr().into(),
-        target: slice.destination_addr().into(),
-        header: IpHeader {
-            len,
-            ttl: slice.ttl(),
-            id: Some(slice.identification()),
-            options_len: u16::try_from(slice.options().len()).unwrap_or(0),
-            dont_fragment: slice.dont_fragment(),
-            reserved_flag: slice.slice().get(6).is_some_and(|byte| byte & 0x80 != 0),
-            ecn: slice.ecn().value(),
-            flow_label: 0,
-        },
-        protocol: slice.protocol().0,
-        part,
-    })
+    Ok(Carried { protocol: slice.protocol().0, part })
 }
 
-fn v6(rest: &mut Rest<'_>) -> Result<Ip, Skip> {
+fn v6(position: &mut Position<'_>) -> Result<Carried, Skip> {
+    const HEADER_LEN: u32 = 40;
+    let Position { head, rest, .. } = position;
     let slice = Ipv6HeaderSlice::from_slice(rest.bytes()).map_err(|error| match error {
         ipv6::HeaderSliceError::Len(_) => Skip::Truncated,
         ipv6::HeaderSliceError::Content(_) => Skip::Malformed,
     })?;
-    rest.skip(slice.slice().len())?;
     // A length of 0 is a jumbogram's (RFC 2675), or a large segment's as in IPv4.
     if slice.payload_length() != 0 {
-        rest.end_after(u32::from(slice.payload_length()));
+        rest.end_after(u32::from(slice.payload_length()).saturating_add(HEADER_LEN));
     }
-    let payload_len = rest.wire_len();
-    let (protocol, part) = extensions(slice.next_header().0, rest)?;
-    let options_len = payload_len.saturating_sub(rest.wire_len());
-    Ok(Ip {
-        source: slice.source_addr().into(),
-        target: slice.destination_addr().into(),
-        header: IpHeader {
-            len: payload_len.saturating_add(40),
-            ttl: slice.hop_limit(),
-            id: None,
-            options_len: u16::try_from(options_len).unwrap_or(u16::MAX),
-            dont_fragment: false,
-            reserved_flag: false,
-            ecn: slice.ecn().value(),
-            flow_label: slice.flow_label().value(),
-        },
-        protocol,
-        part,
-    })
+    let len = rest.wire_len();
+    rest.skip(slice.slice().len())?;
+    let carried = extensions(slice.next_header().0, rest)?;
+    let options_len = len.saturating_sub(HEADER_LEN).saturating_sub(rest.wire_len());
+    head.source.ip = slice.source_addr().into();
+    head.target.ip = slice.destination_addr().into();
+    head.ip = IpHeader {
+        len,
+        ttl: slice.hop_limit(),
+        id: None,
+        options_len: u16::try_from(options_len).unwrap_or(u16::MAX),
+        dont_fragment: false,
+        reserved_flag: false,
+        ecn: slice.ecn().value(),
+        flow_label: slice.flow_label().value(),
+    };
+    Ok(carried)
 }
 
 /// Skips extension headers (RFC 8200 §4) up to the first that is none, or to a fragment's.
-fn extensions(mut next_header: u8, rest: &mut Rest<'_>) -> Result<(u8, Option<Part>), Skip> {
+fn extensions(mut protocol: u8, rest: &mut Rest<'_>) -> Result<Carried, Skip> {
     for _ in 0..=EXTENSIONS_MAX {
-        match next_header {
+        match protocol {
             HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS | MOBILITY | HIP | SHIM6 => {
                 let [next, units] = rest.array()?;
                 rest.skip(usize::from(units).saturating_mul(8).saturating_add(6))?;
-                next_header = next;
+                protocol = next;
             }
             FRAGMENT => {
                 let slice = Ipv6FragmentHeaderSlice::from_slice(rest.bytes()).map_err(|_| Skip::Truncated)?;
                 rest.skip(slice.slice().len())?;
-                next_header = slice.next_header().0;
+                protocol = slice.next_header().0;
                 // An atomic fragment (RFC 6946) is a whole packet.
                 if slice.is_fragmenting_payload() {
                     let offset = u32::from(slice.fragment_offset().value()).saturating_mul(8);
                     let part = Part { id: slice.identification(), offset, more: slice.more_fragments() };
-                    return Ok((next_header, Some(part)));
+                    return Ok(Carried { protocol, part: Some(part) });
                 }
             }
-            protocol => return Ok((protocol, None)),
+            _ => return Ok(Carried { protocol, part: None }),
         }
     }
     Err(Skip::TooDeep)

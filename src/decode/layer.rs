@@ -1,12 +1,13 @@
 //! A position in a frame in, the innermost packet or fragment out. Pure: what it finds depends on the bytes alone.
 
-use super::ip::{self, Ip, Part};
-use super::transport::{self, Segment};
-use super::{Head, Packet, Skip, link, overlay, tunnel};
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::ip::{self, Carried, Part};
+use super::{Head, IpHeader, Packet, Skip, link, overlay, transport, tunnel};
+use crate::capture::Frame;
 use crate::facts::Encapsulation;
 use crate::net::{Endpoint, Mac, Transport};
 use crate::protocol::cursor::Cursor;
-use crate::time::Timestamp;
 
 /// What the bytes at a position begin with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -84,53 +85,49 @@ impl<'a> Rest<'a> {
 /// Where the decoder stands in a frame, and what the headers before said.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Position<'a> {
-    pub(super) at: Timestamp,
-    pub(super) seq: u64,
+    /// Filled in header by header; whole when a packet was found.
+    pub(super) head: Head,
+    /// What the innermost IP header carries.
+    pub(super) body: Rest<'a>,
     pub(super) rest: Rest<'a>,
     pub(super) layer: Layer,
-    pub(super) source_mac: Option<Mac>,
-    pub(super) target_mac: Option<Mac>,
-    pub(super) vlan: Option<u16>,
-    pub(super) inner_vlan: Option<u16>,
     /// VLAN tags since the last link header.
     tags: u8,
-    tunnel: Option<Encapsulation>,
     /// Tags, labels and tunnels that may still be unwrapped.
     headers_left: u8,
 }
 
 impl<'a> Position<'a> {
-    pub(super) fn new(at: Timestamp, seq: u64, layer: Layer, rest: Rest<'a>, headers_max: u8) -> Self {
-        Self {
-            at,
-            seq,
-            rest,
-            layer,
+    pub(super) fn new(frame: &Frame<'a>, layer: Layer, headers_max: u8) -> Self {
+        const UNSET: Endpoint = Endpoint::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        let rest = Rest::new(frame.bytes, frame.wire_len);
+        let head = Head {
+            at: frame.at,
+            seq: frame.seq,
+            source: UNSET,
+            target: UNSET,
+            transport: Transport::Udp,
             source_mac: None,
             target_mac: None,
             vlan: None,
             inner_vlan: None,
-            tags: 0,
             tunnel: None,
-            headers_left: headers_max,
-        }
+            ip: IpHeader::default(),
+            tcp: None,
+            payload_len: 0,
+        };
+        Self { head, body: rest, rest, layer, tags: 0, headers_left: headers_max }
     }
 
     /// The same headers before other bytes: those of the datagram that fragments were joined to.
     pub(super) fn over<'b>(&self, bytes: &'b [u8]) -> Position<'b> {
-        Position {
-            rest: Rest::new(bytes, 0),
-            at: self.at,
-            seq: self.seq,
-            layer: self.layer,
-            source_mac: self.source_mac,
-            target_mac: self.target_mac,
-            vlan: self.vlan,
-            inner_vlan: self.inner_vlan,
-            tags: self.tags,
-            tunnel: self.tunnel,
-            headers_left: self.headers_left,
-        }
+        let Self { head, layer, tags, headers_left, .. } = *self;
+        let rest = Rest::new(bytes, 0);
+        Position { head, body: rest, rest, layer, tags, headers_left }
+    }
+
+    pub(super) fn into_packet(self) -> Packet<'a> {
+        Packet { head: self.head, payload: self.rest.bytes() }
     }
 
     /// A header that may repeat was read, and another one follows.
@@ -142,22 +139,22 @@ impl<'a> Position<'a> {
 
     /// A tunnel's header was read: `layer` is what it carries.
     pub(super) fn enter(&mut self, tunnel: Encapsulation, layer: Layer) -> Result<(), Skip> {
-        self.tunnel = Some(tunnel);
+        self.head.tunnel = Some(tunnel);
         self.descend(layer)
     }
 
     /// The addresses of a link header. A frame inside a tunnel is the one that was mirrored, so its addresses replace
     /// those outside; so do its VLAN tags, if it has any.
     pub(super) fn set_link(&mut self, source: Mac, target: Option<Mac>) {
-        self.source_mac = Some(source);
-        self.target_mac = target;
+        self.head.source_mac = Some(source);
+        self.head.target_mac = target;
         self.tags = 0;
     }
 
     pub(super) fn push_vlan(&mut self, id: u16) {
         match self.tags {
-            0 => (self.vlan, self.inner_vlan) = (Some(id), None),
-            1 => self.inner_vlan = Some(id),
+            0 => (self.head.vlan, self.head.inner_vlan) = (Some(id), None),
+            1 => self.head.inner_vlan = Some(id),
             _ => {}
         }
         self.tags = self.tags.saturating_add(1);
@@ -165,89 +162,69 @@ impl<'a> Position<'a> {
 }
 
 /// What a frame comes to.
-pub(super) enum Found<'a> {
-    Fragment(Fragment<'a>),
-    Packet {
-        packet: Packet<'a>,
-        /// What its IP header carries: the transport header and payload.
-        body: &'a [u8],
-    },
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Found {
+    /// The position's `body` is a part of a datagram, which carries `protocol`.
+    Fragment { part: Part, protocol: u8 },
+    /// The position's `head` is whole, and its `rest` the payload.
+    Packet,
 }
 
-/// A part of an IP datagram, and where it was found.
-pub(super) struct Fragment<'a> {
-    pub(super) position: Position<'a>,
-    pub(super) ip: Ip,
-    pub(super) part: Part,
-}
-
-/// Reads headers from `position` on down to a flow's packet. `ip` is known where fragments were joined: the position
-/// then is what it carries.
-pub(super) fn walk<'a>(mut position: Position<'a>, mut ip: Option<Ip>) -> Result<Found<'a>, Skip> {
-    loop {
-        let ip = match ip.take() {
-            Some(ip) => ip,
-            None => {
-                link::unwrap_to_ip(&mut position)?;
-                ip::read(&mut position.rest)?
-            }
-        };
-        if let Some(part) = ip.part {
-            return Ok(Found::Fragment(Fragment { position, ip, part }));
-        }
-        match ip.protocol {
-            ip::TCP => return Ok(position.packet(&ip, Transport::Tcp, transport::tcp(position.rest)?)),
-            ip::UDP => return udp(position, &ip),
-            ip::AH => return Ok(position.packet(&ip, Transport::Ah, transport::portless(position.rest))),
-            ip::ESP => return Ok(position.packet(&ip, Transport::Esp, transport::portless(position.rest))),
-            ip::IPV4 | ip::IPV6 => position.enter(Encapsulation::IpInIp, Layer::Ip)?,
-            ip::GRE => tunnel::gre(&mut position)?,
-            ip::MPLS => tunnel::mpls(&mut position)?,
-            _ => return Err(Skip::NotTcpOrUdp),
-        }
+/// Reads headers from a position on down to a flow's packet.
+pub(super) fn walk(position: &mut Position<'_>) -> Result<Found, Skip> {
+    link::unwrap_to_ip(position)?;
+    match ip::read(position)? {
+        Carried { part: Some(part), protocol } => Ok(Found::Fragment { part, protocol }),
+        Carried { part: None, protocol } => walk_inside(position, protocol),
     }
+}
+
+/// Reads on inside an IP packet: its `protocol` begins at the position.
+///
+/// It and [`walk`] call each other once for each tunnel, and there are no more of those than [`Position`] allows.
+pub(super) fn walk_inside(position: &mut Position<'_>, protocol: u8) -> Result<Found, Skip> {
+    match protocol {
+        ip::TCP => transport::tcp(position)?,
+        ip::UDP => {
+            transport::udp(position)?;
+            if overlay::is_port(position.head.source.port) || overlay::is_port(position.head.target.port) {
+                return walk_overlay(position);
+            }
+        }
+        ip::AH => transport::portless(position, Transport::Ah),
+        ip::ESP => transport::portless(position, Transport::Esp),
+        ip::IPV4 | ip::IPV6 => {
+            position.enter(Encapsulation::IpInIp, Layer::Ip)?;
+            return walk(position);
+        }
+        ip::GRE => {
+            tunnel::gre(position)?;
+            return walk(position);
+        }
+        ip::MPLS => {
+            tunnel::mpls(position)?;
+            return walk(position);
+        }
+        _ => return Err(Skip::NotTcpOrUdp),
+    }
+    Ok(Found::Packet)
 }
 
 /// A datagram on a tunnel's port is unwrapped where everything inside reads well; otherwise it is a datagram like any.
-fn udp<'a>(position: Position<'a>, ip: &Ip) -> Result<Found<'a>, Skip> {
-    let segment = transport::udp(position.rest)?;
-    if !overlay::is_port(segment.source_port) && !overlay::is_port(segment.target_port) {
-        return Ok(position.packet(ip, Transport::Udp, segment));
-    }
-    let mut inner = position;
-    inner.rest = Rest::new(segment.payload, segment.payload_len);
-    let is_cut = inner.rest.is_cut();
-    let found = match overlay::unwrap(&mut inner, segment.source_port, segment.target_port) {
-        Ok(true) => walk(inner, None),
+fn walk_overlay(position: &mut Position<'_>) -> Result<Found, Skip> {
+    let datagram = *position;
+    let found = match overlay::unwrap(position) {
+        Ok(true) => walk(position),
         Ok(false) => Err(Skip::Malformed),
         Err(skip) => Err(skip),
     };
     match found {
-        Err(Skip::Malformed) => Ok(position.packet(ip, Transport::Udp, segment)),
-        Err(Skip::Truncated) if !is_cut => Ok(position.packet(ip, Transport::Udp, segment)),
+        Err(Skip::Truncated) if datagram.rest.is_cut() => Err(Skip::Truncated),
+        Err(Skip::Malformed | Skip::Truncated) => {
+            *position = datagram;
+            Ok(Found::Packet)
+        }
         found => found,
-    }
-}
-
-impl<'a> Position<'a> {
-    fn packet(&self, ip: &Ip, transport: Transport, segment: Segment<'a>) -> Found<'a> {
-        let Segment { source_port, target_port, tcp, payload, payload_len } = segment;
-        let head = Head {
-            at: self.at,
-            seq: self.seq,
-            source: Endpoint::new(ip.source, source_port),
-            target: Endpoint::new(ip.target, target_port),
-            transport,
-            source_mac: self.source_mac,
-            target_mac: self.target_mac,
-            vlan: self.vlan,
-            inner_vlan: self.inner_vlan,
-            tunnel: self.tunnel,
-            ip: ip.header,
-            tcp,
-            payload_len,
-        };
-        Found::Packet { packet: Packet { head, payload }, body: self.rest.bytes() }
     }
 }
 

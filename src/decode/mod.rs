@@ -38,8 +38,8 @@ use serde::Deserialize;
 
 pub use self::counters::Counters;
 use self::dedup::Duplicates;
-use self::fragments::Fragments;
-use self::layer::{Found, Position, Rest, walk};
+use self::fragments::{Datagram, Fragments};
+use self::layer::{Found, Position, walk, walk_inside};
 use crate::capture::Frame;
 use crate::facts::Encapsulation;
 use crate::net::{Endpoint, Mac, Transport};
@@ -130,24 +130,38 @@ fn packet<'a>(
     joined: &'a mut Vec<u8>,
 ) -> Result<Packet<'a>, Skip> {
     let layer = link::first_layer(frame.link).ok_or(Skip::UnknownLink)?;
-    let rest = Rest::new(frame.bytes, frame.wire_len);
-    let fragment = match walk(Position::new(frame.at, frame.seq, layer, rest, headers_max), None)? {
-        Found::Packet { packet, body } => return duplicates.refuse_copy(packet, body),
-        Found::Fragment(fragment) => fragment,
-    };
-    duplicates.refuse_fragment_copy(&fragment)?;
-    let mut outside = fragment.position.over(&[]);
-    let mut datagram = fragments.add(&fragment)?;
-    // The datagram may carry a tunnel with fragments of its own in it.
-    while let Found::Fragment(fragment) = walk(outside.over(&datagram.bytes), Some(datagram.ip))? {
-        outside = fragment.position.over(&[]);
-        datagram = fragments.add(&fragment)?;
+    let mut position = Position::new(&frame, layer, headers_max);
+    if let Found::Fragment { part, protocol } = walk(&mut position)? {
+        duplicates.refuse_fragment(&position, part, protocol)?;
+        let datagram = fragments.add(&position, part, protocol)?;
+        position = join(position, datagram, fragments, joined)?;
+    }
+    duplicates.refuse(&position)?;
+    Ok(position.into_packet())
+}
+
+/// The packet in a datagram whose fragments have all come. It may carry a tunnel with fragments of its own.
+fn join<'a>(
+    position: Position<'_>,
+    mut datagram: Datagram,
+    fragments: &mut Fragments,
+    joined: &'a mut Vec<u8>,
+) -> Result<Position<'a>, Skip> {
+    let mut outside = position.over(&[]);
+    loop {
+        outside.head.ip = datagram.header;
+        let mut inside = outside.over(&datagram.bytes);
+        let Found::Fragment { part, protocol } = walk_inside(&mut inside, datagram.protocol)? else {
+            break;
+        };
+        let next = fragments.add(&inside, part, protocol)?;
+        outside = inside.over(&[]);
+        datagram = next;
     }
     *joined = datagram.bytes;
-    match walk(outside.over(joined), Some(datagram.ip))? {
-        Found::Packet { packet, body } => duplicates.refuse_copy(packet, body),
-        Found::Fragment(_) => Err(Skip::Fragment),
-    }
+    let mut position = outside.over(joined);
+    walk_inside(&mut position, datagram.protocol)?;
+    Ok(position)
 }
 
 /// A packet of a flow, its headers read.
@@ -181,7 +195,7 @@ pub struct Head {
 }
 
 /// What later stages need of an IPv4 or IPv6 header.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct IpHeader {
     /// The whole packet's length in bytes.
     pub len: u32,

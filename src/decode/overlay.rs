@@ -20,8 +20,8 @@ pub(super) const fn is_port(port: u16) -> bool {
 }
 
 /// Reads a tunnel's header from the start of a datagram. `false`: it is none.
-pub(super) fn unwrap(position: &mut Position<'_>, source_port: u16, target_port: u16) -> Result<bool, Skip> {
-    match (source_port, target_port) {
+pub(super) fn unwrap(position: &mut Position<'_>) -> Result<bool, Skip> {
+    match (position.head.source.port, position.head.target.port) {
         (_, VXLAN | VXLAN_LINUX) => vxlan(position),
         (_, VXLAN_GPE) => vxlan_gpe(position),
         (_, GENEVE) => geneve(position),

@@ -189,6 +189,6 @@ fn erspan_3(position: &mut Position<'_>) -> Result<(), Skip> {
 fn mirrored_vlan(position: &mut Position<'_>, version_and_vlan: [u8; 2]) {
     let id = u16::from_be_bytes(version_and_vlan) & 0x0fff;
     if id != 0 {
-        (position.vlan, position.inner_vlan) = (Some(id), None);
+        (position.head.vlan, position.head.inner_vlan) = (Some(id), None);
     }
 }

@@ -126,3 +126,12 @@ fn a_tcp_header_tells_what_fingerprints_need() {
     assert!(tcp.reserved);
     assert_eq!(tcp.options[..usize::from(tcp.options_len)], hex("020405b4 01010402"));
 }
+
+#[test]
+fn limits_are_read_by_name_and_an_unknown_one_is_refused() {
+    let limits: Limits = serde_yaml::from_str("duplicate_window: 5ms\nfragment_bytes_max: 1MiB\n").unwrap();
+    let expected =
+        Limits { duplicate_window: Duration::from_millis(5), fragment_bytes_max: 1 << 20, ..Limits::default() };
+    assert_eq!(limits, expected);
+    assert!(serde_yaml::from_str::<Limits>("fragments: 7\n").is_err());
+}
