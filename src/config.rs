@@ -1,7 +1,7 @@
 //! The configuration file in, every stage's settings out.
 //!
-//! Each section is the `Settings` of the stage it is named after, and its defaults stand there. Without a file
-//! everything has its default.
+//! Each section is the settings of the stage it is named after, whose defaults stand there. Without a file everything
+//! has its default.
 
 pub mod yaml;
 
@@ -12,8 +12,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::capture::LiveSettings;
-use crate::config::yaml::Fault;
-use crate::{decode, flow, serve, shard, sinks};
+use crate::config::yaml::{Fault, Spanned};
+use crate::enrich::inventory;
+use crate::enrich::networks::{NamedNetwork, Networks, NetworksError, home_prefixes};
+use crate::world::{self, Sanctioned};
+use crate::{analysis, decode, detect, flow, serve, shard, sinks};
 
 /// Everything an operator can set.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -23,9 +26,35 @@ pub struct Config {
     pub shards: Option<NonZeroUsize>,
     pub capture: LiveSettings,
     pub decode: decode::Limits,
+    /// The limits are those of the whole sensor; each shard has its share.
     pub flow: flow::Settings,
+    pub networks: Vec<Spanned<NamedNetwork>>,
+    pub inventory: inventory::Settings,
+    /// The remote-access products and VPNs that the organisation uses itself.
+    pub sanctioned: Vec<Sanctioned>,
+    pub geo: Geo,
+    pub detect: detect::Settings,
+    pub limits: analysis::Limits,
+    pub rules: Rules,
     pub server: serve::Settings,
     pub sinks: sinks::Settings,
+}
+
+/// Databases of countries and autonomous systems.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Geo {
+    /// Files in MaxMind's format; the first that knows a thing counts.
+    pub databases: Vec<PathBuf>,
+}
+
+/// Where the policy is.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rules {
+    /// The directory of the rules. The default is `rules` where the sensor is started, or else the one it was
+    /// installed with.
+    pub directory: Option<PathBuf>,
 }
 
 /// A configuration that cannot be used.
@@ -48,20 +77,57 @@ impl Config {
 
     /// Reads the text of a file, whose name is for faults.
     pub fn parse(file: &str, text: &str) -> Result<Self, Box<Fault>> {
-        yaml::parse(file, text)
+        let config: Self = yaml::parse(file, text)?;
+        let Err(error) = Networks::new(&config.named_networks()) else {
+            return Ok(config);
+        };
+        let NetworksError::Twice { second, .. } = &error;
+        let network = config.networks.iter().rfind(|network| network.value.name == *second);
+        let place = network.map_or((0, 0), |network| (network.referenced.line(), network.referenced.column()));
+        Err(Box::new(Fault::at(file, text, place, error.to_string())))
     }
 
-    /// What one of `shards` may take of the memory that the whole sensor may take.
+    /// What one of `shards` may take of what the whole sensor may take.
     pub fn shard(&self, shards: usize) -> shard::Settings {
         let share = |whole: usize| whole.div_ceil(shards.max(1));
         let mut flow = self.flow.clone();
         flow.flows_max = share(flow.flows_max);
         flow.buffers_bytes_max = share(flow.buffers_bytes_max);
+        flow.home_networks = home_prefixes(&self.named_networks());
         shard::Settings { decode: self.decode, flow }
     }
 
+    pub fn analysis(&self) -> analysis::Settings {
+        let world = world::Settings {
+            networks: self.named_networks(),
+            inventory: self.inventory.clone(),
+            sanctioned: self.sanctioned.clone(),
+        };
+        analysis::Settings { world, detect: self.detect, limits: self.limits }
+    }
+
+    /// The sections that differ from `new` and that a running sensor cannot change.
+    pub fn fixed_sections_changed(&self, new: &Self) -> Vec<&'static str> {
+        let sections = [
+            ("shards", self.shards == new.shards),
+            ("capture", self.capture == new.capture),
+            ("decode", self.decode == new.decode),
+            ("flow", self.shard(1).flow == new.shard(1).flow),
+            ("detect", self.detect == new.detect),
+            ("limits", self.limits == new.limits),
+            ("server", self.server == new.server),
+            ("sinks", self.sinks == new.sinks),
+        ];
+        sections.into_iter().filter(|(_, is_same)| !is_same).map(|(name, _)| name).collect()
+    }
+
+    fn named_networks(&self) -> Vec<NamedNetwork> {
+        self.networks.iter().map(|network| network.value.clone()).collect()
+    }
+
     fn resolve(&mut self, directory: &Path) {
-        for path in [&mut self.sinks.events, &mut self.sinks.alerts].into_iter().flatten() {
+        let sinks = [&mut self.sinks.events, &mut self.sinks.alerts, &mut self.rules.directory];
+        for path in sinks.into_iter().flatten().chain(&mut self.geo.databases) {
             if path.as_os_str() != "-" {
                 *path = directory.join(&*path);
             }

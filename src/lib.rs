@@ -38,5 +38,6 @@ pub mod config;
 pub mod metrics;
 pub mod sinks;
 pub mod serve;
+pub mod summary;
 pub mod sensor;
 pub mod cli;

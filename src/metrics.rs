@@ -13,7 +13,7 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric as Sample, MetricFamily, MetricType};
 use prometheus::{Registry, TextEncoder};
 
-pub use table::{METRICS, Snapshot};
+pub use table::{METRICS, Reload, Snapshot};
 
 /// The prefix of every metric that is the sensor's own.
 pub const PREFIX: &str = "spanwatch";

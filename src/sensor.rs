@@ -6,6 +6,8 @@
 
 mod crew;
 mod desk;
+mod outputs;
+mod policy;
 mod shards;
 
 use std::net::SocketAddr;
@@ -21,17 +23,20 @@ use crossbeam_channel::{Receiver, Sender, select};
 use crate::capture::{CaptureError, FrameSource, Live, Progress, Replay};
 use crate::config::Config;
 use crate::decode::Decoder;
+use crate::enrich::networks::NetworksError;
+use crate::metrics::Snapshot;
 use crate::serve::view::View;
 use crate::serve::{self, Edge, Request, ServeError};
 use crate::shard::Shard;
-use crate::sinks::SinkError;
+use crate::sinks::{Opening, SinkError};
+use crate::summary::Summary;
 
 use self::crew::{Crew, Panicked};
 use self::desk::Desk;
+use self::outputs::Outputs;
 use self::shards::{Input, Lane, Outbox, Parcel};
 
-pub use self::desk::Report;
-pub use self::shards::SourceCounters;
+pub use self::policy::{Policy, PolicyError};
 
 /// Batches that may wait for the analysis before the shards wait for it.
 const INPUTS_WAITING: usize = 256;
@@ -44,11 +49,22 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How often a replay says how far it has come.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
+/// What a sensor has done when it ends.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub snapshot: Snapshot,
+    pub summary: Summary,
+    /// Why it ended early, in the order of time.
+    pub faults: Vec<Fault>,
+}
+
 /// Why a sensor did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum SensorError {
     #[error(transparent)]
     Capture(#[from] CaptureError),
+    #[error(transparent)]
+    Networks(#[from] NetworksError),
     #[error(transparent)]
     Serve(#[from] ServeError),
     #[error(transparent)]
@@ -78,14 +94,20 @@ impl Fault {
 }
 
 /// Reads capture files to their end. `show` is told now and then how far that has come.
-pub fn replay(config: &Config, captures: &[PathBuf], mut show: impl FnMut(&Progress)) -> Result<Report, SensorError> {
+pub fn replay(
+    config: &Config,
+    policy: Policy,
+    captures: &[PathBuf],
+    mut show: impl FnMut(&Progress),
+) -> Result<Report, SensorError> {
     let source = Replay::open(captures, config.capture.filter.as_deref())?;
     let progress = source.progress();
+    let outputs = Outputs::open(&config.sinks, Opening::Truncate, None)?;
     let shards = config.shards.map_or_else(cores, NonZeroUsize::get);
     let (requests, requested) = crossbeam_channel::bounded(REQUESTS_WAITING);
     let edge = Edge::start(requests)?;
 
-    let mut sensor = Sensor::start(Desk::new(None))?;
+    let mut sensor = Sensor::start(Desk::new(policy.start(shards)?, outputs))?;
     if shards == 1 {
         sensor.watch(0, source, config, 1, Replay::into_damage)?;
     } else {
@@ -102,26 +124,37 @@ pub fn replay(config: &Config, captures: &[PathBuf], mut show: impl FnMut(&Progr
 }
 
 /// Watches an interface until it is told to stop. `started` is told the address that HTTP is answered on.
+///
+/// `reload` reads the policy anew; until it succeeds, the one before stays in force.
 pub fn run(
     config: &Config,
-    mut reload: impl FnMut() -> Result<(), String>,
+    policy: Policy,
+    mut reload: impl FnMut() -> Result<Policy, String>,
     started: impl FnOnce(Option<SocketAddr>),
 ) -> Result<Report, SensorError> {
     let shards = config.shards.map_or(1, NonZeroUsize::get);
     let sources = Live::open(&config.capture, shards)?;
     let listener = serve::listen(&config.server)?;
     let view = Arc::new(View::new());
+    let outputs = Outputs::open(&config.sinks, Opening::Append, Some(Arc::clone(&view)))?;
     let (requests, requested) = crossbeam_channel::bounded(REQUESTS_WAITING);
     let mut edge = Edge::start(requests.clone())?;
 
-    let mut sensor = Sensor::start(Desk::new(Some(Arc::clone(&view))))?;
+    let mut sensor = Sensor::start(Desk::new(policy.start(shards)?, outputs))?;
     for (number, source) in sources.into_iter().enumerate() {
         sensor.watch(number, source, config, shards, |_| Vec::new())?;
     }
     edge.serve(listener, Arc::clone(&view), requests)?;
     view.set_ready(true);
     started(edge.address());
-    sensor.wait(&requested, |answer| answer.give(reload()), || ());
+    let inputs = sensor.inputs.clone();
+    let reload = |answer: serve::Answer| {
+        let (policy, outcome) =
+            reload().map_or_else(|fault| (None, Err(fault)), |policy| (Some(policy.into()), Ok(())));
+        let _gone = inputs.send(Input::Reload(policy));
+        answer.give(outcome);
+    };
+    sensor.wait(&requested, reload, || ());
     view.set_ready(false);
     let report = sensor.stop();
     edge.stop();

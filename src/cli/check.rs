@@ -2,15 +2,33 @@
 
 use clap::Args;
 
-use super::{Failure, Policy, print};
+use super::{Failure, Sources, print};
+use crate::config::Config;
+use crate::sensor::Policy;
 
 #[derive(Args)]
 pub(super) struct Options {
     #[command(flatten)]
-    policy: Policy,
+    sources: Sources,
 }
 
 pub(super) fn check(options: &Options) -> Result<(), Failure> {
-    options.policy.config().map_err(Failure::before_start)?;
-    print("the configuration is valid\n")
+    let mut faults = Vec::new();
+    let config = options.sources.config().unwrap_or_else(|fault| {
+        faults.push(fault.to_string());
+        let mut config = Config::default();
+        config.rules.directory.clone_from(&options.sources.rules);
+        config
+    });
+    let policy = Policy::load(&config).map_err(|fault| faults.push(fault.to_string()));
+    let (Ok(policy), true) = (policy, faults.is_empty()) else {
+        return Err(Failure::BeforeStart(faults.join("\n")));
+    };
+    print(&match &policy.directory {
+        Some(directory) => {
+            let count = policy.rules().list().count();
+            format!("The configuration and {count} rules of {} are valid.\n", directory.display())
+        }
+        None => "The configuration is valid. No directory of rules was found.\n".into(),
+    })
 }

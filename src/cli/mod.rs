@@ -4,6 +4,7 @@ mod check;
 mod log;
 mod metrics;
 mod replay;
+mod rules;
 mod run;
 
 use std::io::{self, Write};
@@ -41,21 +42,31 @@ enum Command {
     Metrics(metrics::Command),
     /// Read capture files as if they came from the mirror port, and summarise what they show
     Replay(replay::Options),
+    /// Show the rules
+    #[command(subcommand)]
+    Rules(rules::Command),
     /// Watch an interface until SIGTERM or SIGINT; SIGHUP reloads configuration and rules
     Run(run::Options),
 }
 
-/// Where the policy comes from.
+/// Where configuration and rules come from.
 #[derive(Args)]
-struct Policy {
+struct Sources {
     /// The configuration file; without it everything has its default
     #[arg(short, long, value_name = "FILE", env = "SPANWATCH_CONFIG")]
     config: Option<PathBuf>,
+    /// The directory of the rules, instead of the configuration's
+    #[arg(short, long, value_name = "DIR")]
+    rules: Option<PathBuf>,
 }
 
-impl Policy {
+impl Sources {
     fn config(&self) -> Result<Config, ConfigError> {
-        self.config.as_deref().map_or_else(|| Ok(Config::default()), Config::load)
+        let mut config = self.config.as_deref().map_or_else(|| Ok(Config::default()), Config::load)?;
+        if let Some(directory) = &self.rules {
+            config.rules.directory = Some(directory.clone());
+        }
+        Ok(config)
     }
 }
 
@@ -106,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Check(options) => check::check(&options),
         Command::Metrics(command) => metrics::metrics(&command),
         Command::Replay(options) => replay::replay(options),
+        Command::Rules(command) => rules::rules(&command),
         Command::Run(options) => run::run(options),
     };
     let (code, message) = match done {

@@ -1,4 +1,4 @@
-//! `spanwatch replay`: capture files in, metrics out.
+//! `spanwatch replay`: capture files in; events, alerts, metrics and a summary out.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -6,15 +6,22 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Failure, Policy, print};
+use super::{Failure, Sources, print};
 use crate::capture::Progress;
 use crate::metrics::Exposition;
-use crate::sensor::{self, Report};
+use crate::sensor::{self, Policy, Report};
+use crate::summary::Page;
 
 #[derive(Args)]
 pub(super) struct Options {
     #[command(flatten)]
-    policy: Policy,
+    sources: Sources,
+    /// Write every event as a line of JSON; - is the standard output
+    #[arg(short, long, value_name = "FILE")]
+    events: Option<PathBuf>,
+    /// Write every alert as a line of JSON; - is the standard output
+    #[arg(short, long, value_name = "FILE")]
+    alerts: Option<PathBuf>,
     /// Write the metrics at the end, in the Prometheus text format; - is the standard output
     #[arg(short, long, value_name = "FILE")]
     metrics: Option<PathBuf>,
@@ -30,17 +37,31 @@ pub(super) struct Options {
 }
 
 pub(super) fn replay(options: Options) -> Result<(), Failure> {
-    let mut config = options.policy.config().map_err(Failure::before_start)?;
+    let mut config = options.sources.config().map_err(Failure::before_start)?;
+    // What a live sensor writes is its configuration's; a replay writes what its command line says.
+    config.sinks.events = options.events;
+    config.sinks.alerts = options.alerts;
     config.shards = options.shards.or(config.shards);
     config.capture.filter = options.filter.or(config.capture.filter);
 
+    let policy = Policy::load(&config).map_err(Failure::before_start)?;
+    let (directory, rules) = (policy.directory.clone(), policy.rules().list().count());
+
     let bar = Bar::new();
-    let report = sensor::replay(&config, &options.captures, |progress| bar.show(progress));
+    let report = sensor::replay(&config, policy, &options.captures, |progress| bar.show(progress));
     bar.clear();
     let report = report.map_err(Failure::before_start)?;
 
     if let Some(path) = &options.metrics {
         write_metrics(path, &report)?;
+    }
+    let page = Page { summary: &report.summary, snapshot: &report.snapshot, rules: (directory.as_deref(), rules) };
+    let is_output_taken =
+        config.sinks.use_standard_output() || options.metrics.is_some_and(|path| path.as_os_str() == "-");
+    if is_output_taken {
+        eprint!("{page}")
+    } else {
+        print(&page.to_string())?
     }
     super::end(&report)
 }

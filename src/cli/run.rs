@@ -2,34 +2,45 @@
 
 use clap::Args;
 
-use super::{Failure, Policy};
+use super::{Failure, Sources};
 use crate::config::Config;
-use crate::sensor;
+use crate::sensor::{self, Policy};
 
 #[derive(Args)]
 pub(super) struct Options {
     #[command(flatten)]
-    policy: Policy,
+    sources: Sources,
     /// The interface to watch, instead of the configuration's
     #[arg(short, long, value_name = "NAME")]
     interface: Option<String>,
 }
 
 pub(super) fn run(options: Options) -> Result<(), Failure> {
-    let config = config(&options).map_err(Failure::BeforeStart)?;
+    let (config, policy) = read(&options).map_err(Failure::BeforeStart)?;
+    let rules = policy.rules().list().count();
     let report = sensor::run(
         &config,
-        || reload(&options),
+        policy,
+        || reload(&options, &config),
         |address| {
-            let address = address.map(tracing::field::display);
-            tracing::info!(interface = config.capture.interface, http = address, "watching");
+            let http = address.map(tracing::field::display);
+            tracing::info!(interface = config.capture.interface, http, rules, "watching");
         },
     );
-    super::end(&report.map_err(Failure::before_start)?)
+    let report = report.map_err(Failure::before_start)?;
+    let (frames, drops) = (report.snapshot.frames, report.snapshot.drops);
+    tracing::info!(
+        packets = frames.frames,
+        bytes = frames.bytes,
+        dropped = drops.kernel + drops.interface,
+        alerts = report.snapshot.analysis.alerts.values().sum::<u64>(),
+        "stopped"
+    );
+    super::end(&report)
 }
 
-fn config(options: &Options) -> Result<Config, String> {
-    let mut config = options.policy.config().map_err(|error| error.to_string())?;
+fn read(options: &Options) -> Result<(Config, Policy), String> {
+    let mut config = options.sources.config().map_err(|fault| fault.to_string())?;
     if let Some(interface) = &options.interface {
         config.capture.interface.clone_from(interface);
     }
@@ -38,9 +49,23 @@ fn config(options: &Options) -> Result<Config, String> {
             "no interface to watch; give --interface NAME, or set capture.interface in the configuration".into()
         );
     }
-    Ok(config)
+    let policy = Policy::load(&config).map_err(|fault| fault.to_string())?;
+    Ok((config, policy))
 }
 
-fn reload(options: &Options) -> Result<(), String> {
-    config(options).map(|_| ())
+fn reload(options: &Options, running: &Config) -> Result<Policy, String> {
+    match read(options) {
+        Ok((config, policy)) => {
+            let fixed = running.fixed_sections_changed(&config);
+            if !fixed.is_empty() {
+                tracing::warn!(sections = fixed.join(", "), "changed, but only a restart brings these into force");
+            }
+            tracing::info!(rules = policy.rules().list().count(), "configuration and rules reloaded");
+            Ok(policy)
+        }
+        Err(fault) => {
+            tracing::error!("configuration and rules not reloaded, the ones before stay in force: {fault}");
+            Err(fault)
+        }
+    }
 }

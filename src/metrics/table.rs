@@ -2,9 +2,10 @@
 
 use super::{Kind, Metric};
 use crate::decode::Skip;
-use crate::facts::Encapsulation;
+use crate::detect;
+use crate::facts::{Encapsulation, FactKind};
 use crate::time::Timestamp;
-use crate::{capture, decode, flow, shard};
+use crate::{analysis, capture, decode, flow, shard};
 
 /// The numbers of all stages at one moment.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +17,9 @@ pub struct Snapshot {
     /// What the sources' own decoders counted, where the shards do not decode.
     pub decode: decode::Counters,
     pub shards: Vec<shard::Counters>,
+    pub analysis: analysis::Counters,
+    /// Lines written by each sink.
+    pub lines: Vec<(&'static str, u64)>,
     /// What came of reading configuration and rules; none in a replay, which does not read them anew.
     pub reload: Option<Reload>,
 }
@@ -260,5 +264,102 @@ pub const METRICS: &[Metric] = &[
         labels: &[],
         help: "Flows lost to a panic of a parser, each of them a bug to report.",
         read: |snapshot, samples| samples.one(snapshot.flows(|counters| counters.parser_panics)),
+    },
+    Metric {
+        name: "facts_total",
+        kind: Kind::Counter,
+        labels: &["kind"],
+        help: "Facts that the shards told the analysis.",
+        read: |snapshot, samples| {
+            for category in FactKind::CATEGORIES {
+                samples.labelled(&[category], snapshot.analysis.facts.get(category).copied().unwrap_or(0));
+            }
+        },
+    },
+    Metric {
+        name: "facts_hurried_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "Facts judged out of order because too many waited for the slowest shard.",
+        read: |snapshot, samples| samples.one(snapshot.analysis.hurried_facts),
+    },
+    Metric {
+        name: "product_flows_total",
+        kind: Kind::Counter,
+        labels: &["product"],
+        help: "Flows that ended and whose product was known by name; the products are those of rules/data/products.yml.",
+        read: |snapshot, samples| {
+            for (product, &count) in &snapshot.analysis.applications {
+                samples.labelled(&[product], count);
+            }
+        },
+    },
+    Metric {
+        name: "findings_total",
+        kind: Kind::Counter,
+        labels: &["detector"],
+        help: "Findings, by detector.",
+        read: |snapshot, samples| {
+            for detector in detect::ALL {
+                samples.labelled(&[detector.name], snapshot.analysis.findings.get(detector.name).copied().unwrap_or(0));
+            }
+        },
+    },
+    Metric {
+        name: "alerts_total",
+        kind: Kind::Counter,
+        labels: &["rule", "level"],
+        help: "Alerts, by rule; the rules are those of the rules directory.",
+        read: |snapshot, samples| {
+            for ((rule, level), &count) in &snapshot.analysis.alerts {
+                samples.labelled(&[rule, level.as_str()], count);
+            }
+        },
+    },
+    Metric {
+        name: "alerts_suppressed_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "Matches of rules that were not said, because the same was said of the same entity before.",
+        read: |snapshot, samples| samples.one(snapshot.analysis.alerts_suppressed),
+    },
+    Metric {
+        name: "devices",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "Devices known.",
+        read: |snapshot, samples| samples.one(snapshot.analysis.devices),
+    },
+    Metric {
+        name: "correlation_groups",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "Groups that the rules' correlations count for.",
+        read: |snapshot, samples| samples.one(snapshot.analysis.correlation_groups),
+    },
+    Metric {
+        name: "analysis_evictions_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "Devices, windows and groups forgotten early because a table was full; raise the section limits.",
+        read: |snapshot, samples| samples.one(snapshot.analysis.evicted),
+    },
+    Metric {
+        name: "geo_undecodable_records_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "Records that a geographic database could not give: it is damaged.",
+        read: |snapshot, samples| samples.one(snapshot.analysis.undecodable_places),
+    },
+    Metric {
+        name: "sink_lines_total",
+        kind: Kind::Counter,
+        labels: &["sink"],
+        help: "Lines written.",
+        read: |snapshot, samples| {
+            for &(sink, lines) in &snapshot.lines {
+                samples.labelled(&[sink], lines);
+            }
+        },
     },
 ];

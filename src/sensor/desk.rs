@@ -1,75 +1,141 @@
-//! What runs on the analysis thread: batches of facts in, lines in the sinks and the published view out.
+//! What runs on the analysis thread: batches of facts in, findings in the sinks and in the published view out.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, select};
+use serde_json::{Value, json};
 
-use super::Fault;
+use super::outputs::Outputs;
+use super::policy::Policy;
 use super::shards::{Input, SourceCounters};
-use crate::metrics::Snapshot;
-use crate::serve::view::View;
+use super::{Fault, Report};
+use crate::analysis::Analysis;
+use crate::identity::device::{Device, DeviceId};
+use crate::metrics::{Reload, Snapshot};
+use crate::serve::view::{DEVICES_MAX, View};
 use crate::shard;
+use crate::summary::{DEVICES_SHOWN_MAX, Summary};
 
 /// How often what was found is flushed and published.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
-
-/// What a sensor has done when it ends.
-#[derive(Debug, Default)]
-pub struct Report {
-    pub snapshot: Snapshot,
-    /// Why it ended early, in the order of time.
-    pub faults: Vec<Fault>,
-}
+/// The devices are published at every so many of those.
+const DEVICES_EVERY: u64 = 10;
 
 /// The analysis and everything that its findings go to.
 pub(super) struct Desk {
+    analysis: Analysis,
+    outputs: Outputs,
     shards: BTreeMap<usize, shard::Counters>,
     sources: BTreeMap<usize, SourceCounters>,
-    view: Option<Arc<View>>,
+    reload: Option<Reload>,
     faults: Vec<Fault>,
+    published: u64,
 }
 
 impl Desk {
-    pub(super) fn new(view: Option<Arc<View>>) -> Self {
-        Self { shards: BTreeMap::new(), sources: BTreeMap::new(), view, faults: Vec::new() }
+    pub(super) fn new(analysis: Analysis, outputs: Outputs) -> Self {
+        // A sensor that nobody looks at does not read its policy anew.
+        let reload = outputs.view().map(|_| Reload { successful: true, success_secs: now_secs() });
+        let (shards, sources) = (BTreeMap::new(), BTreeMap::new());
+        Self { analysis, outputs, shards, sources, reload, faults: Vec::new(), published: 0 }
     }
 
     fn on_input(&mut self, input: Input) {
         match input {
-            Input::Batch(batch) => {
-                self.shards.insert(batch.shard, batch.counters);
+            Input::Batch(mut batch) => {
+                self.shards.insert(batch.shard, std::mem::take(&mut batch.counters));
+                self.analysis.on_batch(*batch, &mut self.outputs);
             }
             Input::Last => {}
+            Input::Reload(policy) => self.on_reload(policy),
             Input::Source(counters) => {
                 self.sources.insert(counters.source, *counters);
             }
         }
     }
 
+    fn on_reload(&mut self, policy: Option<Box<Policy>>) {
+        let outcome = match policy {
+            Some(policy) => policy.replace(&mut self.analysis).map_err(|error| tracing::error!("{error}")),
+            None => Err(()),
+        };
+        let successful = outcome.is_ok();
+        let before = self.reload.map_or(0, |reload| reload.success_secs);
+        self.reload = Some(Reload { successful, success_secs: if successful { now_secs() } else { before } });
+        self.publish();
+    }
+
     fn publish(&mut self) {
-        if let Some(view) = &self.view {
-            view.publish_metrics(self.snapshot());
+        self.outputs.flush();
+        self.faults.extend(self.outputs.failures.drain(..).map(Fault::Sink));
+        let Some(view) = self.outputs.view() else { return };
+        view.publish_metrics(self.snapshot());
+        if self.published.is_multiple_of(DEVICES_EVERY) {
+            publish_devices(view, &self.analysis);
         }
+        self.published += 1;
     }
 
     fn snapshot(&self) -> Snapshot {
-        let mut snapshot = Snapshot { shards: self.shards.values().cloned().collect(), ..Snapshot::default() };
+        let mut snapshot = Snapshot {
+            shards: self.shards.values().cloned().collect(),
+            analysis: self.analysis.counters(),
+            lines: self.outputs.lines().collect(),
+            reload: self.reload,
+            ..Snapshot::default()
+        };
         for source in self.sources.values() {
             snapshot.frames = snapshot.frames.plus(source.frames);
             snapshot.drops = snapshot.drops.plus(source.drops);
             snapshot.decode += source.decode;
-            let (first, last) = match (snapshot.span, source.span) {
-                (Some(a), Some(b)) => (a.0.min(b.0), a.1.max(b.1)),
-                (Some(span), None) | (None, Some(span)) => span,
-                (None, None) => continue,
-            };
-            snapshot.span = Some((first, last));
+            snapshot.span = joined(snapshot.span, source.span);
         }
         snapshot
     }
+
+    fn finish(mut self) -> Report {
+        self.analysis.finish(&mut self.outputs);
+        self.publish();
+        let snapshot = self.snapshot();
+        let newest = self.analysis.devices().count().saturating_sub(DEVICES_SHOWN_MAX);
+        let devices = self.analysis.devices().skip(newest).map(|(id, device)| (id, device.clone())).collect();
+        let summary = Summary { devices, alerts: std::mem::take(&mut self.outputs.kept) };
+        Report { snapshot, summary, faults: self.faults }
+    }
+}
+
+type Span = Option<(crate::time::Timestamp, crate::time::Timestamp)>;
+
+fn joined(a: Span, b: Span) -> Span {
+    match (a, b) {
+        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+        (one, None) | (None, one) => one,
+    }
+}
+
+fn publish_devices(view: &View, analysis: &Analysis) {
+    let newest = analysis.devices().count().saturating_sub(DEVICES_MAX);
+    view.publish_devices(analysis.devices().skip(newest).map(|(id, device)| (id.to_string(), shown(id, device))));
+}
+
+fn shown(id: DeviceId, device: &Device) -> Value {
+    let addresses: Vec<String> = device.bindings().map(|binding| binding.address.to_string()).collect();
+    json!({
+        "id": id.to_string(),
+        "mac": device.mac().map(|mac| mac.to_string()),
+        "name": device.host_name.as_ref().map(|name| name.as_str()),
+        "vendor_class": device.vendor_class.as_ref().map(|class| class.as_str()),
+        "addresses": addresses,
+        "first_seen": device.first_seen.to_string(),
+    })
+}
+
+/// The one time that is not a packet's: when an operator's files were read.
+#[allow(clippy::disallowed_methods)]
+fn now_secs() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// Takes inputs until nobody sends any more, or one says it is the last. Sets `stop` when nothing can be written.
@@ -83,10 +149,9 @@ pub(super) fn analyse(mut desk: Desk, inputs: &Receiver<Input>, stop: &AtomicBoo
             },
             recv(intervals) -> _ => desk.publish(),
         }
-        if !desk.faults.is_empty() {
+        if !desk.faults.is_empty() || !desk.outputs.failures.is_empty() {
             stop.store(true, Ordering::Relaxed);
         }
     }
-    desk.publish();
-    Report { snapshot: desk.snapshot(), faults: desk.faults }
+    desk.finish()
 }

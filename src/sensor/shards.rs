@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 
+use super::policy::Policy;
 use crate::capture::{self, CaptureError, Frame, FrameSource, Read};
 use crate::decode::{self, Decoder, Head, Packet};
 use crate::facts::{Fact, Watermark};
@@ -24,12 +25,14 @@ pub(super) enum Input {
     Batch(Box<Batch>),
     /// Nothing more is waited for.
     Last,
+    /// The policy from here on; none where the new one is at fault.
+    Reload(Option<Box<Policy>>),
     Source(Box<SourceCounters>),
 }
 
 /// What a source, and the decoder of the thread that reads it, counted since the start.
 #[derive(Clone, Debug, Default)]
-pub struct SourceCounters {
+pub(super) struct SourceCounters {
     /// Which source of the sensor.
     pub source: usize,
     pub frames: capture::Counters,

@@ -23,6 +23,12 @@ impl Settings {
     pub fn use_standard_output(&self) -> bool {
         [&self.events, &self.alerts].into_iter().flatten().any(|path| is_standard_output(path))
     }
+
+    /// The file that both sinks would write to, each over the other.
+    pub fn shared_file(&self) -> Option<&Path> {
+        let events = self.events.as_deref()?;
+        (self.alerts.as_deref() == Some(events) && !is_standard_output(events)).then_some(events)
+    }
 }
 
 /// Whether a file is begun anew or written on.
@@ -37,6 +43,8 @@ pub enum Opening {
 pub enum SinkError {
     #[error("{sink}: cannot open {}: {source}", path.display())]
     Open { sink: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("events and alerts both go to {}; give each its own file", path.display())]
+    Shared { path: PathBuf },
     #[error("{sink}: cannot write to {target}: {source}; the {lines} lines before are complete")]
     Write { sink: &'static str, target: String, lines: u64, source: std::io::Error },
 }

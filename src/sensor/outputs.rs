@@ -1,0 +1,78 @@
+//! Events and alerts in, lines in the sinks, entries of the view and the alerts of the summary out.
+
+use std::sync::Arc;
+
+use crate::alert::Alert;
+use crate::analysis::Output;
+use crate::event::Event;
+use crate::serve::view::View;
+use crate::sinks::{self, JsonLines, Opening, SinkError};
+
+/// Where everything that the analysis finds goes.
+pub(super) struct Outputs {
+    events: Option<JsonLines>,
+    alerts: Option<JsonLines>,
+    view: Option<Arc<View>>,
+    /// The first alerts, for the summary of a replay.
+    pub(super) kept: Vec<Alert>,
+    /// The sinks that failed since this was last looked at.
+    pub(super) failures: Vec<SinkError>,
+}
+
+impl Outputs {
+    /// The most alerts that a summary shows.
+    const KEPT_MAX: usize = 100;
+
+    pub(super) fn open(
+        settings: &sinks::Settings,
+        opening: Opening,
+        view: Option<Arc<View>>,
+    ) -> Result<Self, SinkError> {
+        if let Some(path) = settings.shared_file() {
+            return Err(SinkError::Shared { path: path.to_owned() });
+        }
+        let open =
+            |sink, path: &Option<_>| path.as_deref().map(|path| JsonLines::open(sink, path, opening)).transpose();
+        let (events, alerts) = (open("events", &settings.events)?, open("alerts", &settings.alerts)?);
+        Ok(Self { events, alerts, view, kept: Vec::new(), failures: Vec::new() })
+    }
+
+    /// Hands every line to the operating system.
+    pub(super) fn flush(&mut self) {
+        for sink in [&mut self.events, &mut self.alerts].into_iter().flatten() {
+            self.failures.extend(sink.flush().err());
+        }
+    }
+
+    pub(super) fn view(&self) -> Option<&View> {
+        self.view.as_deref()
+    }
+
+    /// Lines written by each sink.
+    pub(super) fn lines(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        [&self.events, &self.alerts].into_iter().flatten().map(|sink| (sink.sink(), sink.lines_written()))
+    }
+}
+
+impl Output for Outputs {
+    fn wants_events(&self) -> bool {
+        self.events.is_some()
+    }
+
+    fn event(&mut self, event: &Event<'_>) {
+        if let Some(sink) = &mut self.events {
+            self.failures.extend(sink.write(event).err());
+        }
+    }
+
+    fn alert(&mut self, alert: &Alert) {
+        if let Some(sink) = &mut self.alerts {
+            self.failures.extend(sink.write(alert).err());
+        }
+        if let Some(view) = &self.view {
+            view.publish_alert(serde_json::to_value(alert).expect("an alert's keys are text"));
+        } else if self.kept.len() < Self::KEPT_MAX {
+            self.kept.push(alert.clone());
+        }
+    }
+}
