@@ -1,6 +1,27 @@
 # Real servers and clients for the laboratory, from Debian's packages. Sourced after lab.sh; each keeps its files in
 # the laboratory's scratch folder.
 
+# A free number for an X display of the laboratory.
+lab_display() {
+  ( flock 9; n=$(cat "$LAB_SCRATCH/display" 2>/dev/null || echo 70); echo $((n + 1)) >"$LAB_SCRATCH/display"; echo "$n" ) 9>"$LAB_SCRATCH/lock"
+}
+
+# serve_dhcp HOST NETWORK: leases .100 to .120 of the /24 on every interface it has.
+serve_dhcp() {
+  local host=$1 network=${2%.*}
+  on "$host" dnsmasq --no-daemon --port=0 --leasefile-ro --dhcp-authoritative --no-ping --user=root \
+    --dhcp-range="$network.100,$network.120,255.255.255.0,1h" --dhcp-option="6,$network.1" >"$LAB_SCRATCH/dhcp-$host.log" 2>&1 &
+  sleep 0.5
+}
+# lease HOST HOSTNAME VENDOR: one DISCOVER … ACK by ISC dhclient.
+lease() {
+  local dir="$LAB_SCRATCH/lease-$1"; mkdir -p "$dir"
+  printf 'send host-name "%s"; send vendor-class-identifier "%s"; request subnet-mask, routers, domain-name-servers, domain-name, ntp-servers;\n' \
+    "$2" "$3" >"$dir/conf"
+  on "$1" timeout 10 dhclient -1 -4 -cf "$dir/conf" -lf "$dir/leases" -pf "$dir/pid" -sf /bin/true eth0 >"$dir/log" 2>&1 || true
+  on "$1" sh -c "kill \$(cat $dir/pid)" 2>/dev/null || true
+}
+
 # serve_ssh HOST: OpenSSH with one account, `dev`, by key.
 serve_ssh() {
   local dir="$LAB_SCRATCH/ssh-$1"; mkdir -p "$dir" /run/sshd
@@ -20,13 +41,13 @@ ssh_from() {
 # serve_web HOST NAME: nginx with TLS 1.2 and 1.3 under a certificate of that name.
 serve_web() {
   local dir="$LAB_SCRATCH/web-$1"; lab_certificate "$dir" "$2"
-  head -c 200000 /dev/zero >"$dir/page"
+  head -c 20000 /dev/zero >"$dir/page"
   cat >"$dir/nginx.conf" <<CONF
 daemon off; pid $dir/pid; error_log $dir/error.log; events {}
 http { access_log off; client_body_temp_path $dir/body; server { listen 443 ssl; listen 80; server_name $2; root $dir;
   ssl_certificate $dir/cert.pem; ssl_certificate_key $dir/key.pem; ssl_protocols TLSv1.2 TLSv1.3; } }
 CONF
-  chmod -R a+rX "$LAB_SCRATCH"
+  chmod a+x "$LAB_SCRATCH"; chmod -R a+rX "$dir"
   on "$1" nginx -c "$dir/nginx.conf" 2>/dev/null &
   wait_for 5 listens "$1" 443
 }
@@ -58,10 +79,9 @@ serve_rdp() {
   wait_for 8 listens "$1" 3389
 }
 # drive_rdp CLIENT ADDRESS:PORT USER SECONDS [xfreerdp options]: connects under Xvfb, types and moves the mouse.
-LAB_DISPLAY=70
 drive_rdp() {
-  local client=$1 target=$2 user=$3 seconds=$4 display=$LAB_DISPLAY; shift 4
-  LAB_DISPLAY=$((LAB_DISPLAY + 1))
+  local client=$1 target=$2 user=$3 seconds=$4 display; shift 4
+  display=$(lab_display)
   Xvfb ":$display" -screen 0 800x600x16 -nolisten tcp >/dev/null 2>&1 & local screen=$!
   sleep 1
   DISPLAY=":$display" on "$client" timeout "$seconds" xfreerdp "/v:$target" /cert:ignore "/u:$user" /w:640 /h:480 /bpp:16 \
@@ -86,8 +106,8 @@ serve_vnc() {
 }
 # drive_vnc CLIENT ADDRESS SERVER-HOST SECONDS
 drive_vnc() {
-  local client=$1 address=$2 server=$3 seconds=$4 display=$LAB_DISPLAY; shift 4
-  LAB_DISPLAY=$((LAB_DISPLAY + 1))
+  local client=$1 address=$2 server=$3 seconds=$4 display; shift 4
+  display=$(lab_display)
   Xvfb ":$display" -screen 0 800x600x16 -nolisten tcp >/dev/null 2>&1 & local screen=$!
   sleep 1
   DISPLAY=":$display" on "$client" timeout "$seconds" vncviewer -passwd "$LAB_SCRATCH/vnc-$server/passwd" "$@" "$address::5900" \
@@ -141,9 +161,19 @@ wireguard_pair() {
   on "$server" ip link set "wg-$server" up; on "$client" ip link set "wg-$client" up
 }
 
-# ike HOST ADDRESS PEER: strongSwan with a pre-shared key; connection `lab` to the peer, virtual address 10.40.0.1 offered.
+# ike_gateway HOST ADDRESS: strongSwan with a pre-shared key, its pool 10.40.0.0/24, itself 10.41.0.1 behind the tunnel.
+ike_gateway() {
+  on "$1" ip addr add 10.41.0.1/32 dev lo
+  ike "$1" "$2" %any 'pools = lab' 'local_ts = 10.41.0.1/32' $'pools {\nlab {\naddrs = 10.40.0.0/24\n}\n}'
+}
+# ike_join HOST ADDRESS GATEWAY: takes an address of the pool.
+ike_join() {
+  ike "$1" "$2" "$3" 'vips = 0.0.0.0' 'remote_ts = 10.41.0.1/32' ''
+  STRONGSWAN_CONF="$LAB_SCRATCH/ike-$1/strongswan.conf" on "$1" swanctl --initiate --child net --uri "unix://$LAB_SCRATCH/ike-$1/vici" \
+    --timeout 5 >"$LAB_SCRATCH/ike-$1/initiate.log" 2>&1
+}
 ike() {
-  local host=$1 address=$2 peer=$3 options=$4 dir="$LAB_SCRATCH/ike-$1"; mkdir -p "$dir"
+  local host=$1 address=$2 peer=$3 connection=$4 child=$5 extra=$6 dir="$LAB_SCRATCH/ike-$1"; mkdir -p "$dir"
   cat >"$dir/strongswan.conf" <<CONF
 charon-systemd {
   plugins {
@@ -163,7 +193,7 @@ connections {
   lab {
     local_addrs = $address
     remote_addrs = $peer
-    $options
+    $connection
     local {
       auth = psk
       id = $host
@@ -174,6 +204,7 @@ connections {
     children {
       net {
         esp_proposals = aes128-sha256
+        $child
       }
     }
   }
@@ -183,12 +214,9 @@ secrets {
     secret = laboratory
   }
 }
+$extra
 CONF
   STRONGSWAN_CONF="$dir/strongswan.conf" on "$host" charon-systemd >/dev/null 2>&1 &
   wait_for 8 test -S "$dir/vici"
   STRONGSWAN_CONF="$dir/strongswan.conf" on "$host" swanctl --load-all --uri "unix://$dir/vici" --file "$dir/swanctl.conf" >"$dir/load.log" 2>&1
-}
-ike_initiate() {
-  STRONGSWAN_CONF="$LAB_SCRATCH/ike-$1/strongswan.conf" on "$1" swanctl --initiate --child net --uri "unix://$LAB_SCRATCH/ike-$1/vici" \
-    --timeout 5 >"$LAB_SCRATCH/ike-$1/initiate.log" 2>&1
 }
