@@ -198,7 +198,7 @@ impl Stages {
         }
         let protocol = fact.flow.protocol.map_or("", |protocol| protocol.as_str());
         *self.counters.sessions.entry(protocol).or_default() += 1;
-        if let Some(application) = application {
+        if let Some(application) = application.filter(|application| application.is_in_use()) {
             *self.counters.applications.entry(application.product.id.clone()).or_default() += 1;
         }
     }

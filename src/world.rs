@@ -50,6 +50,11 @@ impl Application {
     pub fn kind(&self) -> Option<Kind> {
         (self.basis != Basis::VendorName).then_some(self.product.kind)
     }
+
+    /// Whether the flow is the product's own, not a question for its name nor a look at its vendor's pages.
+    pub const fn is_in_use(&self) -> bool {
+        !matches!(self.basis, Basis::DnsQuestion | Basis::VendorName)
+    }
 }
 
 pub struct World {

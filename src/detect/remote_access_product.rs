@@ -3,7 +3,8 @@
 //! # What it sees
 //!
 //! A device at home speaks to the servers of a remote-access product: by server name, ALPN or certificate. The first
-//! product is a finding, the second and every further one within the window, too, each with how many there are.
+//! product is a finding, the second and every further one within the window, too, each with how many there are. A
+//! product that is sanctioned for the organisation's own servers only is told again for others'.
 //!
 //! # Why it matters
 //!
@@ -25,11 +26,12 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::detect::{Detector, Family};
-use crate::enrich::products::{Basis, Kind};
+use crate::enrich::products::Kind;
 use crate::event::Event;
-use crate::facts::{Fields, Value};
+use crate::facts::Fields;
 use crate::identity::device::DeviceId;
 use crate::identity::entity::Entity;
+use crate::net::Text;
 use crate::protocol::FieldSpec;
 use crate::quantity;
 use crate::time::Timestamp;
@@ -59,48 +61,56 @@ impl Default for RemoteAccessProduct {
     }
 }
 
-/// Product → when it was first and last seen.
+/// A product, by its id.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Use {
+    product: String,
+    sanctioned: bool,
+}
+
+/// When each was first and last seen.
 #[derive(Default)]
 pub struct Window {
-    products: BTreeMap<String, (Timestamp, Timestamp)>,
+    uses: BTreeMap<Use, (Timestamp, Timestamp)>,
 }
 
 impl RemoteAccessProduct {
     /// The most products of a device that are told apart.
-    const PRODUCTS_MAX: usize = 16;
+    const USES_MAX: usize = 16;
 }
 
 impl Detector for RemoteAccessProduct {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::RemoteControl;
     type Subject = DeviceId;
-    type Sighting = String;
+    type Sighting = Use;
     type Window = Window;
 
-    fn sight(&self, event: &Event<'_>) -> Option<(DeviceId, String)> {
+    fn sight(&self, event: &Event<'_>) -> Option<(DeviceId, Use)> {
         let application = event.application()?;
-        if application.kind() != Some(Kind::RemoteAccess) || application.basis == Basis::DnsQuestion {
+        if !application.is_in_use() || application.product.kind != Kind::RemoteAccess {
             return None;
         }
         let device = event.device(event.home_side()?)?;
-        Some((device, application.product.id.clone()))
+        Some((device, Use { product: application.product.id.clone(), sanctioned: application.sanctioned }))
     }
 
-    fn judge(&self, window: &mut Window, product: String, at: Timestamp) -> Option<Fields> {
-        window.products.retain(|_, (_, last)| at.since(*last) <= self.window);
-        if let Some((_, last)) = window.products.get_mut(&product) {
+    fn judge(&self, window: &mut Window, seen: Use, at: Timestamp) -> Option<Fields> {
+        window.uses.retain(|_, (_, last)| at.since(*last) <= self.window);
+        if let Some((_, last)) = window.uses.get_mut(&seen) {
             *last = at;
             return None;
         }
-        if window.products.len() == Self::PRODUCTS_MAX {
+        if window.uses.len() == Self::USES_MAX {
             return None;
         }
-        window.products.insert(product, (at, at));
-        let since = window.products.values().map(|(first, _)| *first).min().unwrap_or(at);
-        let ids: Vec<Value> = window.products.keys().cloned().map(Value::from).collect();
+        window.uses.insert(seen, (at, at));
+        let since = window.uses.values().map(|(first, _)| *first).min().unwrap_or(at);
+        let mut products: Vec<&str> = window.uses.keys().map(|seen| seen.product.as_str()).collect();
+        products.dedup();
         let mut evidence = Fields::default();
-        evidence.push("spanwatch.products.count", Value::Number(ids.len() as u64));
-        evidence.push("spanwatch.products.ids", Value::List(ids));
+        evidence.push("spanwatch.products.count", products.len() as u64);
+        evidence.push("spanwatch.products.ids", products.iter().map(|&id| Text::from(id)).collect::<Vec<_>>());
         evidence.push("spanwatch.products.since", since);
         Some(evidence)
     }

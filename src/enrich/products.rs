@@ -20,7 +20,8 @@ pub struct Product {
     pub id: String,
     pub name: String,
     pub kind: Kind,
-    /// Server names under which the product, and nothing else, is reached, with everything below them.
+    /// Server names under which the product, and nothing else, is reached, with everything below them but the vendor's
+    /// pages: the bare name where it has two labels, and what a website is called below that.
     #[serde(default)]
     pub names: Vec<String>,
     /// Server names that its vendor uses for other things, too: they name the vendor, never the use.
@@ -135,7 +136,8 @@ impl Products {
         let mut suffix = name.as_str();
         for _ in 0..Self::LABELS_MAX {
             if let Some((product, basis)) = self.names.get(suffix) {
-                return Some(Sighting { product: Arc::clone(product), basis: *basis });
+                let basis = if is_page(&name, suffix) { Basis::VendorName } else { *basis };
+                return Some(Sighting { product: Arc::clone(product), basis });
             }
             (_, suffix) = suffix.split_once('.')?;
         }
@@ -200,6 +202,16 @@ impl Products {
         self.products.push(product);
         Ok(())
     }
+}
+
+/// What a vendor's website is called below its domain.
+const PAGES: &[&str] =
+    &["blog", "community", "docs", "download", "downloads", "help", "kb", "learn", "shop", "status", "support", "www"];
+
+/// Whether a name below a vendor's domain is that of its website.
+fn is_page(name: &str, domain: &str) -> bool {
+    let below = name.strip_suffix(domain).map(|label| label.trim_end_matches('.'));
+    domain.split('.').count() == 2 && below.is_some_and(|label| label.is_empty() || PAGES.contains(&label))
 }
 
 #[cfg(test)]

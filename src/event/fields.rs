@@ -79,7 +79,8 @@ static NETWORK: &[Field] = &[
         word(e.protocol()?.as_str())
     }),
     field("network.application", Keyword, "The product in use: its id in `rules/data/products.yml`.", |e| {
-        borrowed(&e.application?.product.id)
+        let application = e.application.filter(|application| application.is_in_use())?;
+        borrowed(&application.product.id)
     }),
     field(
         "network.direction",
@@ -203,6 +204,12 @@ static WHO: &[Field] = &[
 ];
 
 static APPLICATION: &[Field] = &[
+    field(
+        "spanwatch.application.id",
+        Keyword,
+        "The product, even if only its name was asked for or its pages seen.",
+        |e| borrowed(&e.application?.product.id),
+    ),
     field("spanwatch.application.name", Keyword, "The product's name.", |e| borrowed(&e.application?.product.name)),
     field(
         "spanwatch.application.kind",

@@ -16,21 +16,24 @@ pub enum Entity {
 }
 
 impl Entity {
-    /// The entity that event fields name.
+    /// The entity that event fields name: the only one among them, or else all their values together.
     pub fn of_fields(fields: &[(String, String)]) -> Self {
-        if let [(name, value)] = fields {
-            if let Ok(address) = value.parse() {
-                return Self::Address(address);
-            }
-            if let Some(device) = DeviceId::parse(value).filter(|_| name.ends_with("device.id")) {
-                return Self::Device(device);
-            }
-            if name == "user.name" || name.ends_with(".user.name") {
-                return Self::Account(value.as_str().into());
-            }
+        let mut entities = fields.iter().filter_map(|(name, value)| Self::of_field(name, value));
+        if let (Some(entity), None) = (entities.next(), entities.next()) {
+            return entity;
         }
         let pairs: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
         Self::Group(pairs.join(", ").into())
+    }
+
+    fn of_field(name: &str, value: &str) -> Option<Self> {
+        if let Ok(address) = value.parse() {
+            return Some(Self::Address(address));
+        }
+        if name.ends_with("device.id") {
+            return DeviceId::parse(value).map(Self::Device);
+        }
+        (name == "user.name" || name.ends_with(".user.name")).then(|| Self::Account(value.into()))
     }
 
     pub const fn kind(&self) -> &'static str {
