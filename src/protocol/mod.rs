@@ -32,6 +32,7 @@ pub mod dtls;
 pub mod quic;
 pub mod ssh;
 pub mod ah;
+pub mod dhcp;
 pub mod dns;
 pub mod esp;
 pub mod ike;
@@ -60,6 +61,7 @@ pub const ALL: &[&ProtocolSpec] = &[
     &quic::SPEC,
     &wireguard::SPEC,
     &openvpn::SPEC,
+    &dhcp::SPEC,
     &dns::SPEC,
     &ike::SPEC,
     &esp::SPEC,

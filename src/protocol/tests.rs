@@ -29,6 +29,7 @@ const FIXTURES: &[fn() -> Vec<Fixture>] = &[
     crate::protocol::rfb::tests::fixtures,
     crate::protocol::ssh::tests::fixtures,
     crate::protocol::ah::tests::fixtures,
+    crate::protocol::dhcp::tests::fixtures,
     crate::protocol::dns::tests::fixtures,
     crate::protocol::esp::tests::fixtures,
     crate::protocol::ike::tests::fixtures,

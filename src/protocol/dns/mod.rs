@@ -11,7 +11,7 @@ use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
 use budget::Budget;
-use wire::{Data, Message, Question, Record, Section, kind};
+use wire::{Data, Message, Question, Record, Section};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new("dns"),
@@ -65,16 +65,17 @@ fn is_plausible(message: &Message<'_>) -> bool {
     opcode_exists && !header.is_reserved_bit_set() && classes_exist && says_something
 }
 
-/// A query that would be one on any port: one question of a known type for a name of host characters, to the last byte.
+/// A query that would be one on any port: one question of a known type for a name of host characters, to the last byte
+/// (behind it an OPT record, or DNSCrypt's padding).
 fn is_unmistakable(message: &Message<'_>) -> bool {
     let [question] = &message.questions[..] else {
         return false;
     };
-    let is_name = question.name.contains('.')
+    let is_name = question.name.len() > 1
         && question.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
     message.header.is_plain_query()
         && message.is_whole
-        && message.records.iter().all(|record| record.kind == kind::OPT)
+        && message.records.iter().all(|record| record.section == Section::Additional && record.name == ".")
         && question.class == 1
         && kind_name(question.kind).is_some()
         && is_name

@@ -75,7 +75,7 @@ pub(in crate::protocol) enum Data<'a> {
     Other(&'a [u8]),
 }
 
-/// Record and question types (RFC 1035 §3.2.2, RFC 3596, RFC 2782, RFC 6891).
+/// Record and question types (RFC 1035 §3.2.2, RFC 3596, RFC 2782).
 pub(in crate::protocol) mod kind {
     pub(in crate::protocol) const A: u16 = 1;
     pub(in crate::protocol) const NS: u16 = 2;
@@ -83,7 +83,6 @@ pub(in crate::protocol) mod kind {
     pub(in crate::protocol) const PTR: u16 = 12;
     pub(in crate::protocol) const AAAA: u16 = 28;
     pub(in crate::protocol) const SRV: u16 = 33;
-    pub(in crate::protocol) const OPT: u16 = 41;
 }
 
 #[derive(Clone, Debug)]

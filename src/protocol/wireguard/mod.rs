@@ -14,18 +14,18 @@ use wire::{Index, Message};
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new("wireguard"),
     transports: &[Transport::Udp],
-    opens_with: &[(0x01, 0x04)],
+    opens_with: &[(0x01, 0x01), (0x04, 0x04)],
     probe,
     start: |_| Box::new(WireGuard::default()),
     fields: &[],
 };
 
+/// An answer says nothing without its question.
 fn probe(opening: &Opening<'_>) -> Probe {
     match (Message::parse(opening.bytes), opening.sender) {
-        (None, _) => Probe::No,
         (Some(Message::Initiation { .. }), Sender::Server) => Probe::Reversed,
-        (Some(Message::Response { .. } | Message::CookieReply { .. }), Sender::Client) => Probe::Reversed,
-        (Some(_), _) => Probe::Match,
+        (Some(Message::Initiation { .. } | Message::Data { .. }), _) => Probe::Match,
+        _ => Probe::No,
     }
 }
 

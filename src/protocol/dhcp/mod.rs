@@ -1,0 +1,128 @@
+//! DHCP version 4 messages in (RFC 2131, RFC 2132), leases out: who asked, what it calls itself, and what it was given.
+//!
+//! Clients without an address share one flow (0.0.0.0 to the broadcast address), so the parser never is done.
+
+mod wire;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::net::IpAddr;
+
+use crate::facts::{FactKind, Fields, Lease, Sender};
+use crate::net::{Text, Transport};
+use crate::protocol::dns::budget::Budget;
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+use wire::{Message, Operation, option};
+
+pub const SPEC: ProtocolSpec = ProtocolSpec {
+    protocol: Protocol::new("dhcp"),
+    transports: &[Transport::Udp],
+    opens_with: &[(0x01, 0x02)],
+    probe,
+    start: |_| Box::new(Dhcp { budget: Budget::per_minute(FACTS_PER_MINUTE) }),
+    fields: &[
+        FieldSpec {
+            name: "dhcp.message_type", help: "The message type (RFC 2132 §9.6): discover, offer, request, …"
+        },
+        FieldSpec { name: "dhcp.client_fqdn", help: "The full name that the client asks for (RFC 4702)." },
+        FieldSpec { name: "dhcp.server_ip", help: "The server that the message comes from or is meant for." },
+    ],
+};
+
+const SERVER_PORT: u16 = 67;
+/// Of proxy servers for network boot, which speak DHCP (PXE 2.1 §2.2.3).
+const PXE_PORT: u16 = 4011;
+/// A site's worth of machines that come back at once.
+const FACTS_PER_MINUTE: u32 = 2000;
+
+fn probe(opening: &Opening<'_>) -> Probe {
+    let on_port = opening.on_port(SERVER_PORT) || opening.on_port(PXE_PORT);
+    match Message::parse(opening.bytes).filter(|message| on_port && is_plausible(message)) {
+        None => Probe::No,
+        Some(message) if sender(&message) == opening.sender => Probe::Match,
+        Some(_) => Probe::Reversed,
+    }
+}
+
+/// BOOTP has no options, but it always gives an address to somebody.
+fn is_plausible(message: &Message<'_>) -> bool {
+    match message.option(option::MESSAGE_TYPE) {
+        Some(&[kind]) => message_type(kind).is_some(),
+        Some(_) => false,
+        None => message.mac.is_some() && (message.has_options || message.your_address.is_some()),
+    }
+}
+
+const fn sender(message: &Message<'_>) -> Sender {
+    match message.operation {
+        Operation::Request => Sender::Client,
+        Operation::Reply => Sender::Server,
+    }
+}
+
+struct Dhcp {
+    budget: Budget,
+}
+
+impl Parser for Dhcp {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        if let Some(message) = Message::parse(chunk.bytes).filter(is_plausible) {
+            self.budget.push(chunk.at, FactKind::Lease(Box::new(lease(&message))), facts);
+        }
+        Progress::Continue { consumed: 0 }
+    }
+}
+
+fn lease(message: &Message<'_>) -> Lease {
+    let kind = message.option(option::MESSAGE_TYPE).and_then(|value| message_type(*value.first()?));
+    let is_request = message.operation == Operation::Request;
+    let asked_for = message.address_option(option::REQUESTED_ADDRESS).filter(|_| is_request);
+    let fqdn = message.option(option::CLIENT_FQDN).and_then(wire::fqdn).filter(|name| !name.is_empty());
+    let mut fields = Fields::default();
+    fields.push_some("dhcp.message_type", kind);
+    fields.push_some("dhcp.client_fqdn", fqdn);
+    fields.push_some("dhcp.server_ip", message.address_option(option::SERVER).map(IpAddr::from));
+    Lease {
+        mac: message.mac,
+        address: message.your_address.or(asked_for).or(message.client_address).map(IpAddr::from),
+        granted: !is_request && matches!(kind, Some("ack") | None) && message.your_address.is_some(),
+        host_name: message.option(option::HOST_NAME).and_then(text),
+        vendor_class: message.option(option::VENDOR_CLASS).and_then(text),
+        // A server's answer has the order of the server's program.
+        fingerprint: is_request.then(|| message.fingerprint()),
+        fields,
+    }
+}
+
+/// Text as sent, but for the NULs that some clients end it with.
+fn text(value: &[u8]) -> Option<Text> {
+    let end = value.iter().rposition(|&byte| byte != 0)?;
+    Some(Text::from_utf8(value.get(..=end)?))
+}
+
+/// RFC 2132 §9.6, RFC 3203, RFC 4388, RFC 6926, RFC 7724.
+fn message_type(number: u8) -> Option<&'static str> {
+    let name = match number {
+        1 => "discover",
+        2 => "offer",
+        3 => "request",
+        4 => "decline",
+        5 => "ack",
+        6 => "nak",
+        7 => "release",
+        8 => "inform",
+        9 => "forcerenew",
+        10 => "leasequery",
+        11 => "leaseunassigned",
+        12 => "leaseunknown",
+        13 => "leaseactive",
+        14 => "bulkleasequery",
+        15 => "leasequerydone",
+        16 => "activeleasequery",
+        17 => "leasequerystatus",
+        18 => "tls",
+        _ => return None,
+    };
+    Some(name)
+}

@@ -1,0 +1,147 @@
+//! A DHCP message in (RFC 2131 §2), its options in the order sent out (RFC 2132): the order tells client programs
+//! apart, so a reader that sorts them will not do.
+
+use std::net::Ipv4Addr;
+
+use crate::net::Mac;
+use crate::protocol::cursor::Cursor;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Operation {
+    /// From a client.
+    Request,
+    /// From a server.
+    Reply,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Message<'a> {
+    pub(super) operation: Operation,
+    /// The hardware address of the client, where it is one of Ethernet.
+    pub(super) mac: Option<Mac>,
+    /// The address the client already has.
+    pub(super) client_address: Option<Ipv4Addr>,
+    /// The address the server gives.
+    pub(super) your_address: Option<Ipv4Addr>,
+    pub(super) options: Vec<DhcpOption<'a>>,
+    /// The magic cookie of DHCP was there; without it the message is BOOTP's.
+    pub(super) has_options: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct DhcpOption<'a> {
+    pub(super) code: u8,
+    pub(super) value: &'a [u8],
+}
+
+/// Option codes (RFC 2132, RFC 4702).
+pub(super) mod option {
+    pub(in super::super) const HOST_NAME: u8 = 12;
+    pub(in super::super) const REQUESTED_ADDRESS: u8 = 50;
+    pub(in super::super) const MESSAGE_TYPE: u8 = 53;
+    pub(in super::super) const SERVER: u8 = 54;
+    pub(in super::super) const PARAMETERS: u8 = 55;
+    pub(in super::super) const VENDOR_CLASS: u8 = 60;
+    pub(in super::super) const CLIENT_FQDN: u8 = 81;
+}
+
+const COOKIE: [u8; 4] = [0x63, 0x82, 0x53, 0x63];
+const ETHERNET: u8 = 1;
+const ADDRESS_BYTES_MAX: u8 = 16;
+const OPTIONS_MAX: usize = 128;
+const PAD: u8 = 0;
+const END: u8 = 255;
+
+impl<'a> Message<'a> {
+    pub(super) fn parse(datagram: &'a [u8]) -> Option<Self> {
+        let mut cursor = Cursor::new(datagram);
+        let operation = match cursor.u8()? {
+            1 => Operation::Request,
+            2 => Operation::Reply,
+            _ => return None,
+        };
+        let (hardware, address_bytes, hops) = (cursor.u8()?, cursor.u8()?, cursor.u8()?);
+        // A relay drops what went through more than 16 (RFC 1542 §4.1.1).
+        if address_bytes > ADDRESS_BYTES_MAX || hops > 16 {
+            return None;
+        }
+        // Transaction, seconds, flags.
+        cursor.skip(8)?;
+        let (client_address, your_address) = (address(&mut cursor)?, address(&mut cursor)?);
+        // The next server and the relay.
+        cursor.skip(8)?;
+        let mut hardware_address = cursor.sub(16)?;
+        let mac = Mac(hardware_address.array()?);
+        // The server's name and the boot file.
+        cursor.skip(64 + 128)?;
+        let has_options = cursor.array() == Some(COOKIE);
+        Some(Self {
+            operation,
+            mac: (hardware == ETHERNET && address_bytes == 6 && mac != Mac::default()).then_some(mac),
+            client_address,
+            your_address,
+            options: if has_options { options(cursor) } else { Vec::new() },
+            has_options,
+        })
+    }
+
+    pub(super) fn option(&self, code: u8) -> Option<&'a [u8]> {
+        self.options.iter().find(|option| option.code == code).map(|option| option.value)
+    }
+
+    pub(super) fn address_option(&self, code: u8) -> Option<Ipv4Addr> {
+        self.option(code).and_then(|value| <[u8; 4]>::try_from(value).ok()).map(Ipv4Addr::from)
+    }
+
+    /// Option codes in the order sent, then those asked for: `53,61,12,60,55/1,3,6,15`.
+    pub(super) fn fingerprint(&self) -> Box<str> {
+        let sent = list(self.options.iter().map(|option| option.code));
+        match self.option(option::PARAMETERS) {
+            Some(asked) => format!("{sent}/{}", list(asked.iter().copied())).into(),
+            None => sent.into(),
+        }
+    }
+}
+
+fn address(cursor: &mut Cursor<'_>) -> Option<Option<Ipv4Addr>> {
+    let address = Ipv4Addr::from(cursor.array::<4>()?);
+    Some((!address.is_unspecified()).then_some(address))
+}
+
+/// Reads options to the end mark, or as far as they are sound.
+fn options(mut cursor: Cursor<'_>) -> Vec<DhcpOption<'_>> {
+    let mut options = Vec::new();
+    while let Some(code) = cursor.u8() {
+        match code {
+            PAD => continue,
+            END => break,
+            _ => {}
+        }
+        let Some(value) = cursor.vec8().filter(|_| options.len() < OPTIONS_MAX) else {
+            break;
+        };
+        options.push(DhcpOption { code, value: value.rest() });
+    }
+    options
+}
+
+fn list(codes: impl Iterator<Item = u8>) -> String {
+    codes.map(|code| code.to_string()).collect::<Vec<_>>().join(",")
+}
+
+/// The name in a client FQDN option (RFC 4702 §2): in clear, or in labels where the E flag says so.
+pub(super) fn fqdn(value: &[u8]) -> Option<String> {
+    const LABELS: u8 = 0x04;
+    let mut cursor = Cursor::new(value);
+    let flags = cursor.u8()?;
+    // Two result codes, deprecated.
+    cursor.skip(2)?;
+    if flags & LABELS == 0 {
+        return Some(String::from_utf8_lossy(cursor.rest()).into_owned());
+    }
+    let mut labels = Vec::new();
+    while let Some(label) = cursor.vec8().filter(|label| !label.is_empty()) {
+        labels.push(String::from_utf8_lossy(label.rest()).into_owned());
+    }
+    Some(labels.join("."))
+}
