@@ -206,7 +206,7 @@ fn share(sources: &[Live]) -> std::io::Result<()> {
 fn time(header: &PacketHeader) -> Timestamp {
     let seconds = u64::try_from(header.ts.tv_sec).unwrap_or(0);
     let nanos = u64::try_from(header.ts.tv_usec).unwrap_or(0);
-    Timestamp::from_secs(seconds) + Duration::from_nanos(nanos)
+    Timestamp::from_nanos(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
 }
 
 /// The clock that the kernel stamps frames by; nothing behind capture asks for it.

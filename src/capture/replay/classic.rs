@@ -7,8 +7,6 @@
 //!
 //! The files of Kuznetzov's patched libpcap have eight more bytes in each record header, which are skipped.
 
-use std::time::Duration;
-
 use super::super::LinkType;
 use super::record::{ByteOrder, FRAME_BYTES_MAX, Fault, Record, Step};
 use crate::protocol::cursor::Cursor;
@@ -73,18 +71,19 @@ impl Classic {
     /// Time, captured length and wire length.
     fn record_header(&self, bytes: &[u8]) -> Option<(Timestamp, u32, u32)> {
         let mut cursor = Cursor::new(bytes).sub(self.record_header_len)?;
-        let seconds = Timestamp::from_secs(u64::from(self.order.u32(&mut cursor)?));
+        let seconds = u64::from(self.order.u32(&mut cursor)?);
         let ticks = u64::from(self.order.u32(&mut cursor)?);
-        let fraction = match self.ticks {
-            Ticks::Micros => Duration::from_micros(ticks),
-            Ticks::Nanos => Duration::from_nanos(ticks),
+        let nanos = match self.ticks {
+            Ticks::Micros => ticks.saturating_mul(1000),
+            Ticks::Nanos => ticks,
         };
+        let at = Timestamp::from_nanos(seconds.saturating_mul(1_000_000_000).saturating_add(nanos));
         let lengths = (self.order.u32(&mut cursor)?, self.order.u32(&mut cursor)?);
         let (captured, wire_len) = match lengths {
             (captured, wire_len) if self.lengths_may_be_swapped && captured > wire_len => (wire_len, captured),
             in_order => in_order,
         };
-        Some((seconds + fraction, captured, wire_len))
+        Some((at, captured, wire_len))
     }
 }
 

@@ -206,8 +206,11 @@ impl Interface {
     /// Saturates at both ends of what a [`Timestamp`] can say.
     fn time(&self, ticks: u64) -> Timestamp {
         let at = Timestamp::from_nanos(self.resolution.nanos(ticks));
-        let offset = Duration::from_secs(self.offset_secs.unsigned_abs());
-        if self.offset_secs < 0 { at - offset } else { at + offset }
+        match self.offset_secs {
+            0 => at,
+            offset @ 1.. => at + Duration::from_secs(offset.unsigned_abs()),
+            offset => at - Duration::from_secs(offset.unsigned_abs()),
+        }
     }
 }
 
