@@ -157,6 +157,14 @@ pub enum FactKind {
 }
 
 impl FactKind {
+    /// The protocol that speaks where another one carries it.
+    pub fn carried(&self) -> Option<Protocol> {
+        match self {
+            Self::Credential(credential) => credential.protocol,
+            _ => None,
+        }
+    }
+
     /// The names a rule's `logsource.category` takes for facts.
     pub const CATEGORIES: &'static [&'static str] =
         &["activity", "credential", "flow", "hello", "lease", "malformed", "name", "remote_desktop", "tunnel"];
@@ -192,6 +200,8 @@ impl FactKind {
 /// Who logged on, from where, how and whether it succeeded. Never a secret: no password, hash, ticket or token.
 #[derive(Clone, Debug, Default)]
 pub struct Credential {
+    /// What proved it, where that travels inside the flow's protocol: NTLM in SMB, Kerberos in LDAP.
+    pub protocol: Option<Protocol>,
     pub user: Option<Text>,
     pub domain: Option<Text>,
     /// The name the logging-on host gives itself.

@@ -22,14 +22,19 @@
 
 pub mod cursor;
 mod selection;
+pub mod der;
 pub mod hex;
 pub mod session;
 
+pub mod gss;
+pub mod kerberos;
+pub mod ntlm;
 pub mod rdp;
 pub mod rdpeudp;
 pub mod rfb;
 pub mod dtls;
 pub mod quic;
+pub mod smb;
 pub mod ssh;
 pub mod ah;
 pub mod dhcp;
@@ -57,6 +62,8 @@ pub const ALL: &[&ProtocolSpec] = &[
     &tls::SPEC,
     &rfb::SPEC,
     &rdpeudp::SPEC,
+    &kerberos::SPEC,
+    &smb::SPEC,
     &dtls::SPEC,
     &quic::SPEC,
     &wireguard::SPEC,

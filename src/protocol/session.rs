@@ -179,7 +179,7 @@ impl Session {
             if !self.scratch.is_empty() && self.protocol.is_none() {
                 self.protocol = Some(protocol);
             }
-            facts.extend(self.scratch.drain(..).map(|kind| (protocol, kind)));
+            facts.extend(self.scratch.drain(..).map(|kind| (kind.carried().unwrap_or(protocol), kind)));
         }
         self.finish();
     }
@@ -352,7 +352,7 @@ impl Session {
             if parsing.others.take().is_some() {
                 (self.history, self.history_bytes) = (Vec::new(), 0);
             }
-            facts.extend(self.scratch.drain(..).map(|kind| (protocol, kind)));
+            facts.extend(self.scratch.drain(..).map(|kind| (kind.carried().unwrap_or(protocol), kind)));
         }
         let claimed = parsing.others.is_none();
         match progress {

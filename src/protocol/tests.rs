@@ -24,9 +24,11 @@ pub(crate) struct Fixture {
 /// Every protocol's fixtures, registered beside its line in [`ALL`].
 #[rustfmt::skip]
 const FIXTURES: &[fn() -> Vec<Fixture>] = &[
+    crate::protocol::kerberos::tests::fixtures,
     crate::protocol::rdp::tests::fixtures,
     crate::protocol::rdpeudp::tests::fixtures,
     crate::protocol::rfb::tests::fixtures,
+    crate::protocol::smb::tests::fixtures,
     crate::protocol::ssh::tests::fixtures,
     crate::protocol::ah::tests::fixtures,
     crate::protocol::dhcp::tests::fixtures,
@@ -69,6 +71,18 @@ impl Fixture {
 pub(crate) fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
     digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+}
+
+/// A value of ASN.1: a tag and contents out of parts.
+pub(crate) fn der(tag: u8, parts: &[Vec<u8>]) -> Vec<u8> {
+    let contents = parts.concat();
+    let mut bytes = vec![tag];
+    match u16::try_from(contents.len()).unwrap() {
+        len @ 0x00..=0x7f => bytes.push(len as u8),
+        len => bytes.extend([&[0x82], &len.to_be_bytes()[..]].concat()),
+    }
+    bytes.extend(contents);
+    bytes
 }
 
 fn shown(facts: &[(Protocol, FactKind)]) -> Vec<String> {

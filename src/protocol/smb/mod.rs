@@ -1,0 +1,254 @@
+//! SMB 1 to 3 ([MS-CIFS], [MS-SMB2]) over TCP and the NetBIOS session service: negotiation and session setups in, a
+//! [`Hello`] of each side and a [`Credential`] for each log-on out. Files and their names are not read.
+
+mod wire;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::facts::{Credential, FactKind, Hello, Outcome, Sender};
+use crate::net::{Text, Transport};
+use crate::protocol::cursor::Cursor;
+use crate::protocol::gss::LogOn;
+use crate::protocol::smb::wire::{Command, Head, SessionPacket};
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+
+pub const PROTOCOL: Protocol = Protocol::new("smb");
+
+pub const SPEC: ProtocolSpec = ProtocolSpec {
+    protocol: PROTOCOL,
+    transports: &[Transport::Tcp],
+    opens_with: &[(0x00, 0x00), (0x81, 0x81)],
+    probe,
+    start: |_| Box::<Smb>::default(),
+    fields: &[
+        FieldSpec {
+            name: DIALECT,
+            help: "What the client offers, or the server chose: a name of SMB 1, a number of SMB 2 and 3 as `0x0311` ([MS-SMB2] §2.2.3)",
+        },
+        FieldSpec { name: "smb.calling_name", help: "The NetBIOS name of the client (RFC 1002 §4.3.2)" },
+        FieldSpec {
+            name: "smb.native_os",
+            help: "The client's operating system in its own words ([MS-CIFS] §2.2.4.53)",
+        },
+        FieldSpec { name: "ntlm.server_name", help: "The name the server gives itself ([MS-NLMP] §2.2.2.1)" },
+        FieldSpec { name: "ntlm.server_domain", help: "The DNS domain the server says it is in ([MS-NLMP] §2.2.2.1)" },
+        FieldSpec {
+            name: "ntlm.server_version", help: "The server's Windows version and build ([MS-NLMP] §2.2.2.10)"
+        },
+    ],
+};
+
+const DIALECT: &str = "smb.dialect";
+const STATUS_MORE_PROCESSING_REQUIRED: u32 = 0xc000_0016;
+/// The most bytes of a message that is read; longer ones are passed over.
+const MESSAGE_BYTES_MAX: usize = 32 << 10;
+/// The most messages of a connection that are looked at in search of a log-on.
+const MESSAGES_MAX: u16 = 512;
+
+fn probe(opening: &Opening<'_>) -> Probe {
+    let mut cursor = Cursor::new(opening.bytes);
+    let sender = match wire::SessionPacket::read(&mut cursor) {
+        Err(_) => return Probe::No,
+        Ok(None) => return Probe::More,
+        Ok(Some(SessionPacket::Control { kind: SessionPacket::REQUEST, len })) => match cursor.sub(len) {
+            None => return Probe::More,
+            Some(body) if wire::is_session_request(body) => Sender::Client,
+            Some(_) => return Probe::No,
+        },
+        Ok(Some(SessionPacket::Control { .. })) => return Probe::No,
+        Ok(Some(SessionPacket::Message { len })) => {
+            let seen = cursor.rest().get(..4.min(cursor.len())).unwrap_or_default();
+            let is_smb = [b"\xffSMB", b"\xfeSMB"].iter().any(|magic| magic.starts_with(seen));
+            if len < wire::HEAD_BYTES || !is_smb {
+                return Probe::No;
+            }
+            if cursor.len() < wire::HEAD_BYTES {
+                return Probe::More;
+            }
+            match wire::head(cursor) {
+                Some(Head { is_reply: false, .. }) => Sender::Client,
+                Some(_) => Sender::Server,
+                None => return Probe::No,
+            }
+        }
+    };
+    if sender == opening.sender { Probe::Match } else { Probe::Reversed }
+}
+
+#[derive(Default)]
+struct Smb {
+    client: Skipping,
+    server: Skipping,
+    messages: u16,
+    calling_name: Option<Text>,
+    offered: Vec<Text>,
+    log_on: LogOn,
+}
+
+/// How many bytes of a side's message are still to be passed over.
+#[derive(Default)]
+struct Skipping(usize);
+
+enum Step {
+    Done,
+    Foreign,
+    Next,
+    Wait,
+}
+
+impl Parser for Smb {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        let mut cursor = Cursor::new(chunk.bytes);
+        loop {
+            let skip = &mut self.side(chunk.sender).0;
+            let len = (*skip).min(cursor.len());
+            *skip = skip.saturating_sub(len);
+            let _ = cursor.skip(len);
+            match self.step(chunk.sender, &mut cursor, facts) {
+                Step::Next => {}
+                Step::Wait => break,
+                Step::Done => {
+                    self.on_end(facts);
+                    return Progress::Done;
+                }
+                Step::Foreign => {
+                    self.on_end(facts);
+                    return Progress::Malformed("smb_message");
+                }
+            }
+        }
+        Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) }
+    }
+
+    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+        self.log_on.on_end(facts);
+    }
+}
+
+impl Smb {
+    fn step(&mut self, sender: Sender, cursor: &mut Cursor<'_>, facts: &mut Vec<FactKind>) -> Step {
+        let mut ahead = *cursor;
+        let len = match SessionPacket::read(&mut ahead) {
+            Err(_) => return Step::Foreign,
+            Ok(None) => return Step::Wait,
+            Ok(Some(SessionPacket::Control { kind, len })) => {
+                let Some(body) = ahead.sub(len) else { return Step::Wait };
+                if kind == SessionPacket::REQUEST {
+                    self.calling_name = wire::calling_name(body);
+                }
+                *cursor = ahead;
+                return Step::Next;
+            }
+            Ok(Some(SessionPacket::Message { len })) => len,
+        };
+        if ahead.len() < wire::HEAD_BYTES.min(len) {
+            return Step::Wait;
+        }
+        let Some(head) = wire::head(ahead) else { return Step::Foreign };
+        self.messages = self.messages.saturating_add(1);
+        if head.command == Command::Hidden || self.messages > MESSAGES_MAX {
+            return Step::Done;
+        }
+        if head.command == Command::Other || len > MESSAGE_BYTES_MAX {
+            self.side(sender).0 = len;
+            *cursor = ahead;
+            return Step::Next;
+        }
+        let Some(message) = ahead.sub(len) else {
+            self.messages = self.messages.saturating_sub(1);
+            return Step::Wait;
+        };
+        *cursor = ahead;
+        let is_in = if head.is_reply {
+            self.on_reply(head.command, message, facts)
+        } else {
+            self.on_request(head.command, message, facts);
+            false
+        };
+        if is_in { Step::Done } else { Step::Next }
+    }
+
+    fn on_request(&mut self, command: Command, message: Cursor<'_>, facts: &mut Vec<FactKind>) {
+        match command {
+            Command::Negotiate1 => {
+                self.offered = wire::offered_names(message).unwrap_or_default();
+                self.hello(Sender::Client, self.offered.clone(), facts);
+            }
+            Command::Negotiate2 => {
+                let offered = wire::offered_numbers(message).unwrap_or_default();
+                self.hello(Sender::Client, offered.into_iter().map(number).collect(), facts);
+            }
+            Command::SessionSetup1 => self.on_setup1(message, facts),
+            Command::SessionSetup2 => {
+                self.log_on.on_client(wire::setup2_token(message, false).unwrap_or_default(), facts);
+            }
+            Command::Hidden | Command::Other => {}
+        }
+        if let (Some(claim), Some(name)) = (self.log_on.pending(), &self.calling_name) {
+            claim.host.get_or_insert_with(|| name.clone());
+        }
+    }
+
+    /// Returns whether somebody was let in by name.
+    fn on_reply(&mut self, command: Command, message: Cursor<'_>, facts: &mut Vec<FactKind>) -> bool {
+        let outcome = match wire::status(message) {
+            Some(0) => Some(Outcome::Success),
+            Some(STATUS_MORE_PROCESSING_REQUIRED) | None => None,
+            Some(_) => Some(Outcome::Failure),
+        };
+        let token = match command {
+            Command::Negotiate1 => {
+                let chosen = wire::chosen_index(message).and_then(|index| self.offered.get(index).cloned());
+                self.hello(Sender::Server, chosen.into_iter().collect(), facts);
+                return false;
+            }
+            Command::Negotiate2 => {
+                let chosen = wire::chosen_number(message).filter(|_| outcome == Some(Outcome::Success));
+                self.hello(Sender::Server, chosen.map(number).into_iter().collect(), facts);
+                return false;
+            }
+            Command::SessionSetup1 => wire::setup1_reply_token(message),
+            Command::SessionSetup2 => wire::setup2_token(message, true),
+            Command::Hidden | Command::Other => return false,
+        };
+        self.log_on.on_server(token.unwrap_or_default(), outcome, facts)
+    }
+
+    fn on_setup1(&mut self, message: Cursor<'_>, facts: &mut Vec<FactKind>) {
+        let Some(setup) = wire::setup1(message) else { return };
+        match setup.token {
+            Some(token) => self.log_on.on_client(token, facts),
+            None => {
+                let claim = Credential { user: setup.user, domain: setup.domain, ..Credential::default() };
+                self.log_on.claim(claim, facts);
+            }
+        }
+        if let Some(claim) = self.log_on.pending() {
+            claim.fields.push_some("smb.native_os", setup.native_os);
+        }
+    }
+
+    fn hello(&self, sender: Sender, dialects: Vec<Text>, facts: &mut Vec<FactKind>) {
+        let mut hello = Hello::new(sender);
+        if !dialects.is_empty() {
+            hello.fields.push(DIALECT, dialects);
+        }
+        if sender == Sender::Client {
+            hello.fields.push_some("smb.calling_name", self.calling_name.clone());
+        }
+        facts.push(FactKind::Hello(Box::new(hello)));
+    }
+
+    const fn side(&mut self, sender: Sender) -> &mut Skipping {
+        match sender {
+            Sender::Client => &mut self.client,
+            Sender::Server => &mut self.server,
+        }
+    }
+}
+
+/// A dialect's number, as it is written: `0x0311`.
+fn number(dialect: u16) -> Text {
+    format!("0x{dialect:04x}").into()
+}

@@ -1,0 +1,197 @@
+use super::*;
+use crate::facts::Value;
+use crate::protocol::gss::tests::{init, response, ticket};
+use crate::protocol::ntlm::tests::{authenticate, challenge};
+use crate::protocol::tests::{Fixture, hex};
+use crate::protocol::{kerberos, ntlm};
+
+const MORE: u32 = STATUS_MORE_PROCESSING_REQUIRED;
+const LOGON_FAILURE: u32 = 0xc000_006d;
+
+pub(crate) fn fixtures() -> Vec<Fixture> {
+    vec![smb3(LOGON_FAILURE), smb2_with_ticket(), smb1()]
+}
+
+fn fixture(name: &'static str, server_port: u16, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
+    Fixture { name, protocol: PROTOCOL, transport: Transport::Tcp, client_port: 50_000, server_port, chunks }
+}
+
+fn smb3(status: u32) -> Fixture {
+    let chunks = vec![
+        (Sender::Client, negotiate2(&[0x0202, 0x0210, 0x0300, 0x0311])),
+        (Sender::Server, negotiate2_reply(0x0311)),
+        (Sender::Client, setup2(&init(b"NTLMSSP\0\x01\0\0\0\x97\x82\x08\xe2".to_vec()))),
+        (Sender::Server, setup2_reply(MORE, &response(challenge()))),
+        (Sender::Client, setup2(&response(authenticate("CORP", "alice", "LAPTOP-7")))),
+        (Sender::Server, setup2_reply(status, &[])),
+    ];
+    fixture("SMB 3.1.1, NTLM", 445, chunks)
+}
+
+fn smb2_with_ticket() -> Fixture {
+    let chunks = vec![
+        (Sender::Client, [negotiate2(&[0x0210]), setup2(&init(ticket()))].concat()),
+        (Sender::Server, [negotiate2_reply(0x0210), setup2_reply(0, &response(vec![0x6f, 0]))].concat()),
+    ];
+    fixture("SMB 2.1, a ticket", 445, chunks)
+}
+
+fn smb1() -> Fixture {
+    let name = |text: &str| {
+        let padded = format!("{text:<15}\0");
+        let encoded = padded.bytes().flat_map(|byte| [b'A' + (byte >> 4), b'A' + (byte & 15)]);
+        [vec![32], encoded.collect(), vec![0]].concat()
+    };
+    let request = [hex("81 00 00 44"), name("FILES"), name("KIOSK")].concat();
+    let dialects = b"\x02PC NETWORK PROGRAM 1.0\0\x02NT LM 0.12\0".to_vec();
+    let mut negotiate = smb1_header(0x72, 0x00, 0);
+    negotiate.push(0);
+    negotiate.extend(u16::try_from(dialects.len()).unwrap().to_le_bytes());
+    negotiate.extend(dialects);
+    let mut chosen = smb1_header(0x72, 0x80, 0);
+    chosen.extend(hex("01 01 00 00 00"));
+    let mut in_clear = smb1_header(0x73, 0x00, 0);
+    in_clear.extend(hex("0d ff 00 00 00 04 11 0a 00 00 00 00 00 00 00 06 00 06 00 00 00 00 00 d4 00 00 00"));
+    let data = [b"secretsecret\0".to_vec(), utf16("bob"), utf16("HOME"), utf16("Windows 2002"), utf16("LM")].concat();
+    in_clear.extend(u16::try_from(data.len()).unwrap().to_le_bytes());
+    in_clear.extend(data);
+    let mut let_in = smb1_header(0x73, 0x80, 0);
+    let_in.extend(hex("03 ff 00 00 00 00 00 00 00"));
+    let chunks = vec![
+        (Sender::Client, request),
+        (Sender::Server, hex("82 00 00 00")),
+        (Sender::Client, framed(negotiate)),
+        (Sender::Server, framed(chosen)),
+        (Sender::Client, framed(in_clear)),
+        (Sender::Server, framed(let_in)),
+    ];
+    fixture("SMB 1 over NetBIOS, a name in clear", 139, chunks)
+}
+
+fn utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect()
+}
+
+fn framed(message: Vec<u8>) -> Vec<u8> {
+    [u32::try_from(message.len()).unwrap().to_be_bytes().to_vec(), message].concat()
+}
+
+/// [MS-CIFS] §2.2.3.1; Unicode.
+fn smb1_header(command: u8, flags: u8, status: u32) -> Vec<u8> {
+    let mut header = [b"\xffSMB".as_slice(), &[command], &status.to_le_bytes(), &[flags, 0x01, 0x80]].concat();
+    header.extend([0; 20]);
+    header
+}
+
+/// [MS-SMB2] §2.2.1.2.
+fn smb2_header(command: u16, is_reply: bool, status: u32) -> Vec<u8> {
+    let mut header = [b"\xfeSMB".as_slice(), &hex("40 00 00 00"), &status.to_le_bytes()].concat();
+    header.extend(command.to_le_bytes());
+    header.extend([1, 0]);
+    header.extend(u32::from(is_reply).to_le_bytes());
+    header.resize(64, 0);
+    header
+}
+
+fn negotiate2(dialects: &[u16]) -> Vec<u8> {
+    let mut message = smb2_header(0, false, 0);
+    message.extend([36_u16, u16::try_from(dialects.len()).unwrap()].map(u16::to_le_bytes).concat());
+    message.extend([0x11; 32]);
+    message.extend(dialects.iter().flat_map(|dialect| dialect.to_le_bytes()));
+    framed(message)
+}
+
+fn negotiate2_reply(dialect: u16) -> Vec<u8> {
+    let mut message = smb2_header(0, true, 0);
+    message.extend([65_u16, 1, dialect].map(u16::to_le_bytes).concat());
+    message.extend([0x22; 58]);
+    framed(message)
+}
+
+fn setup2(token: &[u8]) -> Vec<u8> {
+    let mut message = smb2_header(1, false, 0);
+    message.extend(hex("19 00 00 01 01 00 00 00 00 00 00 00 58 00"));
+    message.extend(u16::try_from(token.len()).unwrap().to_le_bytes());
+    message.extend([0; 8]); // previous session
+    message.extend(token);
+    framed(message)
+}
+
+fn setup2_reply(status: u32, token: &[u8]) -> Vec<u8> {
+    let mut message = smb2_header(1, true, status);
+    message.extend(hex("09 00 00 00 48 00"));
+    message.extend(u16::try_from(token.len()).unwrap().to_le_bytes());
+    message.extend(token);
+    framed(message)
+}
+
+fn credentials(facts: &[(Protocol, FactKind)]) -> Vec<(Protocol, Credential)> {
+    let credential = |(protocol, kind): &(Protocol, FactKind)| match kind {
+        FactKind::Credential(credential) => Some((*protocol, (**credential).clone())),
+        _ => None,
+    };
+    facts.iter().filter_map(credential).collect()
+}
+
+fn dialects(facts: &[(Protocol, FactKind)]) -> Vec<(Sender, Value)> {
+    let dialect = |(_, kind): &(Protocol, FactKind)| match kind {
+        FactKind::Hello(hello) => Some((hello.sender, hello.fields.get(DIALECT)?.clone())),
+        _ => None,
+    };
+    facts.iter().filter_map(dialect).collect()
+}
+
+#[test]
+fn smb_3_tells_the_dialects_and_who_failed_to_log_on() {
+    let facts = smb3(LOGON_FAILURE).facts();
+    let offered = ["0x0202", "0x0210", "0x0300", "0x0311"].map(Text::from).to_vec();
+    let chosen = vec![Text::from("0x0311")];
+    assert_eq!(dialects(&facts), [(Sender::Client, offered.into()), (Sender::Server, chosen.into())]);
+    let said = credentials(&facts);
+    let [(ntlm::PROTOCOL, credential)] = said.as_slice() else { panic!("{facts:?}") };
+    assert_eq!(credential.user, Some("alice".into()));
+    assert_eq!(credential.domain, Some("CORP".into()));
+    assert_eq!(credential.host, Some("LAPTOP-7".into()));
+    assert_eq!(credential.outcome, Some(Outcome::Failure));
+}
+
+#[test]
+fn a_log_on_that_succeeds_ends_the_parse() {
+    let mut smb = Smb::default();
+    let mut facts = Vec::new();
+    let at = crate::time::Timestamp::ZERO;
+    let chunks = smb3(0).chunks;
+    let ends = chunks.iter().map(|(sender, bytes)| smb.on_bytes(Chunk { at, sender: *sender, bytes }, &mut facts));
+    assert_eq!(ends.last(), Some(Progress::Done));
+}
+
+#[test]
+fn a_ticket_names_its_realm_and_service() {
+    let facts = smb2_with_ticket().facts();
+    let said = credentials(&facts);
+    let [(kerberos::PROTOCOL, credential)] = said.as_slice() else { panic!("{facts:?}") };
+    assert_eq!(credential.domain, Some("EXAMPLE.COM".into()));
+    assert_eq!(credential.outcome, Some(Outcome::Success));
+}
+
+#[test]
+fn smb_1_names_user_and_hosts_and_never_the_password() {
+    let facts = smb1().facts();
+    assert_eq!(dialects(&facts)[1], (Sender::Server, vec![Text::from("NT LM 0.12")].into()));
+    let said = credentials(&facts);
+    let [(PROTOCOL, credential)] = said.as_slice() else { panic!("{facts:?}") };
+    assert_eq!(credential.user, Some("bob".into()));
+    assert_eq!(credential.domain, Some("HOME".into()));
+    assert_eq!(credential.host, Some("KIOSK".into()));
+    assert_eq!(credential.fields.get("smb.native_os"), Some(&Text::from("Windows 2002").into()));
+    assert!(!format!("{facts:?}").contains("secret"));
+}
+
+#[test]
+fn a_long_message_is_passed_over() {
+    let mut fixture = smb3(0);
+    let mut write = smb2_header(9, false, 0);
+    write.resize(200_000, 0xdd);
+    fixture.chunks.insert(2, (Sender::Client, framed(write)));
+    assert_eq!(credentials(&fixture.facts()).len(), 1);
+}
