@@ -3,8 +3,6 @@
 //! Each section is the settings of the stage it is named after, whose defaults stand there. Without a file everything
 //! has its default.
 
-pub mod yaml;
-
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -12,10 +10,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::capture::LiveSettings;
-use crate::config::yaml::{Fault, Spanned};
 use crate::enrich::inventory;
 use crate::enrich::networks::{NamedNetwork, Networks, NetworksError, home_prefixes};
 use crate::world::{self, Sanctioned};
+use crate::yaml::{self, Fault, Spanned};
 use crate::{analysis, decode, detect, flow, serve, shard, sinks};
 
 /// Everything an operator can set.

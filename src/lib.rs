@@ -13,6 +13,7 @@
 pub mod time;
 pub mod net;
 pub mod quantity;
+pub mod yaml;
 pub mod facts;
 pub mod recent;
 

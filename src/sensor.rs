@@ -133,8 +133,8 @@ pub fn run(
     started: impl FnOnce(Option<SocketAddr>),
 ) -> Result<Report, SensorError> {
     let shards = config.shards.map_or(1, NonZeroUsize::get);
-    let sources = Live::open(&config.capture, shards)?;
     let listener = serve::listen(&config.server)?;
+    let sources = Live::open(&config.capture, shards)?;
     let view = Arc::new(View::new());
     let outputs = Outputs::open(&config.sinks, Opening::Append, Some(Arc::clone(&view)))?;
     let (requests, requested) = crossbeam_channel::bounded(REQUESTS_WAITING);

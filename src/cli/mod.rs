@@ -1,6 +1,7 @@
 //! The command line in, an exit code out.
 
 mod check;
+mod events;
 mod log;
 mod metrics;
 mod replay;
@@ -37,6 +38,9 @@ Exit codes:
 enum Command {
     /// Check configuration and rules; every fault is named with file, line and column
     Check(check::Options),
+    /// Describe the fields of events
+    #[command(subcommand)]
+    Events(events::Command),
     /// Describe the metrics
     #[command(subcommand)]
     Metrics(metrics::Command),
@@ -88,7 +92,7 @@ impl Failure {
 fn end(report: &Report) -> Result<(), Failure> {
     let (warnings, faults): (Vec<&Fault>, Vec<&Fault>) = report.faults.iter().partition(|fault| fault.is_harmless());
     for warning in warnings {
-        tracing::warn!("{warning}");
+        eprintln!("spanwatch: warning: {warning}");
     }
     match faults.as_slice() {
         [] => Ok(()),
@@ -115,6 +119,7 @@ pub fn main() -> ExitCode {
     log::start(&cli.log, matches!(cli.command, Command::Run(_)));
     let done = match cli.command {
         Command::Check(options) => check::check(&options),
+        Command::Events(command) => events::events(&command),
         Command::Metrics(command) => metrics::metrics(&command),
         Command::Replay(options) => replay::replay(options),
         Command::Rules(command) => rules::rules(&command),

@@ -53,7 +53,7 @@ fn policy(sources: &Sources) -> Result<Policy, Failure> {
 
 fn unknown(wanted: &str, policy: &Policy) -> String {
     let names: Vec<&str> = policy.rules().list().map(|rule| rule.name.as_str()).collect();
-    match crate::config::yaml::nearest(wanted, &names) {
+    match crate::yaml::nearest(wanted, &names) {
         Some(near) => format!("no rule has the name or id `{wanted}`; did you mean `{near}`?"),
         None => format!("no rule has the name or id `{wanted}`; `spanwatch rules list` shows them"),
     }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use serde::Deserialize;
 
-use crate::config::yaml::{self, Fault, Spanned};
 use crate::facts::{Certificate, Hello};
 use crate::net::Text;
+use crate::yaml::{self, Fault, Spanned};
 
 /// One product of the data file.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use crate::config::yaml::{self, Fault, Spanned};
+use crate::yaml::{self, Fault, Spanned};
 
 /// Line and column, both from 1.
 pub type Place = (u64, u64);

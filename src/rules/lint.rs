@@ -6,11 +6,11 @@ use std::time::Duration;
 use rsigma_parser::lint::{Severity, lint_yaml_str};
 use rsigma_parser::{Timespan, parse_field_spec};
 
-use crate::config::yaml::{Fault, nearest};
 use crate::detect::Family;
 use crate::event::catalogue;
 use crate::rules::document::{Node, Place, Yaml};
 use crate::rules::{Evidence, Level, Rule, RuleKind};
+use crate::yaml::{Fault, nearest};
 
 /// The value of `logsource.product` in every rule.
 const PRODUCT: &str = "spanwatch";

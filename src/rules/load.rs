@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use rsigma_parser::{FilterRuleTarget, SigmaCollection, parse_sigma_yaml};
 
-use crate::config::yaml::Fault;
 use crate::enrich::products::Products;
 use crate::rules::document::Node;
 use crate::rules::{Rule, RuleFaults, RuleKind, Rules, lint};
+use crate::yaml::Fault;
 
 /// A rule file as it was read.
 struct File {

@@ -16,9 +16,9 @@ use std::time::Duration;
 
 use rsigma_parser::SigmaCollection;
 
-use crate::config::yaml::Fault;
 use crate::detect::Family;
 use crate::enrich::products::Products;
+use crate::yaml::Fault;
 pub use judge::{Correlated, Judge, Judgement, Limits};
 
 /// A rule, beside what the Sigma engine knows of it.

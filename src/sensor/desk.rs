@@ -140,6 +140,7 @@ fn now_secs() -> u64 {
 
 /// Takes inputs until nobody sends any more, or one says it is the last. Sets `stop` when nothing can be written.
 pub(super) fn analyse(mut desk: Desk, inputs: &Receiver<Input>, stop: &AtomicBool) -> Report {
+    desk.publish();
     let intervals = crossbeam_channel::tick(PUBLISH_INTERVAL);
     loop {
         select! {

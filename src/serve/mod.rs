@@ -15,7 +15,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use crossbeam_channel::Sender;
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
@@ -27,7 +28,15 @@ use self::view::View;
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// The address to listen on. Loopback, unless a firewall or proxy decides who may ask.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        D::Error::custom(format_args!("`{text}` is not an address and a port such as 127.0.0.1:9787 or [::1]:9787"))
+    })
 }
 
 impl Default for Settings {

@@ -1,0 +1,60 @@
+//! The metrics of a replay, their names and forms, and the page that describes them.
+
+mod support;
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use support::{Place, scenarios};
+
+/// The metrics after the replay of a scenario, as the project keeps them; `UPDATE=1` writes them anew, for a person to
+/// review.
+#[test]
+fn the_metrics_of_a_scenario_are_the_ones_kept() {
+    let capture = scenarios().into_iter().find(|path| path.to_string_lossy().contains("remote-desktops")).unwrap();
+    let place = Place::new();
+    let outcome = place.run(&["replay", "--shards", "1", "--metrics", "-", capture.to_str().unwrap()]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/metrics.prom");
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&kept, &outcome.stdout).unwrap();
+    }
+    let expected = fs::read_to_string(&kept).unwrap();
+    assert!(outcome.stdout == expected, "{}", changed(&expected, &outcome.stdout));
+}
+
+fn changed(expected: &str, found: &str) -> String {
+    let missing = expected.lines().filter(|line| !found.contains(line)).map(|line| format!("- {line}"));
+    let new = found.lines().filter(|line| !expected.contains(line)).map(|line| format!("+ {line}"));
+    missing.chain(new).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn prometheus_finds_nothing_wrong_with_the_metrics() {
+    let place = Place::new();
+    let capture = scenarios().remove(0);
+    let outcome = place.run(&["replay", "--metrics", "-", capture.to_str().unwrap()]);
+    let checker = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let Ok(mut checker) = checker else {
+        eprintln!("skipped: promtool is not installed (Debian package prometheus)");
+        return;
+    };
+    checker.stdin.take().unwrap().write_all(outcome.stdout.as_bytes()).unwrap();
+    let checked = checker.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned() + &String::from_utf8_lossy(&checked.stderr);
+    assert!(checked.status.success() && said.trim().is_empty(), "{said}");
+}
+
+#[test]
+fn the_reference_page_is_what_the_binary_prints() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md")).unwrap();
+    let outcome = Place::new().run(&["metrics", "list"]);
+    assert!(page == outcome.stdout, "docs/metrics.md is not current: spanwatch metrics list > docs/metrics.md");
+}

@@ -1,0 +1,121 @@
+//! A sensor on an interface: served, reloaded, signalled. Needs the privilege to capture on `lo`, and says where it is
+//! missing.
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpStream, UdpSocket};
+use std::process::{Child, ChildStderr, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use support::{Place, signal};
+
+const CONFIG: &str = "server: {listen: \"127.0.0.1:0\"}\nsinks: {events: events.jsonl}\n";
+
+struct Sensor {
+    place: Place,
+    child: Child,
+    log: BufReader<ChildStderr>,
+    address: String,
+}
+
+impl Sensor {
+    /// None where this user may not capture.
+    fn start() -> Option<Self> {
+        let place = Place::new();
+        place.write("spanwatch.yml", CONFIG);
+        let mut command =
+            place.command(&["run", "--log-format", "json", "--config", "spanwatch.yml", "--interface", "lo"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        log.read_line(&mut line).unwrap();
+        if line.contains("no permission to capture") {
+            eprintln!("skipped: {line}");
+            child.wait().unwrap();
+            return None;
+        }
+        let started: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
+        assert_eq!(started["fields"]["message"], "watching");
+        let address = started["fields"]["http"].as_str().unwrap().to_owned();
+        Some(Self { place, child, log, address })
+    }
+
+    fn ask(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "{request} HTTP/1.1\r\nHost: sensor\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn metric(&self, name: &str) -> f64 {
+        let metrics = self.ask("GET /metrics");
+        let line = metrics.lines().find(|line| line.starts_with(&format!("{name} ")));
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_else(|| panic!("no {name} in {metrics}"))
+    }
+
+    /// Asks until the answer is as wanted; the sensor publishes once a second.
+    fn wait_for(&self, name: &str, wanted: impl Fn(f64) -> bool) {
+        for _ in 0..100 {
+            if wanted(self.metric(name)) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        panic!("{name} is {}", self.metric(name));
+    }
+
+    /// Ends it, and returns its exit code and the rest of its log.
+    fn stop(mut self) -> (Option<i32>, String, Place) {
+        signal(&self.child, "TERM");
+        let mut log = String::new();
+        self.log.read_to_string(&mut log).unwrap();
+        (self.child.wait().unwrap().code(), log, self.place)
+    }
+}
+
+#[test]
+fn a_running_sensor_counts_is_scraped_and_stops_when_told() {
+    let Some(sensor) = Sensor::start() else { return };
+    assert!(sensor.ask("GET /-/ready").starts_with("HTTP/1.1 200 OK"));
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.send_to(b"datagram", "127.0.0.1:9").unwrap();
+    sensor.wait_for("spanwatch_packets_total", |packets| packets > 0.0);
+    sensor.wait_for("spanwatch_last_packet_timestamp_seconds", |at| at > 1.7e9);
+    let (code, log, place) = sensor.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("\"message\":\"stopped\""), "{log}");
+    let events = place.read("events.jsonl");
+    assert!(events.ends_with('\n') && events.contains("\"event.action\":\"flow\""), "{events}");
+}
+
+#[test]
+fn a_reload_takes_a_good_file_and_refuses_a_bad_one() {
+    let Some(sensor) = Sensor::start() else { return };
+    let successful = "spanwatch_config_last_reload_successful";
+    sensor.wait_for(successful, |value| value == 1.0);
+    let first = sensor.metric("spanwatch_config_last_reload_success_timestamp_seconds");
+
+    sensor.place.write("spanwatch.yml", "colour: red\n");
+    let refused = sensor.ask("POST /-/reload");
+    assert!(
+        refused.starts_with("HTTP/1.1 422") && refused.contains("spanwatch.yml:1:1: unknown key `colour`"),
+        "{refused}"
+    );
+    sensor.wait_for(successful, |value| value == 0.0);
+    assert!(sensor.ask("GET /-/healthy").starts_with("HTTP/1.1 200 OK"), "the old configuration is in force");
+
+    sensor.place.write("spanwatch.yml", format!("{CONFIG}flow: {{flows_max: 1000}}\n"));
+    signal(&sensor.child, "HUP");
+    sensor.wait_for(successful, |value| value == 1.0);
+    assert!(sensor.metric("spanwatch_config_last_reload_success_timestamp_seconds") >= first);
+    sensor.place.write("spanwatch.yml", CONFIG);
+    assert!(sensor.ask("POST /-/reload").starts_with("HTTP/1.1 200 OK"));
+
+    let (code, log, _) = sensor.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("only a restart brings these into force\",\"sections\":\"flow\""), "{log}");
+    assert!(log.contains("not reloaded, the ones before stay in force"), "{log}");
+}
