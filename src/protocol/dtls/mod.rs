@@ -1,5 +1,6 @@
 //! Datagrams of DTLS in (1.0 to 1.3, RFC 9147 and before), a hello for each ClientHello, ServerHello, certificate and
-//! fatal alert that is sent in clear out. Other datagrams between them (STUN, RTP: RFC 7983) are passed over.
+//! fatal alert that is sent in clear out; a flow that was encrypted already when the capture began is told by its records.
+//! Other datagrams between them (STUN, RTP: RFC 7983) are passed over.
 
 pub mod wire;
 
@@ -24,7 +25,7 @@ pub const PROTOCOL: Protocol = Protocol::new("dtls");
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,
     transports: &[Transport::Udp],
-    opens_with: &[(content::HANDSHAKE, content::HANDSHAKE)],
+    opens_with: &[(content::HANDSHAKE, content::APPLICATION_DATA)],
     probe,
     start,
     fields: &[
@@ -35,6 +36,7 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
         hello::RESUMED,
         hello::HELLO_RETRY,
         hello::ALERT,
+        hello::ESTABLISHED,
     ],
 };
 
@@ -46,8 +48,20 @@ fn probe(opening: &Opening<'_>) -> Probe {
     match first_message(opening.bytes) {
         Some(from) if from == opening.sender => Probe::Match,
         Some(_) => Probe::Reversed,
+        None if is_encrypted(opening.bytes) => Probe::Match,
         None => Probe::No,
     }
+}
+
+/// Amid a session: records that fill the datagram.
+fn is_encrypted(datagram: &[u8]) -> bool {
+    let mut rest = Cursor::new(datagram);
+    while let Some(record) = wire::record(&mut rest) {
+        if record.content != content::APPLICATION_DATA || record.epoch == 0 || record.body.is_empty() {
+            return false;
+        }
+    }
+    rest.is_empty()
 }
 
 /// Who sends a datagram that begins with a hello in clear.
@@ -133,6 +147,10 @@ impl Dtls {
         }
     }
 
+    const fn is_unheard(&self) -> bool {
+        self.client.read == 0 && self.server.read == 0 && !self.client.is_over && !self.server.is_over
+    }
+
     fn on_record(
         &mut self,
         record: Record<'_>,
@@ -140,6 +158,10 @@ impl Dtls {
         facts: &mut Vec<FactKind>,
     ) -> Result<Next, &'static str> {
         if record.epoch > 0 {
+            if record.content == content::APPLICATION_DATA && self.is_unheard() {
+                facts.push(FactKind::Hello(Box::new(hello::of_established(sender))));
+                return Ok(Next::Done);
+            }
             self.side(sender).is_over = true;
             return Ok(Next::Record);
         }

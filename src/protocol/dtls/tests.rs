@@ -10,6 +10,7 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         fixture("DTLS 1.2 in fragments", conversation(include_str!("fixtures/openssl_dtls12.hex"))),
         fixture("DTLS 1.0", conversation(include_str!("fixtures/openssl_dtls10.hex"))),
         fixture("DTLS 1.3", dtls_1_3()),
+        fixture("amid a session", vec![(Sender::Client, amid_a_session())]),
     ]
 }
 
@@ -45,6 +46,19 @@ fn dtls_1_3() -> Vec<(Sender, Vec<u8>)> {
         (Sender::Server, [record(2, 0, &answer), encrypted.clone()].concat()),
         (Sender::Client, encrypted),
     ]
+}
+
+fn amid_a_session() -> Vec<u8> {
+    [&hex("17 fefd 0001 00000000002a")[..], &vec16(&[0xee; 300])].concat()
+}
+
+#[test]
+fn a_capture_that_began_amid_a_session_finds_its_records() {
+    let [session] = &*hellos(&[(Sender::Client, amid_a_session())]) else { panic!() };
+    assert_eq!(session.fields.get("tls.established"), Some(&Value::Bool(true)));
+    let mut longer = amid_a_session();
+    longer.push(0);
+    assert!(fixture("", vec![(Sender::Client, longer)]).facts().is_empty(), "records fill the datagram");
 }
 
 #[test]

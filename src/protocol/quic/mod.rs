@@ -74,8 +74,10 @@ struct Quic {
     keys: Option<InitialKeys>,
     /// What the keys were made of: the client's first destination, or what a Retry told it to use.
     destination: Vec<u8>,
-    /// The identifiers of a client whose version cannot be read: destination, source.
-    unread: Option<(Vec<u8>, Vec<u8>)>,
+    /// The identifiers a client begins with, by which an answer to it is known: destination, source.
+    greeting: Option<(Vec<u8>, Vec<u8>)>,
+    /// A client's Initial packet is not what it seems.
+    is_refuted: bool,
     retried: bool,
     client: CryptoStream,
     server: CryptoStream,
@@ -111,7 +113,7 @@ impl Parser for Quic {
                 Err(reason) => return Progress::Malformed(reason),
             }
         }
-        if self.keys.is_none() && self.unread.is_none() {
+        if self.is_refuted && self.greeting.is_none() {
             return Progress::Reject;
         }
         Progress::Continue { consumed: chunk.bytes.len() }
@@ -133,9 +135,7 @@ impl Quic {
         match packet {
             Packet::Initial(initial) => return self.on_initial(&initial, sender, facts),
             Packet::Retry => self.retried |= sender == Sender::Server,
-            Packet::Unknown(header) if sender == Sender::Client => {
-                self.unread = Some((header.destination.into(), header.source.into()));
-            }
+            Packet::Unknown(header) if sender == Sender::Client => self.greet(header),
             Packet::VersionNegotiation { header, versions } if sender == Sender::Server => {
                 self.on_version_negotiation(header, versions, facts);
             }
@@ -144,13 +144,20 @@ impl Quic {
         Ok(Next::Packet)
     }
 
-    /// A server answers with the client's identifiers changed over (RFC 9000 §17.2.1), which nobody else can.
+    fn greet(&mut self, header: Header<'_>) {
+        self.greeting = Some((header.destination.into(), header.source.into()));
+    }
+
+    /// A server answers with the client's identifiers changed over (RFC 9000 §17.2.1), which nobody else can. The client
+    /// then begins again.
     fn on_version_negotiation(&mut self, header: Header<'_>, mut versions: Cursor<'_>, facts: &mut Vec<FactKind>) {
         const VERSIONS_MAX: usize = 16;
-        let Some((destination, source)) = &self.unread else { return };
+        let Some((destination, source)) = &self.greeting else { return };
         if header.source != destination || header.destination != source {
             return;
         }
+        self.keys = None;
+        self.destination.clear();
         let versions: Vec<Value> = std::iter::from_fn(|| versions.u32())
             .map(Version)
             .filter(|version| !version.is_reserved())
@@ -178,6 +185,12 @@ impl Quic {
             None => Ok(Next::Packet),
         };
         self.payload = payload;
+        if self.keys.is_none() && sender == Sender::Client {
+            match packet.header.version.is_reserved() {
+                true => self.greet(packet.header),
+                false => self.is_refuted = true,
+            }
+        }
         next
     }
 
@@ -207,6 +220,7 @@ impl Quic {
         }
         self.keys = Some(keys);
         self.destination = packet.header.destination.into();
+        self.greet(packet.header);
         payload.get(..len)
     }
 

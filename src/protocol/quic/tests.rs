@@ -9,6 +9,7 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         fixture("RFC 9001 §A", conversation(include_str!("fixtures/rfc9001.hex"))),
         fixture("RFC 9369 §A", conversation(include_str!("fixtures/rfc9369.hex"))),
         fixture("a version refused", refused_version()),
+        fixture("a version refused after 0-RTT and a hello", refused_hello()),
         fixture("a Retry", retried()),
         fixture("a hello over two datagrams", over_two_datagrams()),
     ]
@@ -78,6 +79,20 @@ fn refused_version() -> Vec<(Sender, Vec<u8>)> {
     vec![(Sender::Client, unknown), (Sender::Server, negotiation), (Sender::Client, hello)]
 }
 
+/// The same of a client that asks with a hello which the keys of draft 29 open, and 0-RTT before it.
+fn refused_hello() -> Vec<(Sender, Vec<u8>)> {
+    let [(_, unread), negotiation, hello] = <[_; 3]>::try_from(refused_version()).unwrap();
+    let early = hex("d0 00000001 08 8394c8f03e515708 00 04 12345678");
+    let reserved = Version(u32::from_be_bytes(*unread[1..].first_chunk().unwrap()));
+    let mut header = unread[..18].to_vec();
+    header[0] = 0xc3;
+    let mut payload = crypto(0, &client_hello());
+    payload.resize(1162, 0);
+    header.extend((0x4000 | u16::try_from(payload.len() + 20).unwrap()).to_be_bytes());
+    let asked = InitialKeys::derive(reserved, &DESTINATION).unwrap().seal(&header, 0, &payload, Sender::Client);
+    vec![(Sender::Client, early), (Sender::Client, asked), negotiation, hello]
+}
+
 /// RFC 9001 §A.4 between the same hello twice.
 fn retried() -> Vec<(Sender, Vec<u8>)> {
     let retry = hex("ff000000010008f067a5502a4262b5746f6b656e04a265ba2eff4d829058fb3f0f2496ba");
@@ -138,6 +153,23 @@ fn a_server_that_refuses_the_version_says_which_it_has() {
     assert_eq!((refusal.sender, client.sender), (Sender::Server, Sender::Client));
     let versions = vec![Value::Text("1".into()), Value::Text("draft-29".into())];
     assert_eq!(refusal.fields.get("quic.supported_versions"), Some(&Value::List(versions)));
+}
+
+#[test]
+fn a_client_that_begins_again_after_a_refusal_is_two_hellos() {
+    let [asked, refusal, client] = &*hellos(refused_hello()) else { panic!() };
+    assert_eq!([asked.sender, refusal.sender, client.sender], [Sender::Client, Sender::Server, Sender::Client]);
+    assert_eq!([version(asked), version(client)], [&Value::Text("0x1a2a3a4a".into()), &Value::Text("1".into())]);
+}
+
+#[test]
+fn a_server_may_clear_the_fixed_bit() {
+    let mut keys = InitialKeys::derive(Version::V1, &DESTINATION).unwrap();
+    let mut payload = crypto(0, &server_hello());
+    payload.resize(1004, 0);
+    let answer = keys.seal(&hex("83 00000001 00 00 00 4400"), 0, &payload, Sender::Server);
+    let Some(Packet::Initial(packet)) = wire::packet(&mut Cursor::new(&answer)) else { panic!() };
+    assert!(keys.open(&packet, Sender::Server, &mut Vec::new()).is_some());
 }
 
 #[test]

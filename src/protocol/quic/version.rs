@@ -82,9 +82,11 @@ impl Version {
         matches!(self, Self::V2 | Self::V2_DRAFT)
     }
 
-    /// The IETF draft whose Initial packets this version has. Facebook's mvfst began with drafts 22 and 27.
+    /// The IETF draft whose Initial packets this version has. Facebook's mvfst began with drafts 22 and 27. A client
+    /// that makes the server negotiate has no keys of its own; those that were seen took draft 29's.
     const fn draft(self) -> Option<u32> {
         match self.0 {
+            _ if self.is_reserved() => Some(29),
             0xff00_0016..=0xff00_0022 => Some(self.0 & 0xff),
             0xface_b001 => Some(22),
             0xface_b002 | 0xface_b00e => Some(27),

@@ -7,7 +7,6 @@ use crate::protocol::quic::version::{PacketType, Version};
 pub const CONNECTION_ID_BYTES_MAX: usize = 20;
 
 const LONG_HEADER: u8 = 0x80;
-const FIXED_BIT: u8 = 0x40;
 
 /// What a datagram holds, in order.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +56,8 @@ pub fn packet<'a>(datagram: &mut Cursor<'a>) -> Option<Packet<'a>> {
         let versions = std::mem::replace(datagram, Cursor::new(&[]));
         return Some(Packet::VersionNegotiation { header, versions });
     }
-    if first & FIXED_BIT == 0 || destination.len().max(source.len()) > CONNECTION_ID_BYTES_MAX {
+    // The bit that RFC 9000 fixes is not looked at: a server may clear it (RFC 9287).
+    if destination.len().max(source.len()) > CONNECTION_ID_BYTES_MAX {
         return None;
     }
     match version.packet_type(first) {

@@ -19,6 +19,10 @@ pub const CIPHER: FieldSpec = FieldSpec {
     name: "tls.cipher",
     help: "The cipher suite the server chose, by its IANA name, or its number in hex.",
 };
+pub const ESTABLISHED: FieldSpec = FieldSpec {
+    name: "tls.established",
+    help: "True where the capture began amid an encrypted session, of which nothing else can be read.",
+};
 pub const HELLO_RETRY: FieldSpec = FieldSpec {
     name: "tls.hello_retry",
     help: "Whether the server asked for a second ClientHello (RFC 8446 §4.1.4).",
@@ -67,6 +71,13 @@ pub fn of_server(hello: &ServerHello<'_>, offered_session_id: Option<&[u8]>) -> 
 pub fn of_certificate(certificate: Certificate, sender: Sender) -> Hello {
     let mut fact = Hello::new(sender);
     fact.certificate = Some(Box::new(certificate));
+    fact
+}
+
+/// The fact of a session that was encrypted already when it was first seen.
+pub fn of_established(sender: Sender) -> Hello {
+    let mut fact = Hello::new(sender);
+    fact.fields.push(ESTABLISHED.name, true);
     fact
 }
 

@@ -1,5 +1,6 @@
 //! A TLS stream in (SSL 3.0 to TLS 1.3, RFC 8446 and before), a hello for each ClientHello, ServerHello, certificate and
-//! fatal alert that is sent in clear out. What follows the change to encryption is not read.
+//! fatal alert that is sent in clear out. What follows the change to encryption is not read; a flow that was encrypted
+//! already when the capture began is told by its records.
 
 pub mod certificate;
 pub mod fingerprint;
@@ -26,7 +27,7 @@ pub const PROTOCOL: Protocol = Protocol::new("tls");
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,
     transports: &[Transport::Tcp],
-    opens_with: &[(content::HANDSHAKE, content::HANDSHAKE), sslv2::OPENS_WITH],
+    opens_with: &[(content::HANDSHAKE, content::APPLICATION_DATA), sslv2::OPENS_WITH],
     probe,
     start,
     fields: &[
@@ -37,6 +38,7 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
         hello::RESUMED,
         hello::HELLO_RETRY,
         hello::ALERT,
+        hello::ESTABLISHED,
     ],
 };
 
@@ -46,13 +48,29 @@ fn start(_: &Start) -> Box<dyn Parser> {
 
 fn probe(opening: &Opening<'_>) -> Probe {
     let mut cursor = Cursor::new(opening.bytes);
-    if cursor.peek() != Some(content::HANDSHAKE) {
-        return role(sslv2::probe(opening.bytes), Sender::Client, opening.sender);
+    match cursor.peek() {
+        Some(content::HANDSHAKE) => match first_message(&mut cursor) {
+            Some(Ok(from)) => role(Probe::Match, from, opening.sender),
+            Some(Err(())) => Probe::No,
+            None => Probe::More,
+        },
+        Some(content::APPLICATION_DATA) => encrypted_record(&mut cursor),
+        _ => role(sslv2::probe(opening.bytes), Sender::Client, opening.sender),
     }
-    match first_message(&mut cursor) {
-        Some(Ok(from)) => role(Probe::Match, from, opening.sender),
-        Some(Err(())) => Probe::No,
-        None => Probe::More,
+}
+
+/// Amid a session: a record that ends where the bytes end, or where the next one begins.
+fn encrypted_record(cursor: &mut Cursor<'_>) -> Probe {
+    let version = cursor.rest().get(1..3);
+    match Record::read(cursor) {
+        Err(_) => Probe::No,
+        Ok(None) => Probe::More,
+        Ok(Some(record)) if record.body.is_empty() => Probe::No,
+        Ok(Some(_)) if cursor.is_empty() => Probe::Match,
+        Ok(Some(_)) if cursor.peek() != Some(content::APPLICATION_DATA) => Probe::No,
+        Ok(Some(_)) if cursor.len() < 3 => Probe::More,
+        Ok(Some(_)) if cursor.rest().get(1..3) == version => Probe::Match,
+        Ok(Some(_)) => Probe::No,
     }
 }
 
@@ -147,6 +165,10 @@ impl Tls {
         }
     }
 
+    fn is_unheard(&self) -> bool {
+        self.client.stage == Stage::Unheard && self.server.stage == Stage::Unheard
+    }
+
     fn progress(&self, consumed: usize) -> Progress {
         let is_over = self.client.stage == Stage::Over && self.server.stage == Stage::Over;
         if is_over { Progress::Done } else { Progress::Continue { consumed } }
@@ -207,6 +229,10 @@ impl Tls {
                     facts.push(FactKind::Hello(Box::new(hello::of_alert(description, sender))));
                     return Ok(Next::Done);
                 }
+            }
+            content::APPLICATION_DATA if self.is_unheard() => {
+                facts.push(FactKind::Hello(Box::new(hello::of_established(sender))));
+                return Ok(Next::Done);
             }
             // Early data can stand before the second ClientHello too (RFC 8446 §4.2.10).
             content::CHANGE_CIPHER_SPEC | content::APPLICATION_DATA => {

@@ -11,6 +11,7 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         fixture("certificates of both sides", include_str!("fixtures/openssl_tls12_client_certificate.hex")),
         fixture("a session that goes on", include_str!("fixtures/openssl_tls12_resumed.hex")),
         fixture("a version refused", include_str!("fixtures/openssl_alert.hex")),
+        Fixture { chunks: vec![(Sender::Server, amid_a_session())], ..fixture("amid a session", "") },
         Fixture { chunks: vec![(Sender::Client, sslv2_hello())], ..fixture("SSL 2.0 framing", "") },
     ]
 }
@@ -122,6 +123,14 @@ fn alpn(names: &[&[u8]]) -> Vec<u8> {
 /// An SSL 2.0 ClientHello that offers TLS 1.0: two ciphers, a challenge of 16 bytes.
 fn sslv2_hello() -> Vec<u8> {
     [hex("801f 01 0301 0006 0000 0010 00002f 00000a"), vec![0xc5; 16]].concat()
+}
+
+fn opening(bytes: &[u8]) -> Opening<'_> {
+    Opening { transport: Transport::Tcp, sender: Sender::Client, client_port: 49_152, server_port: 443, bytes }
+}
+
+fn amid_a_session() -> Vec<u8> {
+    [record(content::APPLICATION_DATA, &[0xee; 40]), record(content::APPLICATION_DATA, &[0xee; 1200])].concat()
 }
 
 /// The client whose JA4 the method's text takes for its example.
@@ -287,6 +296,19 @@ fn a_capture_that_began_amid_the_handshake_finds_the_server() {
         chunk.0 = chunk.0.other();
     }
     assert_eq!(hellos(&amid).iter().map(|hello| hello.sender).collect::<Vec<_>>()[0], Sender::Server);
+}
+
+#[test]
+fn a_capture_that_began_amid_a_session_finds_its_records() {
+    let amid = Fixture { chunks: vec![(Sender::Server, amid_a_session())], ..fixture("", "") };
+    let [session] = &*hellos(&amid) else { panic!() };
+    assert_eq!((session.sender, field(session, "tls.established")), (Sender::Server, Some(&Value::Bool(true))));
+    let mut bytes = amid_a_session();
+    assert_eq!(probe(&opening(&bytes)), Probe::Match);
+    assert_eq!(probe(&opening(&bytes[..45])), Probe::Match);
+    assert_eq!(probe(&opening(&bytes[..46])), Probe::More);
+    bytes[45] = 0x47;
+    assert_eq!(probe(&opening(&bytes)), Probe::No, "what follows is no record");
 }
 
 #[test]
