@@ -41,6 +41,10 @@ pub mod dhcp;
 pub mod dns;
 pub mod esp;
 pub mod ike;
+pub mod llmnr;
+pub mod mdns;
+pub mod nbdgm;
+pub mod nbns;
 pub mod openvpn;
 pub mod tls;
 pub mod wireguard;
@@ -70,6 +74,10 @@ pub const ALL: &[&ProtocolSpec] = &[
     &openvpn::SPEC,
     &dhcp::SPEC,
     &dns::SPEC,
+    &mdns::SPEC,
+    &llmnr::SPEC,
+    &nbns::SPEC,
+    &nbdgm::SPEC,
     &ike::SPEC,
     &esp::SPEC,
     &ah::SPEC,

@@ -6,6 +6,8 @@ pub(super) mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::net::IpAddr;
+
 use crate::facts::{FactKind, Fields, Name, Sender};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
@@ -118,7 +120,7 @@ impl Parser for Dns {
 }
 
 /// A fact for each question, and what was answered with the first.
-fn names(message: &Message<'_>) -> Vec<Name> {
+pub(super) fn names(message: &Message<'_>) -> Vec<Name> {
     let mut names: Vec<Name> = message.questions.iter().map(|question| asked(message, question)).collect();
     if message.header.is_response() {
         match names.first_mut() {
@@ -158,7 +160,7 @@ fn answer(message: &Message<'_>, name: &mut Name) {
     }
 }
 
-fn address(record: &Record<'_>) -> Option<std::net::IpAddr> {
+pub(super) fn address(record: &Record<'_>) -> Option<IpAddr> {
     match record.data {
         Data::Address(address) => Some(address),
         _ => None,
@@ -173,7 +175,7 @@ fn pointed_to(record: &Record<'_>) -> Option<Text> {
 }
 
 /// The question types in use, out of the IANA registry.
-fn kind_name(kind: u16) -> Option<&'static str> {
+pub(super) fn kind_name(kind: u16) -> Option<&'static str> {
     let name = match kind {
         1 => "A",
         2 => "NS",

@@ -1,0 +1,128 @@
+//! Multicast DNS in (RFC 6762), the names that machines ask for and the ones they give themselves out; with services
+//! (RFC 6763), which tell what a machine is.
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::facts::{FactKind, Fields, Name};
+use crate::net::{Text, Transport};
+use crate::protocol::dns::budget::Budget;
+use crate::protocol::dns::wire::{Data, Message, Question, Record};
+use crate::protocol::dns::{address, kind_name};
+use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+
+pub const SPEC: ProtocolSpec = ProtocolSpec {
+    protocol: Protocol::new("mdns"),
+    transports: &[Transport::Udp],
+    opens_with: ANY_BYTE,
+    probe,
+    start: |_| Box::new(Mdns { budget: Budget::per_minute(FACTS_PER_MINUTE) }),
+    fields: &[
+        FieldSpec { name: "host.hostname", help: "The name that a machine gives itself, without `.local`." },
+        FieldSpec { name: "dns.answers.name", help: "The names that the records of an answer belong to." },
+        FieldSpec {
+            name: "dns.answers.data",
+            help: "The names that PTR and SRV records give: services, their instances, hosts.",
+        },
+    ],
+};
+
+const PORT: u16 = 5353;
+/// The group's flow carries every machine of a segment.
+const FACTS_PER_MINUTE: u32 = 1000;
+/// The most questions of a message that become facts.
+const QUESTIONS_MAX: usize = 32;
+/// The most names of a message's records that are told.
+const NAMES_MAX: usize = 16;
+
+fn probe(opening: &Opening<'_>) -> Probe {
+    let message = Message::parse(opening.bytes).filter(|message| opening.on_port(PORT) && is_plausible(message));
+    // Whoever announces itself opens the flow, so that an answer says nothing of roles.
+    if message.is_some() { Probe::Match } else { Probe::No }
+}
+
+/// Opcode and response code are 0 (§18.3, §18.11). The top bit of a class asks for unicast, or flushes caches.
+fn is_plausible(message: &Message<'_>) -> bool {
+    const CLASS: u16 = 0x7fff;
+    let header = message.header;
+    header.opcode() == 0
+        && header.response_code() == 0
+        && !header.is_reserved_bit_set()
+        && message.questions.iter().all(|question| matches!(question.class & CLASS, 1 | 255))
+        && (!message.questions.is_empty() || !message.records.is_empty())
+}
+
+struct Mdns {
+    budget: Budget,
+}
+
+impl Parser for Mdns {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        if let Some(message) = Message::parse(chunk.bytes).filter(is_plausible) {
+            let told = if message.header.is_response() { answered(&message) } else { asked(&message) };
+            for name in told {
+                self.budget.push(chunk.at, FactKind::Name(Box::new(name)), facts);
+            }
+        }
+        Progress::Continue { consumed: 0 }
+    }
+}
+
+fn asked(message: &Message<'_>) -> Vec<Name> {
+    let name = |question: &Question| Name {
+        question: Some(Text::from(question.name.as_str())),
+        kind: Some(kind_name(question.kind).map_or_else(|| question.kind.to_string().into(), Into::into)),
+        ..Name::default()
+    };
+    message.questions.iter().take(QUESTIONS_MAX).map(name).collect()
+}
+
+/// A fact for each machine that gives its address, and one for the services.
+fn answered(message: &Message<'_>) -> Vec<Name> {
+    let mut told: Vec<Name> = Vec::new();
+    for record in &message.records {
+        let Some(address) = address(record) else {
+            continue;
+        };
+        let owner = Text::from(record.name.as_str());
+        if let Some(known) = told.iter_mut().find(|name| name.question.as_ref() == Some(&owner)) {
+            known.addresses.push(address);
+        } else if told.len() < NAMES_MAX {
+            let mut fields = Fields::default();
+            fields.push("host.hostname", Text::from(without_local(&record.name)));
+            let (question, addresses) = (Some(owner), vec![address]);
+            told.push(Name { question, kind: None, answered: true, addresses, fields });
+        }
+    }
+    told.extend(services(message));
+    told
+}
+
+fn services(message: &Message<'_>) -> Option<Name> {
+    let pointers: Vec<(&Record<'_>, &String)> = message.records.iter().filter_map(pointer).take(NAMES_MAX).collect();
+    if pointers.is_empty() {
+        return None;
+    }
+    let mut fields = Fields::default();
+    fields.push(
+        "dns.answers.name",
+        pointers.iter().map(|(record, _)| Text::from(record.name.as_str())).collect::<Vec<_>>(),
+    );
+    fields.push("dns.answers.data", pointers.iter().map(|(_, target)| Text::from(target.as_str())).collect::<Vec<_>>());
+    Some(Name { answered: true, fields, ..Name::default() })
+}
+
+fn pointer<'m, 'a>(record: &'m Record<'a>) -> Option<(&'m Record<'a>, &'m String)> {
+    match &record.data {
+        Data::Name(target) => Some((record, target)),
+        _ => None,
+    }
+}
+
+fn without_local(name: &str) -> &str {
+    let host = name.len().checked_sub(".local".len()).and_then(|at| name.split_at_checked(at));
+    match host {
+        Some((host, end)) if end.eq_ignore_ascii_case(".local") => host,
+        _ => name,
+    }
+}

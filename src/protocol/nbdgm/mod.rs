@@ -1,0 +1,92 @@
+//! NetBIOS datagrams in (RFC 1002 §4.4), the name of the machine that sends them out.
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::net::Ipv4Addr;
+
+use crate::facts::{FactKind, Fields, Name};
+use crate::net::{Text, Transport};
+use crate::protocol::cursor::Cursor;
+use crate::protocol::dns::budget::Budget;
+use crate::protocol::nbns::wire::NetbiosName;
+use crate::protocol::{Chunk, FieldSpec, Parser, Probe, Progress, Protocol, ProtocolSpec};
+
+pub const SPEC: ProtocolSpec = ProtocolSpec {
+    protocol: Protocol::new("nbdgm"),
+    transports: &[Transport::Udp],
+    opens_with: &[(0x10, 0x12)],
+    probe: |opening| {
+        let fits = opening.on_port(PORT) && Datagram::parse(opening.bytes).is_some();
+        if fits { Probe::Match } else { Probe::No }
+    },
+    start: |_| Box::new(Nbdgm { told: None, budget: Budget::per_minute(FACTS_PER_MINUTE) }),
+    fields: &[
+        FieldSpec { name: "host.hostname", help: "The name that the sending machine gives itself." },
+        FieldSpec { name: "nbdgm.destination", help: "The machine or group that the datagram is for." },
+    ],
+};
+
+const PORT: u16 = 138;
+const FACTS_PER_MINUTE: u32 = 60;
+
+/// A datagram to one machine, a group or all.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Datagram {
+    source_address: Ipv4Addr,
+    source: NetbiosName,
+    destination: NetbiosName,
+}
+
+impl Datagram {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut cursor = Cursor::new(bytes);
+        let (kind, flags) = (cursor.u8()?, cursor.u8()?);
+        // Two bits of node type, first and more; the rest is reserved.
+        if !matches!(kind, 0x10..=0x12) || flags & 0xf0 != 0 {
+            return None;
+        }
+        let _id = cursor.u16()?;
+        let source_address = Ipv4Addr::from(cursor.array::<4>()?);
+        // Port, length, offset.
+        cursor.skip(6)?;
+        Some(Self { source_address, source: name(&mut cursor)?, destination: name(&mut cursor)? })
+    }
+}
+
+/// An encoded name without scope or pointers.
+fn name(cursor: &mut Cursor<'_>) -> Option<NetbiosName> {
+    let label = cursor.vec8()?;
+    let letters = str::from_utf8(label.rest()).ok()?;
+    // A scope, label by label.
+    while !cursor.vec8()?.is_empty() {}
+    NetbiosName::decode(letters)
+}
+
+struct Nbdgm {
+    /// A machine announces itself for ever; only a change is news.
+    told: Option<Datagram>,
+    budget: Budget,
+}
+
+impl Parser for Nbdgm {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        let Some(datagram) = Datagram::parse(chunk.bytes).filter(|datagram| self.told.as_ref() != Some(datagram))
+        else {
+            return Progress::Continue { consumed: 0 };
+        };
+        let mut fields = Fields::default();
+        let host = datagram.source.is_of_machine().then(|| datagram.source.text.clone());
+        fields.push_some("host.hostname", host);
+        fields.push_some("nbdgm.destination", printable(&datagram.destination));
+        let addresses = vec![datagram.source_address.into()];
+        let name = Name { question: None, kind: None, answered: true, addresses, fields };
+        self.budget.push(chunk.at, FactKind::Name(Box::new(name)), facts);
+        self.told = Some(datagram);
+        Progress::Continue { consumed: 0 }
+    }
+}
+
+fn printable(name: &NetbiosName) -> Option<Text> {
+    (!name.text.as_str().chars().any(char::is_control)).then(|| name.text.clone())
+}
