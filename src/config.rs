@@ -132,3 +132,6 @@ impl Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
