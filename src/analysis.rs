@@ -223,4 +223,4 @@ fn judge(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

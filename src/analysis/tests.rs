@@ -29,6 +29,19 @@ impl Output for Lines {
     }
 }
 
+pub(crate) fn settings(yaml: &str) -> Settings {
+    crate::config::yaml::parse("settings.yml", yaml).unwrap_or_else(|fault| panic!("{fault}"))
+}
+
+/// The alerts on facts that are in order.
+pub(crate) fn alerts(settings: &Settings, rules: &Rules, facts: Vec<Fact>) -> Vec<serde_json::Value> {
+    let mut analysis = Analysis::new(settings, rules, Geo::default(), 1).unwrap();
+    let mut out = Lines::default();
+    analysis.on_batch(batch(0, facts, Watermark::END), &mut out);
+    analysis.finish(&mut out);
+    out.alerts.iter().map(|alert| serde_json::from_str(alert).unwrap()).collect()
+}
+
 const RULE: &str = "\
 title: Remote desktop from outside
 name: from_outside
@@ -59,7 +72,7 @@ fn rules(files: &[(&str, &str)]) -> Rules {
     Rules::load(dir.path()).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
-fn batch(shard: usize, facts: Vec<Fact>, watermark: Watermark) -> Batch {
+pub(crate) fn batch(shard: usize, facts: Vec<Fact>, watermark: Watermark) -> Batch {
     Batch { shard, facts, watermark, counters: shard::Counters::default() }
 }
 
@@ -89,4 +102,77 @@ fn a_fact_is_an_event_and_an_alert_if_a_rule_says_so() {
     let counters = analysis.counters();
     assert_eq!(counters.alerts, BTreeMap::from([(("from_outside".to_owned(), Level::High), 1)]));
     assert_eq!(counters.sessions, BTreeMap::from([("", 1)]));
+}
+
+/// Facts of many flows and moments, some at the same time, none in order.
+fn many_facts() -> Vec<Fact> {
+    let mut facts = Vec::new();
+    for id in 0..400_u64 {
+        let secs = id * 37 % 101;
+        let client = format!("192.0.2.{}:{}", id % 9, 1000 + id);
+        facts.push(Fact { seq: id, ..remote_desktop(id, &client, secs) });
+        let ended = FactKind::FlowEnded(Box::new(summary(id % 7)));
+        let mut flow = flow(&client, "10.0.0.5:3389", Transport::Tcp);
+        flow.id = FlowId(id);
+        facts.push(Fact { seq: id, ..fact(flow, secs + 50, ended) });
+    }
+    facts
+}
+
+fn outcome(shards: usize, shift_millis: u64) -> (Vec<String>, Vec<String>) {
+    let rules = rules(&[("from_outside.yml", RULE)]);
+    let mut analysis = Analysis::new(&Settings::default(), &rules, Geo::default(), shards).unwrap();
+    let mut out = Lines::default();
+    for secs in (0..200).step_by(20) {
+        for shard in 0..shards {
+            let is_due = |fact: &Fact| (secs..secs + 20).contains(&fact.at.as_secs());
+            let of_shard = |fact: &Fact| fact.flow.id.0 % shards as u64 == shard as u64;
+            let mut facts: Vec<Fact> = many_facts().into_iter().filter(|fact| is_due(fact) && of_shard(fact)).collect();
+            let shift = std::time::Duration::from_millis(shift_millis);
+            for fact in &mut facts {
+                (fact.at, fact.flow.started) = (fact.at + shift, fact.flow.started + shift);
+            }
+            let watermark = Watermark::before(Timestamp::from_secs(secs + 20) + shift);
+            analysis.on_batch(batch(shard, facts, watermark), &mut out);
+        }
+    }
+    analysis.finish(&mut out);
+    (out.events, out.alerts)
+}
+
+#[test]
+fn the_number_of_shards_is_not_seen_in_what_comes_out() {
+    let one = outcome(1, 0);
+    assert_eq!((one.0.len(), one.1.is_empty()), (800, false));
+    for shards in [2, 3, 8] {
+        assert!(outcome(shards, 0) == one, "{shards} shards");
+    }
+}
+
+#[test]
+fn a_shift_of_all_times_shifts_the_times_only() {
+    let without_times = |lines: &[String]| -> Vec<String> {
+        let time = regex::Regex::new(r"\d{4}-\d\d-\d\dT[0-9:.]+Z").unwrap();
+        lines.iter().map(|line| time.replace_all(line, "TIME").into_owned()).collect()
+    };
+    let (now, later) = (outcome(2, 0), outcome(2, 86_400_000 * 365 + 777));
+    assert_eq!(without_times(&now.0), without_times(&later.0));
+    assert_eq!(without_times(&now.1), without_times(&later.1));
+}
+
+#[test]
+fn a_reload_that_is_at_fault_changes_nothing() {
+    let rules = rules(&[("from_outside.yml", RULE)]);
+    let mut analysis = Analysis::new(&Settings::default(), &rules, Geo::default(), 1).unwrap();
+    let twice = settings(
+        "world: {networks: [{name: a, roles: [home], prefixes: [10.0.0.0/8]}, {name: b, roles: [home], prefixes: [10.0.0.0/8]}]}",
+    );
+    let fault = analysis.reload(&twice.world, &Rules::default(), Geo::default()).unwrap_err();
+    assert_eq!(fault.to_string(), "10.0.0.0/8 belongs to both \"a\" and \"b\"; leave it in one of them");
+    let mut out = Lines::default();
+    analysis.on_batch(batch(0, vec![remote_desktop(1, "192.0.2.9:1", 1)], Watermark::END), &mut out);
+    assert_eq!(out.alerts.len(), 1);
+    analysis.reload(&Default::default(), &Rules::default(), Geo::default()).unwrap();
+    analysis.on_batch(batch(0, vec![remote_desktop(2, "192.0.2.9:2", 9999)], Watermark::END), &mut out);
+    assert_eq!(out.alerts.len(), 1, "the rules are gone");
 }

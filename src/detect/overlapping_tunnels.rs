@@ -158,3 +158,64 @@ fn site(address: IpAddr) -> IpAddr {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Judges flows by id, first and last second; the counts of the findings.
+    fn counts(spans: &[(u64, u64, u64)]) -> Vec<Option<Value>> {
+        let (detector, mut window) = (OverlappingTunnels::default(), Window::default());
+        let judge = |&(id, first, last): &(u64, u64, u64)| {
+            let (first, last) = (Timestamp::from_secs(first), Timestamp::from_secs(last));
+            let evidence = detector.judge(&mut window, Span { flow: FlowId(id), first, last }, last)?;
+            evidence.get("spanwatch.tunnels.overlapping").cloned()
+        };
+        spans.iter().map(judge).collect()
+    }
+
+    fn number(count: u64) -> Option<Value> {
+        Some(Value::Number(count))
+    }
+
+    #[test]
+    fn flows_that_ran_side_by_side_are_counted_and_told_when_there_are_more() {
+        assert_eq!(
+            counts(&[(1, 0, 600), (2, 10, 610), (3, 20, 620), (2, 10, 3610), (4, 3000, 3620)]),
+            [None, number(2), number(3), None, None]
+        );
+    }
+
+    #[test]
+    fn an_overlap_counts_from_its_least_length_on() {
+        assert_eq!(counts(&[(1, 0, 600), (2, 300, 900)]), [None, number(2)]);
+        assert_eq!(counts(&[(1, 0, 600), (2, 301, 901)]), [None, None]);
+    }
+
+    #[test]
+    fn one_that_connects_anew_is_not_two() {
+        assert_eq!(counts(&[(1, 0, 600), (2, 600, 1200), (3, 1200, 1800)]), [None, None, None]);
+    }
+
+    #[test]
+    fn after_a_quiet_day_the_same_is_told_again() {
+        let later = 3 * 86_400;
+        assert_eq!(
+            counts(&[(1, 0, 600), (2, 0, 600), (3, later, later + 600), (4, later, later + 600)]),
+            [None, number(2), None, number(2)]
+        );
+    }
+
+    #[test]
+    fn what_is_remembered_of_an_address_is_bounded() {
+        let spans: Vec<(u64, u64, u64)> = (0..200).map(|id| (id, 0, 600)).collect();
+        assert_eq!(counts(&spans).last(), Some(&None));
+        assert_eq!(counts(&spans).iter().flatten().last(), Some(&Value::Number(OverlappingTunnels::SPANS_MAX as u64)));
+    }
+
+    #[test]
+    fn an_ipv6_site_is_a_64() {
+        assert_eq!(site("2001:db8:1:2:3:4:5:6".parse().unwrap()), "2001:db8:1:2::".parse::<IpAddr>().unwrap());
+        assert_eq!(site("192.0.2.1".parse().unwrap()), "192.0.2.1".parse::<IpAddr>().unwrap());
+    }
+}

@@ -119,3 +119,61 @@ impl Detector for RemoteAccessProduct {
         Entity::Device(*device)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: u64 = 86_400;
+
+    /// The counts of the findings that uses make, in order; none where a use is no finding.
+    fn counts(uses: &[(&str, u64)]) -> Vec<Option<String>> {
+        let (detector, mut window) = (RemoteAccessProduct::default(), Window::default());
+        let judge = |&(product, secs): &(&str, u64)| {
+            let seen = Use { product: product.into(), sanctioned: false };
+            let evidence = detector.judge(&mut window, seen, Timestamp::from_secs(secs))?;
+            Some(format!("{:?}", evidence.get("spanwatch.products.count")?))
+        };
+        uses.iter().map(judge).collect()
+    }
+
+    fn number(count: u64) -> Option<String> {
+        Some(format!("Number({count})"))
+    }
+
+    #[test]
+    fn each_product_is_a_finding_once() {
+        assert_eq!(
+            counts(&[("a", 1), ("a", 2), ("b", 3), ("a", 4), ("c", 5)]),
+            [number(1), None, number(2), None, number(3)]
+        );
+    }
+
+    #[test]
+    fn products_count_together_up_to_the_window_and_no_longer() {
+        assert_eq!(counts(&[("a", 0), ("b", 14 * DAY)]), [number(1), number(2)]);
+        assert_eq!(counts(&[("a", 0), ("b", 14 * DAY + 1)]), [number(1), number(1)]);
+        assert_eq!(counts(&[("a", 0), ("a", DAY), ("b", 15 * DAY)]), [number(1), None, number(2)]);
+    }
+
+    #[test]
+    fn what_is_told_apart_is_bounded() {
+        let names: Vec<String> = (0..20).map(|number| format!("product{number:02}")).collect();
+        let uses: Vec<(&str, u64)> = names.iter().map(|name| (name.as_str(), 1)).collect();
+        assert_eq!(counts(&uses).iter().flatten().count(), RemoteAccessProduct::USES_MAX);
+    }
+
+    #[test]
+    fn a_product_is_told_again_for_servers_that_are_not_the_organisations() {
+        let (detector, mut window) = (RemoteAccessProduct::default(), Window::default());
+        let mut judge = |sanctioned| {
+            let seen = Use { product: "a".into(), sanctioned };
+            detector
+                .judge(&mut window, seen, Timestamp::ZERO)
+                .map(|evidence| evidence.get("spanwatch.products.count").cloned())
+        };
+        assert_eq!(judge(true), Some(Some(1_u64.into())));
+        assert_eq!(judge(false), Some(Some(1_u64.into())), "one product still");
+        assert_eq!(judge(true), None);
+    }
+}

@@ -1,6 +1,9 @@
 use super::*;
+use crate::enrich::geo::Geo;
+use crate::enrich::products::Products;
 use crate::facts::{Direction, FlowId, FlowSummary};
-use crate::net::{Endpoint, Transport};
+use crate::identity;
+use crate::net::{Endpoint, Mac, Transport};
 
 /// A flow between two ends, written as `192.0.2.1:80` or `[2001:db8::1]:80`.
 pub(crate) fn flow(client: &str, server: &str, transport: Transport) -> FlowRef {
@@ -55,4 +58,130 @@ fn the_reference_of_events_is_current() {
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(written == expected, "{} is out of date; UPDATE=1 cargo test writes it anew", path.display());
+}
+
+fn world(yaml: &str) -> World {
+    let settings = crate::config::yaml::parse("settings.yml", yaml).unwrap_or_else(|fault| panic!("{fault}"));
+    let products = std::sync::Arc::new(Products::load(std::path::Path::new("rules/data/products.yml")).unwrap());
+    World::new(&settings, &products, Geo::default(), identity::Limits::default()).unwrap()
+}
+
+fn json(world: &mut World, fact: &Fact) -> String {
+    let application = world.observe(fact);
+    serde_json::to_string(&Event::of_fact(fact, application.as_ref(), world)).unwrap()
+}
+
+#[test]
+fn a_flow_is_one_line_with_its_fields_in_the_order_of_the_catalogue() {
+    let mut world = world(
+        "networks: [{name: lan, roles: [home, workstations], prefixes: [10.0.0.0/8]}]\n\
+         inventory: {hosts: [{name: PC-ANN, group: desks, addresses: [10.0.0.1/32]}]}\n",
+    );
+    let mut flow = flow("10.0.0.1:50000", "192.0.2.1:443", Transport::Tcp);
+    flow.client_mac = Some(Mac([0, 0x11, 0x22, 0, 0, 1]));
+    flow.vlan = Some(20);
+    flow.started = Timestamp::from_secs(1_700_000_000);
+    let mut summary = summary(2);
+    (summary.client.packets, summary.client.bytes, summary.client.ttl) = (3, 180, Some(64));
+    (summary.server.packets, summary.server.bytes, summary.server.lost_bytes) = (2, 1200, 7);
+    summary.server_rtt = Some(std::time::Duration::from_micros(12_500));
+    summary.end = Some(crate::facts::EndReason::Finished);
+    let line = json(&mut world, &fact(flow, 1_700_000_003, FactKind::FlowEnded(Box::new(summary))));
+    assert_eq!(
+        line,
+        "{\"@timestamp\":\"2023-11-14T22:13:23.000000000Z\",\"event.kind\":\"event\",\"event.category\":[\"network\"],\
+         \"event.action\":\"flow\",\"event.start\":\"2023-11-14T22:13:20.000000000Z\",\
+         \"event.end\":\"2023-11-14T22:13:22.000000000Z\",\"event.duration\":2000000000,\
+         \"network.transport\":\"tcp\",\"network.type\":\"ipv4\",\"network.direction\":\"outbound\",\
+         \"network.community_id\":\"1:QAf3+pGMaqGO534pWKUcLd7LteM=\",\"network.vlan.id\":\"20\",\
+         \"network.bytes\":1380,\"network.packets\":5,\"source.ip\":\"10.0.0.1\",\"source.port\":50000,\
+         \"source.mac\":\"00:11:22:00:00:01\",\"source.bytes\":180,\"source.packets\":3,\
+         \"source.network.name\":\"lan\",\"source.network.roles\":[\"home\",\"workstations\"],\
+         \"source.device.id\":\"dda403337b7e9a68\",\"source.device.name\":\"PC-ANN\",\
+         \"source.device.group\":\"desks\",\"source.device.managed\":true,\"destination.ip\":\"192.0.2.1\",\
+         \"destination.port\":443,\"destination.bytes\":1200,\"destination.packets\":2,\
+         \"device.id\":\"dda403337b7e9a68\",\"device.name\":\"PC-ANN\",\"device.group\":\"desks\",\
+         \"device.managed\":true,\"spanwatch.flow.id\":1,\"spanwatch.flow.direction_basis\":\"handshake\",\
+         \"spanwatch.flow.duration\":2.0,\"spanwatch.flow.end_reason\":\"finished\",\
+         \"spanwatch.flow.server_rtt\":0.0125,\"spanwatch.source.ttl\":64,\
+         \"spanwatch.flow.retransmitted_bytes\":0,\"spanwatch.flow.gap_bytes\":7}"
+    );
+}
+
+#[test]
+fn a_products_flow_is_known_until_it_ends_and_not_beyond() {
+    let mut world = world("sanctioned: [{product: anydesk, names: [own.net.anydesk.com]}]");
+    let mut hello = Hello::new(Sender::Client);
+    hello.server_name = Some("relay-1.net.anydesk.com".into());
+    let flow = flow("10.0.0.1:50000", "192.0.2.1:443", Transport::Tcp);
+    let said = |world: &mut World, secs, kind: FactKind| {
+        let fact = fact(flow, secs, kind);
+        world.observe(&fact).map(|application| (application.product.id.clone(), application.sanctioned))
+    };
+    let anydesk = Some(("anydesk".to_owned(), false));
+    assert_eq!(said(&mut world, 1, FactKind::Hello(Box::new(hello))), anydesk);
+    assert_eq!(said(&mut world, 2, FactKind::Activity(Box::new(summary(60)))), anydesk);
+    assert_eq!(said(&mut world, 3, FactKind::FlowEnded(Box::new(summary(70)))), anydesk);
+    assert_eq!(said(&mut world, 4, FactKind::FlowEnded(Box::new(summary(70)))), None);
+    let mut own = Hello::new(Sender::Client);
+    own.server_name = Some("EU.own.net.anydesk.com.".into());
+    assert_eq!(said(&mut world, 5, FactKind::Hello(Box::new(own))), Some(("anydesk".to_owned(), true)));
+}
+
+#[test]
+fn a_question_for_a_products_name_is_no_use_of_it() {
+    let mut world = world("");
+    let name = crate::facts::Name { question: Some("relay-1.net.anydesk.com".into()), ..Default::default() };
+    let fact = fact(flow("10.0.0.1:5000", "10.0.0.53:53", Transport::Udp), 1, FactKind::Name(Box::new(name)));
+    let application = world.observe(&fact);
+    let event = Event::of_fact(&fact, application.as_ref(), &world);
+    assert_eq!(event.get("network.application"), None);
+    assert_eq!(event.get("spanwatch.application.id"), Some(EventValue::Str("anydesk".into())));
+    assert_eq!(event.get("spanwatch.application.basis"), Some(EventValue::Str("dns_question".into())));
+}
+
+#[test]
+fn a_field_that_the_parser_repeats_is_written_once() {
+    let mut desktop = crate::facts::RemoteDesktop { client_name: Some("PC".into()), ..Default::default() };
+    desktop.fields.push("rdp.client_name", "PC");
+    desktop.fields.push("rdp.cookie", "ann");
+    let mut flow = flow("10.0.0.1:5000", "10.0.0.2:3389", Transport::Tcp);
+    flow.protocol = Some(Protocol::new("rdp"));
+    let line = json(&mut world(""), &fact(flow, 1, FactKind::RemoteDesktop(Box::new(desktop))));
+    assert_eq!(line.matches("\"rdp.client_name\"").count(), 1, "{line}");
+    assert!(line.ends_with(",\"rdp.cookie\":\"ann\"}"), "{line}");
+}
+
+#[test]
+fn text_from_the_wire_is_escaped_in_json() {
+    let mut hello = Hello::new(Sender::Client);
+    hello.server_name = Some("a\"\n\u{1b}[31m\u{202e}.example".into());
+    let flow = flow("10.0.0.1:5000", "192.0.2.1:443", Transport::Tcp);
+    let line = json(&mut world(""), &fact(flow, 1, FactKind::Hello(Box::new(hello))));
+    assert!(!line.contains('\n') && !line.contains('\u{1b}'), "{line}");
+    let parsed: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(parsed["tls.client.server_name"], "a\"\n\u{1b}[31m\u{202e}.example");
+}
+
+#[test]
+fn an_inventory_knows_a_host_by_its_mac_before_its_address() {
+    let mut world = world(
+        "inventory:\n  hosts:\n  - {name: PC-ANN, macs: ['00:11:22:00:00:01']}\n  - {name: POOL, addresses: [10.0.0.0/24]}\n",
+    );
+    let mut flow = flow("10.0.0.1:5000", "10.0.0.2:80", Transport::Tcp);
+    flow.client_mac = Some(Mac([0, 0x11, 0x22, 0, 0, 1]));
+    let fact = fact(flow, 1, FactKind::Malformed("test"));
+    world.observe(&fact);
+    let event = Event::of_fact(&fact, None, &world);
+    assert_eq!(event.get("source.device.name"), Some(EventValue::Str("PC-ANN".into())));
+    assert_eq!(event.get("destination.device.name"), Some(EventValue::Str("POOL".into())));
+    assert_eq!(event.get("device.name"), Some(EventValue::Str("PC-ANN".into())));
+}
+
+#[test]
+fn no_name_stands_twice_in_the_catalogue() {
+    let mut seen = std::collections::BTreeSet::new();
+    for field in catalogue::all_typed() {
+        assert!(seen.insert(field.name), "{}", field.name);
+    }
 }

@@ -52,6 +52,11 @@ pub struct Correlated {
     pub events: Vec<Value>,
 }
 
+/// The engine counts time in whole numbers without a unit. It is given microseconds, so that it makes no difference
+/// where in a second something happened.
+const TICKS_PER_SECOND: u64 = 1_000_000;
+const NANOS_PER_TICK: u64 = 1_000;
+
 /// The rules, compiled, and what their correlations remember.
 pub struct Judge {
     collection: SigmaCollection,
@@ -113,7 +118,7 @@ impl Judge {
         };
         let counted = results.iter().filter(|result| is_counted(result)).count();
         if counted > 0 {
-            let now = i64::try_from(event.at().as_secs()).unwrap_or(i64::MAX);
+            let now = i64::try_from(event.at().as_nanos() / NANOS_PER_TICK).unwrap_or(i64::MAX);
             self.make_room(now);
             self.entries += counted;
             results = self.correlations.process_with_detections(event, results, now);
@@ -142,7 +147,7 @@ impl Judge {
                 let correlated = Correlated {
                     group: body.group_key,
                     value: body.aggregated_value,
-                    timespan_secs: body.timespan_secs,
+                    timespan_secs: body.timespan_secs / TICKS_PER_SECOND,
                     events: body.events.unwrap_or_default(),
                 };
                 (Vec::new(), Some(correlated))
@@ -255,7 +260,12 @@ fn correlations(collection: &SigmaCollection, limits: Limits) -> CorrelationEngi
         ..CorrelationConfig::default()
     });
     // It is given the detections, so it needs the rules for their ids alone, without filters.
-    let rules = SigmaCollection { filters: Vec::new(), ..collection.clone() };
+    let mut rules = SigmaCollection { filters: Vec::new(), ..collection.clone() };
+    for correlation in &mut rules.correlations {
+        for span in [Some(&mut correlation.timespan), correlation.gap.as_mut()].into_iter().flatten() {
+            span.seconds = span.seconds.saturating_mul(TICKS_PER_SECOND);
+        }
+    }
     engine.add_collection(&rules).expect("every correlation was compiled when it was loaded");
     engine
 }

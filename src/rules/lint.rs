@@ -47,7 +47,8 @@ const OWN_KEYS: &[&str] = &["entity", "evidence", "family", "suppress", "weight"
 /// The likelihood ratio of one sign is at most 1000 to 1.
 const WEIGHT_MAX: f64 = 6.9;
 const SUPPRESS_DEFAULT: Duration = Duration::from_secs(3600);
-pub(super) const SUPPRESS_MAX: Duration = Duration::from_secs(30 * 86_400);
+const SUPPRESS_MAX: Duration = Duration::from_secs(30 * 86_400);
+const TIMESPAN_MAX: Duration = Duration::from_secs(90 * 86_400);
 
 /// Checks a rule by itself.
 pub(super) fn check(path: &Path, file: &str, text: &str, tree: &Node, faults: &mut Vec<Fault>) -> Rule {
@@ -276,6 +277,7 @@ impl Lint<'_> {
                 let Some(correlation) = tree.get("correlation") else {
                     return;
                 };
+                self.check_timespan(correlation);
                 let condition = correlation.get("condition").and_then(|condition| condition.get("field"));
                 for node in [correlation.get("group-by"), condition].into_iter().flatten() {
                     node.items().for_each(|item| self.check_field_value(item));
@@ -287,6 +289,15 @@ impl Lint<'_> {
                 for (_, _, selection) in selections.filter(|(key, _, _)| !["condition", "rules"].contains(key)) {
                     self.check_selection(selection);
                 }
+            }
+        }
+    }
+
+    fn check_timespan(&mut self, correlation: &Node) {
+        for node in ["timespan", "timeframe", "gap"].into_iter().filter_map(|key| correlation.get(key)) {
+            let parsed = node.scalar().and_then(|text| Timespan::parse(text).ok());
+            if parsed.is_some_and(|span| span.seconds > TIMESPAN_MAX.as_secs()) {
+                self.fault(node.place, "a correlation looks back 90d at most");
             }
         }
     }

@@ -129,7 +129,9 @@ fn check_together(files: &mut [File], faults: &mut Vec<Fault>) {
     for file in files.iter() {
         for reference in file.rule.refers_to.iter().filter(|reference| !seen.contains_key(*reference)) {
             let section = if file.rule.kind == RuleKind::Filter { "filter" } else { "correlation" };
-            let place = file.tree.get(section).map_or(file.tree.place, |node| node.place_of("rules"));
+            let references = file.tree.get(section).and_then(|node| node.get("rules"));
+            let found = references.and_then(|node| node.items().find(|item| item.scalar() == Some(reference)));
+            let place = found.map_or(file.tree.place, |item| item.place);
             let message = lint::unknown("rule", reference, &known, "refer to a rule by its name or id");
             faults.push(Fault::at(&file.label, &file.text, place, message));
         }

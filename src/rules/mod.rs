@@ -162,4 +162,6 @@ impl fmt::Display for RuleFaults {
 impl std::error::Error for RuleFaults {}
 
 #[cfg(test)]
+mod shipped_tests;
+#[cfg(test)]
 mod tests;
