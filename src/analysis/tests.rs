@@ -30,7 +30,7 @@ impl Output for Lines {
 }
 
 pub(crate) fn settings(yaml: &str) -> Settings {
-    crate::config::yaml::parse("settings.yml", yaml).unwrap_or_else(|fault| panic!("{fault}"))
+    crate::yaml::parse("settings.yml", yaml).unwrap_or_else(|fault| panic!("{fault}"))
 }
 
 /// The alerts on facts that are in order.
