@@ -45,6 +45,8 @@ pub mod llmnr;
 pub mod mdns;
 pub mod nbdgm;
 pub mod nbns;
+pub mod dhcpv6;
+pub mod radius;
 pub mod openvpn;
 pub mod tls;
 pub mod wireguard;
@@ -73,6 +75,8 @@ pub const ALL: &[&ProtocolSpec] = &[
     &wireguard::SPEC,
     &openvpn::SPEC,
     &dhcp::SPEC,
+    &dhcpv6::SPEC,
+    &radius::SPEC,
     &dns::SPEC,
     &mdns::SPEC,
     &llmnr::SPEC,

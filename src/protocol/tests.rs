@@ -40,6 +40,8 @@ const FIXTURES: &[fn() -> Vec<Fixture>] = &[
     crate::protocol::nbdgm::tests::fixtures,
     crate::protocol::nbns::tests::fixtures,
     crate::protocol::openvpn::tests::fixtures,
+    crate::protocol::dhcpv6::tests::fixtures,
+    crate::protocol::radius::tests::fixtures,
     crate::protocol::dtls::tests::fixtures,
     crate::protocol::quic::tests::fixtures,
     crate::protocol::tls::tests::fixtures,

@@ -1,0 +1,196 @@
+//! RADIUS in (RFC 2865, RFC 2866), who logged on from where out: the user, the station that called, the address given
+//! to it, and whether it was let in. Passwords and their hashes are never read.
+
+mod wire;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::collections::VecDeque;
+
+use crate::facts::{Credential, FactKind, Fields, Outcome, Sender};
+use crate::net::{Text, Transport};
+use crate::protocol::dns::budget::Budget;
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+use wire::{Code, Packet, attribute};
+
+pub const SPEC: ProtocolSpec = ProtocolSpec {
+    protocol: Protocol::new("radius"),
+    transports: &[Transport::Udp],
+    opens_with: &[(0x01, 0x05), (0x0b, 0x0c), (0x28, 0x2d)],
+    probe,
+    start: |_| Box::new(Radius::new()),
+    fields: &[
+        FieldSpec { name: "radius.code", help: "The packet's code (RFC 2865 §4, RFC 2866 §4, RFC 5176 §2)." },
+        FieldSpec {
+            name: "radius.calling_station_id",
+            help: "Who calls: a hardware address, or a VPN client's public address.",
+        },
+        FieldSpec {
+            name: "radius.called_station_id",
+            help: "What is called: an access point and its network, or a gateway.",
+        },
+        FieldSpec { name: "radius.framed_ip", help: "The address that the session has inside." },
+        FieldSpec { name: "radius.nas_ip", help: "The address of the access server." },
+        FieldSpec { name: "radius.nas_identifier", help: "The name of the access server." },
+        FieldSpec {
+            name: "radius.nas_port_type",
+            help: "How the session came in: ethernet, wireless, virtual (a VPN) or a number.",
+        },
+        FieldSpec { name: "radius.accounting_status", help: "start, stop, interim or a number (RFC 2866 §5.1)." },
+        FieldSpec {
+            name: "radius.tunnel_client_endpoint",
+            help: "The far end of the tunnel that the session came in by.",
+        },
+    ],
+};
+
+/// Authentication, accounting and dynamic authorisation, today's and the first ones.
+const PORTS: [u16; 6] = [1645, 1646, 1700, 1812, 1813, 3799];
+
+fn probe(opening: &Opening<'_>) -> Probe {
+    let Some(packet) = Packet::parse(opening.bytes) else {
+        return Probe::No;
+    };
+    if !PORTS.into_iter().any(|port| opening.on_port(port)) && !is_unmistakable(&packet) {
+        return Probe::No;
+    }
+    match (packet.code, opening.sender) {
+        (Code::AccessRequest | Code::AccountingRequest, Sender::Server) => Probe::Reversed,
+        (
+            Code::AccessAccept | Code::AccessReject | Code::AccessChallenge | Code::AccountingResponse,
+            Sender::Client,
+        ) => Probe::Reversed,
+        _ => Probe::Match,
+    }
+}
+
+/// A request that names its access server, as it must (RFC 2865 §5.4, RFC 2866 §5.13), would be one on any port.
+fn is_unmistakable(packet: &Packet<'_>) -> bool {
+    let names_server = [attribute::NAS_ADDRESS, attribute::NAS_IDENTIFIER, attribute::NAS_ADDRESS_6]
+        .into_iter()
+        .any(|kind| packet.value(kind).is_some_and(|value| value.len() >= 4));
+    matches!(packet.code, Code::AccessRequest | Code::AccountingRequest)
+        && names_server
+        && packet.text(attribute::USER_NAME).is_some()
+}
+
+struct Radius {
+    /// Requests that were not answered yet, the latest last.
+    pending: VecDeque<Request>,
+    /// Who was told already: a logon takes many requests.
+    told: VecDeque<Who>,
+    budget: Budget,
+}
+
+struct Request {
+    identifier: u8,
+    who: Who,
+}
+
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+struct Who {
+    user: Option<Text>,
+    calling_station: Option<Text>,
+}
+
+impl Radius {
+    /// As many as there are identifiers.
+    const PENDING_MAX: usize = 256;
+    const TOLD_MAX: usize = 64;
+    /// An access server's flow carries a whole site.
+    const FACTS_PER_MINUTE: u32 = 2000;
+
+    const fn new() -> Self {
+        let budget = Budget::per_minute(Self::FACTS_PER_MINUTE);
+        Self { pending: VecDeque::new(), told: VecDeque::new(), budget }
+    }
+
+    /// Whether the packet is worth a fact, and of whom.
+    fn subject(&mut self, packet: &Packet<'_>) -> Option<Who> {
+        let own = Who {
+            user: packet.text(attribute::USER_NAME).or_else(|| packet.eap_identity()),
+            calling_station: packet.text(attribute::CALLING_STATION),
+        };
+        match packet.code {
+            Code::AccessRequest => {
+                let is_news = !self.told.contains(&own);
+                if is_news {
+                    push(&mut self.told, own.clone(), Self::TOLD_MAX);
+                }
+                self.pending.retain(|request| request.identifier != packet.identifier);
+                push(&mut self.pending, Request { identifier: packet.identifier, who: own.clone() }, Self::PENDING_MAX);
+                is_news.then_some(own)
+            }
+            Code::AccessAccept | Code::AccessReject => {
+                let asked = self.take_pending(packet.identifier);
+                let user = asked.user.or(own.user);
+                Some(Who { user, calling_station: asked.calling_station.or(own.calling_station) })
+            }
+            Code::AccountingRequest | Code::Dynamic(_) => Some(own),
+            Code::AccessChallenge | Code::AccountingResponse | Code::StatusServer => None,
+        }
+    }
+
+    fn take_pending(&mut self, identifier: u8) -> Who {
+        let at = self.pending.iter().position(|request| request.identifier == identifier);
+        at.and_then(|at| self.pending.remove(at)).map(|request| request.who).unwrap_or_default()
+    }
+}
+
+fn push<T>(queue: &mut VecDeque<T>, item: T, max: usize) {
+    if queue.len() >= max {
+        queue.pop_front();
+    }
+    queue.push_back(item);
+}
+
+impl Parser for Radius {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        let subject = Packet::parse(chunk.bytes).and_then(|packet| Some((packet, self.subject(&packet)?)));
+        if let Some((packet, who)) = subject {
+            self.budget.push(chunk.at, FactKind::Credential(Box::new(credential(&packet, who))), facts);
+        }
+        Progress::Continue { consumed: 0 }
+    }
+}
+
+fn credential(packet: &Packet<'_>, who: Who) -> Credential {
+    let outcome = match packet.code {
+        Code::AccessAccept => Some(Outcome::Success),
+        Code::AccessReject => Some(Outcome::Failure),
+        _ => None,
+    };
+    let mut fields = Fields::default();
+    fields.push("radius.code", packet.code.as_str());
+    fields.push_some("radius.calling_station_id", who.calling_station);
+    fields.push_some("radius.called_station_id", packet.text(attribute::CALLED_STATION));
+    fields.push_some("radius.framed_ip", packet.address(attribute::FRAMED_ADDRESS));
+    fields.push_some("radius.nas_ip", packet.address(attribute::NAS_ADDRESS));
+    fields.push_some("radius.nas_identifier", packet.text(attribute::NAS_IDENTIFIER));
+    fields.push_some("radius.nas_port_type", packet.number(attribute::NAS_PORT_TYPE).map(port_type));
+    fields.push_some("radius.accounting_status", packet.number(attribute::ACCOUNTING_STATUS).map(accounting_status));
+    fields.push_some("radius.tunnel_client_endpoint", packet.tagged_text(attribute::TUNNEL_CLIENT));
+    Credential { user: who.user, outcome, fields, ..Credential::default() }
+}
+
+/// RFC 2865 §5.41.
+fn port_type(number: u32) -> Text {
+    match number {
+        5 => "virtual".into(),
+        15 => "ethernet".into(),
+        19 => "wireless".into(),
+        number => number.to_string().into(),
+    }
+}
+
+fn accounting_status(number: u32) -> Text {
+    match number {
+        1 => "start".into(),
+        2 => "stop".into(),
+        3 => "interim".into(),
+        7 => "on".into(),
+        8 => "off".into(),
+        number => number.to_string().into(),
+    }
+}

@@ -1,0 +1,137 @@
+use crate::facts::{Credential, FactKind, Outcome, Sender, Value};
+use crate::net::Transport;
+use crate::protocol::tests::{Fixture, hex};
+
+pub(crate) fn fixtures() -> Vec<Fixture> {
+    vec![logon(), accounting()]
+}
+
+/// An Access-Request of `ann` (with an EAP identity), a challenge, another request, and the acceptance.
+fn logon() -> Fixture {
+    let request = |identifier, eap: &str| {
+        packet(
+            1,
+            identifier,
+            &[(1, "616e6e"), (31, "30322d30302d35652d31302d46462d4545"), (4, "c0000201"), (61, "00000013"), (79, eap)],
+        )
+    };
+    fixture(
+        "radius logon",
+        1812,
+        vec![
+            (Sender::Client, request(7, "02 01 0008 01 616e6e")),
+            (Sender::Server, packet(11, 7, &[(79, "01 02 0006 19 20")])),
+            (Sender::Client, request(8, "02 02 0006 19 00")),
+            (Sender::Server, packet(2, 8, &[(8, "0a000007")])),
+        ],
+    )
+}
+
+/// A session begins behind a VPN gateway: inner address, public address, tunnel.
+fn accounting() -> Fixture {
+    let start = [
+        (40, "00000001"),
+        (1, "626f62"),
+        (8, "0a000008"),
+        (31, "3139382e35312e3130302e39"),
+        (61, "00000005"),
+        (66, "01 3139382e35312e3130302e39"),
+    ];
+    fixture(
+        "radius accounting",
+        1813,
+        vec![(Sender::Client, packet(4, 9, &start)), (Sender::Server, packet(5, 9, &[]))],
+    )
+}
+
+fn fixture(name: &'static str, server_port: u16, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
+    let (protocol, transport) = (super::SPEC.protocol, Transport::Udp);
+    Fixture { name, protocol, transport, client_port: 40_000, server_port, chunks }
+}
+
+fn packet(code: u8, identifier: u8, attributes: &[(u8, &str)]) -> Vec<u8> {
+    let mut body = vec![0x5a; 16];
+    for (kind, value) in attributes {
+        let value = hex(value);
+        body.extend([*kind, u8::try_from(value.len() + 2).unwrap()]);
+        body.extend(value);
+    }
+    let mut bytes = vec![code, identifier];
+    bytes.extend(u16::try_from(body.len() + 4).unwrap().to_be_bytes());
+    bytes.extend(body);
+    bytes
+}
+
+fn credentials(fixture: &Fixture) -> Vec<Credential> {
+    let facts = fixture.facts();
+    let credential = |kind: &FactKind| match kind {
+        FactKind::Credential(credential) => Some(Credential::clone(credential)),
+        _ => None,
+    };
+    facts.iter().filter_map(|(_, kind)| credential(kind)).collect()
+}
+
+fn text(text: &str) -> Option<Value> {
+    Some(Value::Text(text.into()))
+}
+
+#[test]
+fn a_logon_is_told_when_asked_and_when_decided() {
+    let [asked, accepted] = &credentials(&logon())[..] else { panic!("two credentials") };
+    for credential in [asked, accepted] {
+        assert_eq!(credential.user.as_ref().map(|user| user.as_str()), Some("ann"));
+        assert_eq!(credential.fields.get("radius.calling_station_id"), text("02-00-5e-10-FF-EE").as_ref());
+    }
+    assert_eq!((asked.outcome, accepted.outcome), (None, Some(Outcome::Success)));
+    assert_eq!(accepted.fields.get("radius.framed_ip"), Some(&Value::Ip("10.0.0.7".parse().unwrap())));
+    assert_eq!(asked.fields.get("radius.nas_port_type"), text("wireless").as_ref());
+}
+
+#[test]
+fn accounting_joins_the_inner_and_the_outer_address() {
+    let [started] = &credentials(&accounting())[..] else { panic!("one credential") };
+    assert_eq!(started.fields.get("radius.accounting_status"), text("start").as_ref());
+    assert_eq!(started.fields.get("radius.framed_ip"), Some(&Value::Ip("10.0.0.8".parse().unwrap())));
+    assert_eq!(started.fields.get("radius.tunnel_client_endpoint"), text("198.51.100.9").as_ref());
+    assert_eq!(started.fields.get("radius.nas_port_type"), text("virtual").as_ref());
+}
+
+#[test]
+fn the_identity_in_eap_stands_for_a_missing_user_name() {
+    let chunks = vec![(Sender::Client, packet(1, 1, &[(79, "02 01 0009 01 626f6221")]))];
+    let [asked] = &credentials(&Fixture { chunks, ..logon() })[..] else { panic!("one credential") };
+    assert_eq!(asked.user.as_ref().map(|user| user.as_str()), Some("bob!"));
+}
+
+#[test]
+fn no_secret_is_kept() {
+    let secret = "73656372657421";
+    let chunks =
+        vec![(Sender::Client, packet(1, 1, &[(1, "616e6e"), (2, secret), (3, secret), (24, secret), (26, secret)]))];
+    let shown = format!("{:?}", Fixture { chunks, ..logon() }.facts());
+    assert!(shown.contains("ann") && !shown.contains("secret"), "{shown}");
+}
+
+#[test]
+fn on_another_port_only_a_request_that_names_its_server_counts() {
+    let mut elsewhere = logon();
+    elsewhere.server_port = 9999;
+    assert_eq!(credentials(&elsewhere).len(), 2);
+    elsewhere.chunks = vec![(Sender::Client, packet(1, 1, &[(1, "616e6e")]))];
+    assert!(elsewhere.facts().is_empty());
+}
+
+#[test]
+fn what_does_not_add_up_is_not_radius() {
+    for spoil in [
+        |bytes: &mut Vec<u8>| bytes.push(0),
+        |bytes: &mut Vec<u8>| bytes[0] = 6,
+        |bytes: &mut Vec<u8>| bytes[21] += 1,
+        |bytes: &mut Vec<u8>| bytes[21] = 1,
+    ] {
+        let mut fixture = logon();
+        fixture.chunks.truncate(1);
+        spoil(&mut fixture.chunks[0].1);
+        assert!(fixture.facts().is_empty());
+    }
+}
