@@ -28,6 +28,7 @@ pub mod session;
 
 pub mod gss;
 pub mod kerberos;
+pub mod ldap;
 pub mod ntlm;
 pub mod rdp;
 pub mod rdpeudp;
@@ -70,6 +71,7 @@ pub const ALL: &[&ProtocolSpec] = &[
     &rdpeudp::SPEC,
     &kerberos::SPEC,
     &smb::SPEC,
+    &ldap::SPEC,
     &dtls::SPEC,
     &quic::SPEC,
     &wireguard::SPEC,

@@ -25,6 +25,7 @@ pub(crate) struct Fixture {
 #[rustfmt::skip]
 const FIXTURES: &[fn() -> Vec<Fixture>] = &[
     crate::protocol::kerberos::tests::fixtures,
+    crate::protocol::ldap::tests::fixtures,
     crate::protocol::rdp::tests::fixtures,
     crate::protocol::rdpeudp::tests::fixtures,
     crate::protocol::rfb::tests::fixtures,

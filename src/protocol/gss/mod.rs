@@ -67,6 +67,11 @@ impl LogOn {
         is_named && outcome == Some(Outcome::Success)
     }
 
+    /// Forgets what waits: it was only a step, and more follow.
+    pub fn retract(&mut self) {
+        self.pending = None;
+    }
+
     /// Says what the server did not judge.
     pub fn on_end(&mut self, facts: &mut Vec<FactKind>) {
         facts.extend(self.pending.take().map(|credential| FactKind::Credential(Box::new(credential))));

@@ -81,6 +81,7 @@ struct Smb {
     client: Skipping,
     server: Skipping,
     messages: u16,
+    said: bool,
     calling_name: Option<Text>,
     offered: Vec<Text>,
     log_on: LogOn,
@@ -151,6 +152,10 @@ impl Smb {
             return Step::Done;
         }
         if head.command == Command::Other || len > MESSAGE_BYTES_MAX {
+            if !self.said {
+                // A capture that began amid the connection.
+                self.hello(sender, Vec::new(), facts);
+            }
             self.side(sender).0 = len;
             *cursor = ahead;
             return Step::Next;
@@ -229,7 +234,8 @@ impl Smb {
         }
     }
 
-    fn hello(&self, sender: Sender, dialects: Vec<Text>, facts: &mut Vec<FactKind>) {
+    fn hello(&mut self, sender: Sender, dialects: Vec<Text>, facts: &mut Vec<FactKind>) {
+        self.said = true;
         let mut hello = Hello::new(sender);
         if !dialects.is_empty() {
             hello.fields.push(DIALECT, dialects);

@@ -1,0 +1,141 @@
+use super::*;
+use crate::facts::Value;
+use crate::protocol::gss::tests::{init, response, ticket};
+use crate::protocol::ntlm::tests::{authenticate, challenge};
+use crate::protocol::tests::{Fixture, der};
+use crate::protocol::{kerberos, ntlm};
+
+pub(crate) fn fixtures() -> Vec<Fixture> {
+    let (client, server) = (Sender::Client, Sender::Server);
+    let fixture = |name, transport, chunks| Fixture {
+        name,
+        protocol: PROTOCOL,
+        transport,
+        client_port: 50_000,
+        server_port: 389,
+        chunks,
+    };
+    vec![
+        fixture(
+            "a simple bind",
+            Transport::Tcp,
+            vec![
+                (client, message(1, bind("cn=admin,dc=example,dc=com", der(0x80, &[b"hunter2".to_vec()])))),
+                (server, message(1, result(0x61, 49, &[]))),
+                (client, message(2, bind("alice@example.com", der(0x80, &[b"hunter2".to_vec()])))),
+                (server, message(2, result(0x61, 0, &[]))),
+                (client, message(3, search("dc=example,dc=com"))),
+            ],
+        ),
+        fixture(
+            "a search without a bind, then TLS",
+            Transport::Tcp,
+            vec![
+                (client, message(1, search(""))),
+                (server, [message(1, entry()), message(1, result(0x65, 0, &[]))].concat()),
+                (client, message(2, der(0x77, &[der(0x80, &[b"1.3.6.1.4.1.1466.20037".to_vec()])]))),
+                (server, message(2, result(0x78, 0, &[]))),
+            ],
+        ),
+        fixture("a look for a domain controller", Transport::Udp, vec![(client, message(7, search("")))]),
+    ]
+}
+
+fn sasl(token: Vec<u8>) -> Vec<u8> {
+    der(0xa3, &[der(0x04, &[b"GSS-SPNEGO".to_vec()]), der(0x04, &[token])])
+}
+
+fn message(number: u8, operation: Vec<u8>) -> Vec<u8> {
+    der(0x30, &[der(0x02, &[vec![number]]), operation])
+}
+
+fn bind(name: &str, method: Vec<u8>) -> Vec<u8> {
+    der(0x60, &[der(0x02, &[vec![3]]), der(0x04, &[name.as_bytes().to_vec()]), method])
+}
+
+fn result(tag: u8, code: u8, token: &[u8]) -> Vec<u8> {
+    let token = if token.is_empty() { vec![] } else { der(0x87, &[token.to_vec()]) };
+    der(tag, &[der(0x0a, &[vec![code]]), der(0x04, &[]), der(0x04, &[]), token])
+}
+
+fn search(base: &str) -> Vec<u8> {
+    let zero = |tag| der(tag, &[vec![0]]);
+    let filter = der(0x87, &[b"objectClass".to_vec()]);
+    let parts =
+        [der(0x04, &[base.as_bytes().to_vec()]), zero(0x0a), zero(0x0a), zero(0x02), zero(0x02), zero(0x01), filter];
+    der(0x63, &[parts.concat(), der(0x30, &[])])
+}
+
+fn entry() -> Vec<u8> {
+    der(0x64, &[der(0x04, &[]), der(0x30, &[vec![0; 50_000]])])
+}
+
+fn credentials(chunks: &[(Sender, Vec<u8>)]) -> Vec<(Protocol, Credential)> {
+    let credential = |(protocol, kind)| match kind {
+        FactKind::Credential(credential) => (protocol, *credential),
+        other => panic!("{other:?}"),
+    };
+    fixtures()[0].facts_of(chunks).into_iter().map(credential).collect()
+}
+
+#[test]
+fn each_bind_is_one_credential_without_its_password() {
+    let said = credentials(&fixtures()[0].chunks);
+    let [(PROTOCOL, refused), (PROTOCOL, granted)] = said.as_slice() else { panic!("{said:?}") };
+    assert_eq!(refused.user, None);
+    assert_eq!(refused.outcome, Some(Outcome::Failure));
+    assert_eq!(refused.fields.get("ldap.bind_dn"), Some(&Text::from("cn=admin,dc=example,dc=com").into()));
+    assert_eq!(granted.user, Some("alice@example.com".into()));
+    assert_eq!(granted.outcome, Some(Outcome::Success));
+    assert_eq!(granted.fields.get("ldap.authentication"), Some(&Text::from("simple").into()));
+    assert!(!format!("{said:?}").contains("hunter2"));
+}
+
+#[test]
+fn ntlm_in_sasl_is_one_credential() {
+    let said = credentials(&[
+        (Sender::Client, message(1, bind("", sasl(init(b"NTLMSSP\0\x01\0\0\0\0\0\0\0".to_vec()))))),
+        (Sender::Server, message(1, result(0x61, 14, &response(challenge())))),
+        (Sender::Client, message(2, bind("", sasl(response(authenticate("CORP", "alice", "LAPTOP-7")))))),
+        (Sender::Server, message(2, result(0x61, 0, &[]))),
+    ]);
+    let [(ntlm::PROTOCOL, credential)] = said.as_slice() else { panic!("{said:?}") };
+    assert_eq!(credential.host, Some("LAPTOP-7".into()));
+    assert_eq!(credential.outcome, Some(Outcome::Success));
+    assert_eq!(credential.fields.get("ntlm.server_name"), Some(&Text::from("files.example.com").into()));
+}
+
+#[test]
+fn a_ticket_in_sasl_names_its_realm() {
+    let said = credentials(&[
+        (Sender::Client, message(1, bind("", sasl(init(ticket()))))),
+        (Sender::Server, message(1, result(0x61, 0, &[]))),
+    ]);
+    let [(kerberos::PROTOCOL, credential)] = said.as_slice() else { panic!("{said:?}") };
+    assert_eq!(credential.domain, Some("EXAMPLE.COM".into()));
+}
+
+#[test]
+fn a_search_without_a_bind_introduces_the_client() {
+    let facts = fixtures()[1].facts();
+    let (PROTOCOL, FactKind::Hello(hello)) = &facts[0] else { panic!("{facts:?}") };
+    assert_eq!((facts.len(), hello.sender), (1, Sender::Client));
+    assert_eq!(hello.fields.get("ldap.operation"), Some(&Value::Word("search")));
+}
+
+#[test]
+fn other_users_of_asn_1_are_not_ldap() {
+    let opening = |bytes| Opening {
+        transport: Transport::Udp,
+        sender: Sender::Client,
+        client_port: 50_000,
+        server_port: 389,
+        bytes,
+    };
+    let snmp = der(0x30, &[der(0x02, &[vec![1]]), der(0x04, &[b"public".to_vec()]), der(0xa0, &[vec![0; 20]])]);
+    assert_eq!(probe(&opening(&snmp)), Probe::No);
+    let whole = message(7, search(""));
+    assert_eq!(probe(&opening(&whole)), Probe::Match);
+    assert_eq!(probe(&opening(&whole[..whole.len() - 1])), Probe::No, "a datagram is whole");
+    assert_eq!(probe(&opening(b"0 OK\r\n")), Probe::No);
+}
