@@ -36,6 +36,7 @@ pub mod rfb;
 pub mod dtls;
 pub mod quic;
 pub mod smb;
+pub mod socks;
 pub mod ssh;
 pub mod ah;
 pub mod dhcp;
@@ -71,6 +72,7 @@ pub const ALL: &[&ProtocolSpec] = &[
     &rdpeudp::SPEC,
     &kerberos::SPEC,
     &smb::SPEC,
+    &socks::SPEC,
     &ldap::SPEC,
     &dtls::SPEC,
     &quic::SPEC,

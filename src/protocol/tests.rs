@@ -30,6 +30,7 @@ const FIXTURES: &[fn() -> Vec<Fixture>] = &[
     crate::protocol::rdpeudp::tests::fixtures,
     crate::protocol::rfb::tests::fixtures,
     crate::protocol::smb::tests::fixtures,
+    crate::protocol::socks::tests::fixtures,
     crate::protocol::ssh::tests::fixtures,
     crate::protocol::ah::tests::fixtures,
     crate::protocol::dhcp::tests::fixtures,

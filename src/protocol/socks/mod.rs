@@ -1,0 +1,202 @@
+//! SOCKS 4, 4a and 5 (RFC 1928, RFC 1929): the negotiation in, one [`Tunnel`] with its destination, and a [`Credential`]
+//! where a user is named, out. Passwords are passed over. A TLS that is relayed goes on as TLS.
+
+mod wire;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::facts::{Confidence, Credential, FactKind, Outcome, Sender, Tunnel};
+use crate::net::{Text, Transport};
+use crate::protocol::cursor::Cursor;
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, tls};
+
+pub const PROTOCOL: Protocol = Protocol::new("socks");
+
+pub const SPEC: ProtocolSpec = ProtocolSpec {
+    protocol: PROTOCOL,
+    transports: &[Transport::Tcp],
+    opens_with: &[(0x04, 0x05)],
+    probe,
+    start: |_| Box::<Socks>::default(),
+    fields: &[
+        FieldSpec { name: "socks.version", help: "4 or 5" },
+        FieldSpec { name: "socks.command", help: "`connect`, `bind` or `udp_associate` (RFC 1928 §4)" },
+        FieldSpec { name: "socks.destination", help: "The host and port the proxy is asked to reach (RFC 1928 §4)" },
+    ],
+};
+
+/// A client's first message is told from chance by its shape; the claim waits for the proxy's answer.
+fn probe(opening: &Opening<'_>) -> Probe {
+    let mut cursor = Cursor::new(opening.bytes);
+    let read = match opening.bytes.first() {
+        Some(4) => wire::request4(&mut cursor).map(|request| request.is_some()),
+        _ => wire::methods(&mut cursor).map(|methods| methods.is_some()),
+    };
+    match read {
+        Err(_) => Probe::No,
+        Ok(false) => Probe::More,
+        // Nothing may follow before the proxy has answered.
+        Ok(true) if !cursor.is_empty() => Probe::No,
+        Ok(true) if opening.sender == Sender::Client => Probe::Match,
+        Ok(true) => Probe::Reversed,
+    }
+}
+
+#[derive(Default)]
+struct Socks {
+    phase: Phase,
+    version: u8,
+    request: Option<wire::Request>,
+    user: Option<Text>,
+    /// The proxy spoke the protocol.
+    is_certain: bool,
+    said: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Phase {
+    #[default]
+    Opening,
+    Answer4,
+    Method,
+    UserPassword,
+    UserPasswordAnswer,
+    Request,
+    Answer5,
+    Relayed,
+}
+
+impl Phase {
+    const fn speaker(self) -> Sender {
+        match self {
+            Self::Opening | Self::UserPassword | Self::Request | Self::Relayed => Sender::Client,
+            Self::Answer4 | Self::Method | Self::UserPasswordAnswer | Self::Answer5 => Sender::Server,
+        }
+    }
+}
+
+enum Step {
+    Next(Phase),
+    Over,
+    Tls,
+    Wait,
+}
+
+impl Parser for Socks {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        let mut cursor = Cursor::new(chunk.bytes);
+        while self.phase.speaker() == chunk.sender {
+            match self.step(&mut cursor, facts) {
+                Ok(Step::Next(phase)) => self.phase = phase,
+                Ok(Step::Wait) => break,
+                Ok(Step::Over) => {
+                    self.on_end(facts);
+                    return Progress::Done;
+                }
+                Ok(Step::Tls) => {
+                    let consumed = chunk.bytes.len().saturating_sub(cursor.len());
+                    return Progress::Upgrade { to: tls::PROTOCOL, consumed };
+                }
+                Err(_) if !self.is_certain => return Progress::Reject,
+                Err(reason) => {
+                    self.on_end(facts);
+                    return Progress::Malformed(reason);
+                }
+            }
+        }
+        Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) }
+    }
+
+    /// What was lost may have been the answer, so whether the tunnel was opened is not known.
+    fn on_gap(&mut self, _sender: Sender, _len: u32) -> Progress {
+        self.is_certain = false;
+        Progress::Done
+    }
+
+    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+        if self.is_certain {
+            self.say(false, facts);
+        }
+    }
+}
+
+impl Socks {
+    fn step(&mut self, cursor: &mut Cursor<'_>, facts: &mut Vec<FactKind>) -> Result<Step, &'static str> {
+        Ok(match self.phase {
+            Phase::Opening if cursor.peek() == Some(4) => {
+                let Some((request, user)) = wire::request4(cursor)? else { return Ok(Step::Wait) };
+                self.version = 4;
+                self.request = Some(request);
+                self.user = user;
+                Step::Next(Phase::Answer4)
+            }
+            Phase::Opening => {
+                self.version = 5;
+                wire::methods(cursor)?.map_or(Step::Wait, |()| Step::Next(Phase::Method))
+            }
+            Phase::Answer4 => {
+                let Some(is_granted) = wire::answer4(cursor)? else { return Ok(Step::Wait) };
+                self.judged(is_granted, facts)
+            }
+            Phase::Method => {
+                let Some(method) = wire::method(cursor)? else { return Ok(Step::Wait) };
+                self.is_certain = true;
+                match method {
+                    wire::METHOD_NONE => Step::Next(Phase::Request),
+                    wire::METHOD_USER => Step::Next(Phase::UserPassword),
+                    _ => Step::Over,
+                }
+            }
+            Phase::UserPassword => {
+                self.user = wire::user(cursor)?;
+                if self.user.is_some() { Step::Next(Phase::UserPasswordAnswer) } else { Step::Wait }
+            }
+            Phase::UserPasswordAnswer => {
+                let Some(is_granted) = wire::user_answer(cursor)? else { return Ok(Step::Wait) };
+                self.say_user(Some(if is_granted { Outcome::Success } else { Outcome::Failure }), facts);
+                if is_granted { Step::Next(Phase::Request) } else { Step::Over }
+            }
+            Phase::Request => {
+                self.request = wire::request5(cursor)?;
+                if self.request.is_some() { Step::Next(Phase::Answer5) } else { Step::Wait }
+            }
+            Phase::Answer5 => {
+                let Some(is_granted) = wire::answer5(cursor)? else { return Ok(Step::Wait) };
+                self.judged(is_granted, facts)
+            }
+            Phase::Relayed => match cursor.peek() {
+                None => Step::Wait,
+                Some(0x16) => Step::Tls,
+                Some(_) => Step::Over,
+            },
+        })
+    }
+
+    fn judged(&mut self, is_granted: bool, facts: &mut Vec<FactKind>) -> Step {
+        self.is_certain = true;
+        self.say(is_granted, facts);
+        if is_granted { Step::Next(Phase::Relayed) } else { Step::Over }
+    }
+
+    fn say(&mut self, established: bool, facts: &mut Vec<FactKind>) {
+        if self.said {
+            return;
+        }
+        self.said = true;
+        self.say_user(None, facts);
+        let mut tunnel = Tunnel { confidence: Confidence::Certain, established, fields: Default::default() };
+        tunnel.fields.push("socks.version", self.version);
+        if let Some(request) = self.request.take() {
+            tunnel.fields.push("socks.command", request.command);
+            tunnel.fields.push("socks.destination", request.destination);
+        }
+        facts.push(FactKind::Tunnel(Box::new(tunnel)));
+    }
+
+    fn say_user(&mut self, outcome: Option<Outcome>, facts: &mut Vec<FactKind>) {
+        let Some(user) = self.user.take().filter(|user| !user.is_empty()) else { return };
+        let credential = Credential { user: Some(user), outcome, ..Credential::default() };
+        facts.push(FactKind::Credential(Box::new(credential)));
+    }
+}

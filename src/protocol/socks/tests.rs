@@ -1,0 +1,92 @@
+use super::*;
+use crate::protocol::tests::{Fixture, hex};
+
+pub(crate) fn fixtures() -> Vec<Fixture> {
+    let (client, server) = (Sender::Client, Sender::Server);
+    let fixture = |name, chunks| Fixture {
+        name,
+        protocol: PROTOCOL,
+        transport: Transport::Tcp,
+        client_port: 50_000,
+        server_port: 1080,
+        chunks,
+    };
+    vec![
+        fixture(
+            "SOCKS 4a, a user and a host",
+            vec![
+                (client, [hex("04 01 01 bb 00 00 00 01"), b"alice\0example.com\0".to_vec()].concat()),
+                (server, hex("00 5a 00 00 00 00 00 00")),
+                (client, b"GET / HTTP/1.1\r\n".to_vec()),
+            ],
+        ),
+        fixture(
+            "SOCKS 5, a user and a password",
+            vec![
+                (client, hex("05 02 00 02")),
+                (server, hex("05 02")),
+                (client, [hex("01 05"), b"alice".to_vec(), hex("07"), b"hunter2".to_vec()].concat()),
+                (server, hex("01 00")),
+                (client, hex("05 01 00 01 c0 00 02 07 00 50")),
+                (server, hex("05 00 00 01 00 00 00 00 10 10")),
+                (client, b"GET / HTTP/1.1\r\n".to_vec()),
+            ],
+        ),
+        fixture("SOCKS 5, no method", vec![(client, hex("05 01 00")), (server, hex("05 ff"))]),
+    ]
+}
+
+fn facts_of(index: usize) -> (Vec<Credential>, Vec<Tunnel>) {
+    let (mut credentials, mut tunnels) = (Vec::new(), Vec::new());
+    for (_, kind) in fixtures()[index].facts() {
+        match kind {
+            FactKind::Credential(credential) => credentials.push(*credential),
+            FactKind::Tunnel(tunnel) => tunnels.push(*tunnel),
+            other => panic!("{other:?}"),
+        }
+    }
+    (credentials, tunnels)
+}
+
+#[test]
+fn socks_4a_names_user_and_destination() {
+    let (credentials, tunnels) = facts_of(0);
+    assert_eq!(credentials[0].user, Some("alice".into()));
+    assert!(tunnels[0].established);
+    assert_eq!(tunnels[0].fields.get("socks.destination"), Some(&Text::from("example.com:443").into()));
+}
+
+#[test]
+fn socks_5_names_the_user_its_outcome_and_the_destination_and_never_the_password() {
+    let (credentials, tunnels) = facts_of(1);
+    assert_eq!((credentials.len(), tunnels.len()), (1, 1));
+    assert_eq!(credentials[0].outcome, Some(Outcome::Success));
+    assert_eq!(tunnels[0].fields.get("socks.destination"), Some(&Text::from("192.0.2.7:80").into()));
+    assert!(!format!("{credentials:?}{tunnels:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_refusal_is_a_tunnel_that_was_not_established() {
+    let (_, tunnels) = facts_of(2);
+    assert!(!tunnels[0].established);
+}
+
+#[test]
+fn a_first_message_without_the_proxys_answer_is_no_claim() {
+    for fixture in fixtures() {
+        assert!(fixture.facts_of(&fixture.chunks[..1]).is_empty());
+        let other = vec![fixture.chunks[0].clone(), (Sender::Server, b"HTTP/1.1 400 Bad Request\r\n".to_vec())];
+        assert!(fixture.facts_of(&other).is_empty());
+    }
+}
+
+#[test]
+fn a_relayed_tls_goes_on_as_tls() {
+    let mut socks = Socks::default();
+    let mut facts = Vec::new();
+    let mut chunks = fixtures()[1].chunks.clone();
+    chunks[6].1 = hex("16 03 01 00 05");
+    let at = crate::time::Timestamp::ZERO;
+    let ends = chunks.iter().map(|(sender, bytes)| socks.on_bytes(Chunk { at, sender: *sender, bytes }, &mut facts));
+    assert_eq!(ends.last(), Some(Progress::Upgrade { to: tls::PROTOCOL, consumed: 0 }));
+}
