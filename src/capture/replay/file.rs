@@ -1,9 +1,6 @@
 //! One capture file: records in the order they stand in it.
 
 use std::io;
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use super::classic::Classic;
 use super::pcapng::Pcapng;
@@ -42,9 +39,8 @@ pub enum Head {
 }
 
 impl CaptureFile {
-    /// Opens a file and reads its header.
-    pub fn open(path: &Path, read_bytes: &Arc<AtomicU64>) -> Result<Self, CaptureError> {
-        let mut source = Source::open(path, read_bytes)?;
+    /// Reads the file header.
+    pub fn new(mut source: Source) -> Result<Self, CaptureError> {
         let filled = source.window.fill(4).map_err(|error| broken(&source, 0, error))?;
         let begin = source.window.bytes();
         let format = match begin.first_chunk::<4>() {

@@ -9,11 +9,13 @@ mod window;
 
 pub use record::Fault;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::file::{CaptureFile, Head, Wait};
+use self::source::Source;
 use super::{CaptureError, Clock, Counters, Drops, Filter, Frame, FrameSource, Read};
 use crate::time::Timestamp;
 
@@ -85,29 +87,47 @@ enum Turn {
 }
 
 impl Replay {
+    /// After every frame there can be.
+    const NEVER: Due = (Timestamp::MAX, usize::MAX);
+
     /// Opens capture files, `-` being standard input, and checks that each is one. The capture filter is in the
     /// language of pcap-filter(7).
     pub fn open(paths: &[PathBuf], filter: Option<&str>) -> Result<Self, CaptureError> {
-        let filter = filter.map(Filter::new).transpose()?;
         let sizes = paths.iter().map(|path| source::file_bytes(path)).collect::<Vec<_>>();
         let total_bytes = sizes.iter().try_fold(0_u64, |sum, size| size.map(|size| sum.saturating_add(size)));
-        let mut replay = Self {
-            active: Vec::new(),
-            waiting: Vec::new(),
-            filter,
-            clock: Clock::default(),
-            counters: Counters::default(),
-            seq: 0,
-            drops: Drops::default(),
-            damage: Vec::new(),
-            progress: Progress { read_bytes: Arc::default(), total_bytes },
-        };
+        let mut replay = Self::new(filter, total_bytes)?;
         for (order, (path, size)) in paths.iter().zip(sizes).enumerate() {
             let can_wait = size.is_some() && paths.len() > 1;
             if can_wait { replay.queue(order, path)? } else { replay.activate(order, path)? }
         }
         replay.waiting.sort_by_key(|waiting| std::cmp::Reverse(waiting.due));
         Ok(replay)
+    }
+
+    /// Reads one capture file out of `reader`, which messages call `name`.
+    pub fn from_reader(
+        name: &str,
+        reader: impl io::Read + Send + 'static,
+        filter: Option<&str>,
+    ) -> Result<Self, CaptureError> {
+        let mut replay = Self::new(filter, None)?;
+        let source = Source::new(name.to_owned(), Box::new(reader), &replay.progress.read_bytes)?;
+        replay.active.push(Active { order: 0, file: CaptureFile::new(source)? });
+        Ok(replay)
+    }
+
+    fn new(filter: Option<&str>, total_bytes: Option<u64>) -> Result<Self, CaptureError> {
+        Ok(Self {
+            active: Vec::new(),
+            waiting: Vec::new(),
+            filter: filter.map(Filter::new).transpose()?,
+            clock: Clock::default(),
+            counters: Counters::default(),
+            seq: 0,
+            drops: Drops::default(),
+            damage: Vec::new(),
+            progress: Progress { read_bytes: Arc::default(), total_bytes },
+        })
     }
 
     /// How far the replay has come.
@@ -126,7 +146,7 @@ impl Replay {
     }
 
     fn activate(&mut self, order: usize, path: &Path) -> Result<(), CaptureError> {
-        let file = CaptureFile::open(path, &self.progress.read_bytes)?;
+        let file = CaptureFile::new(Source::open(path, &self.progress.read_bytes)?)?;
         self.active.push(Active { order, file });
         Ok(())
     }
@@ -134,7 +154,7 @@ impl Replay {
     /// Looks for the time of a file's first frame, and closes it until then.
     fn queue(&mut self, order: usize, path: &Path) -> Result<(), CaptureError> {
         let uncounted = Arc::default();
-        let first = match CaptureFile::open(path, &uncounted)?.head(Wait::Yes) {
+        let first = match CaptureFile::new(Source::open(path, &uncounted)?)?.head(Wait::Yes) {
             Ok(Head::Record(record)) => record.at,
             // Without a frame, or broken before it: that is found again, and told, at once.
             Ok(_) | Err(_) => Timestamp::ZERO,
@@ -145,38 +165,38 @@ impl Replay {
 
     fn turn(&mut self, wait: Wait) -> Turn {
         loop {
-            let (mut next, mut until) = (None, (Timestamp::MAX, usize::MAX));
-            let mut index = 0;
-            while let Some(active) = self.active.get_mut(index) {
-                let due = match active.file.head(wait) {
-                    Ok(Head::Record(record)) => (record.at, active.order),
-                    Ok(Head::Pending) => return Turn::Pending,
-                    Ok(Head::End) => {
-                        self.close(index, None);
-                        continue;
-                    }
-                    Err(error) => {
-                        self.close(index, Some(error));
-                        continue;
-                    }
-                };
-                match next {
-                    Some((first, _)) if due > first => until = until.min(due),
-                    Some((first, _)) => (next, until) = (Some((due, index)), first),
-                    None => next = Some((due, index)),
-                }
-                index = index.saturating_add(1);
-            }
-            let waiting = self.waiting.last().map(|waiting| waiting.due);
-            match (next, waiting) {
-                (None, None) => return Turn::End,
-                (Some((_, index)), None) => return Turn::File { index, until },
-                (Some((due, index)), Some(waiting)) if due < waiting => {
-                    return Turn::File { index, until: until.min(waiting) };
-                }
+            let Some((next, until)) = self.next_two(wait) else { return Turn::Pending };
+            let waiting = self.waiting.last().map_or(Self::NEVER, |waiting| waiting.due);
+            match next {
+                Some((due, index)) if due < waiting => return Turn::File { index, until: until.min(waiting) },
+                None if waiting == Self::NEVER => return Turn::End,
                 _ => self.open_next(),
             }
         }
+    }
+
+    /// Among the active files, the next frame's due and its file, and the due of the next frame of any other file;
+    /// none where a file has to be read to tell. Files that have ended are closed.
+    fn next_two(&mut self, wait: Wait) -> Option<(Option<(Due, usize)>, Due)> {
+        let (mut next, mut until) = (None, Self::NEVER);
+        let mut index = 0;
+        while let Some(Active { order, file }) = self.active.get_mut(index) {
+            let due = match file.head(wait) {
+                Ok(Head::Record(record)) => (record.at, *order),
+                Ok(Head::Pending) => return None,
+                ended => {
+                    self.close(index, ended.err());
+                    continue;
+                }
+            };
+            match next {
+                Some((first, _)) if due > first => until = until.min(due),
+                Some((first, _)) => (next, until) = (Some((due, index)), first),
+                None => next = Some((due, index)),
+            }
+            index = index.saturating_add(1);
+        }
+        Some((next, until))
     }
 
     /// Opens the waiting file that is due next.

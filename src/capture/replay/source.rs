@@ -18,10 +18,14 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens a path, `-` being standard input. What is read of it, before decompression, is added to `read_bytes`.
+    /// Opens a path, `-` being standard input.
     pub fn open(path: &Path, read_bytes: &Arc<AtomicU64>) -> Result<Self, CaptureError> {
-        let name = name(path);
         let input: Box<dyn Read + Send> = if is_stdin(path) { Box::new(io::stdin()) } else { Box::new(open(path)?) };
+        Self::new(name(path), input, read_bytes)
+    }
+
+    /// Takes what has been opened. What is read of it, before decompression, is added to `read_bytes`.
+    pub fn new(name: String, input: Box<dyn Read + Send>, read_bytes: &Arc<AtomicU64>) -> Result<Self, CaptureError> {
         let mut input = Counted { input, read_bytes: Arc::clone(read_bytes) };
         let magic = magic(&mut input).map_err(|error| unreadable(&name, error))?;
         let input = io::Cursor::new(magic.clone()).chain(input);
