@@ -49,7 +49,7 @@ impl Page<'_> {
     fn capture(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Snapshot { frames, drops, span, .. } = self.snapshot;
         match span {
-            Some((first, last)) => writeln!(f, "Time      {first} to {last}, {}", Lasting(last.since(*first)))?,
+            Some(span) => writeln!(f, "Time      {} to {}, {}", span.first, span.last, Lasting(span.duration()))?,
             None => writeln!(f, "Time      no packet")?,
         }
         let flows = self.snapshot.flows(|counters| counters.flows_started);

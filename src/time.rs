@@ -67,6 +67,28 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// The times of the first and the last of several things.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Span {
+    pub first: Timestamp,
+    pub last: Timestamp,
+}
+
+impl Span {
+    pub const fn at(at: Timestamp) -> Self {
+        Self { first: at, last: at }
+    }
+
+    /// The span of what both cover and what lies between.
+    pub fn join(self, other: Self) -> Self {
+        Self { first: self.first.min(other.first), last: self.last.max(other.last) }
+    }
+
+    pub const fn duration(self) -> Duration {
+        self.last.since(self.first)
+    }
+}
+
 /// Days since 1970-01-01 to year, month and day of the proleptic Gregorian calendar (Hinnant, "chrono-Compatible
 /// Low-Level Date Algorithms", `civil_from_days`), for dates from the epoch on.
 fn civil_from_days(days: u64) -> (u64, u64, u64) {
@@ -90,6 +112,13 @@ mod tests {
         assert_eq!(Timestamp::from_nanos(951_827_696_789_000_001).to_string(), "2000-02-29T12:34:56.789000001Z");
         assert_eq!(Timestamp::from_secs(1_735_689_599).to_string(), "2024-12-31T23:59:59.000000000Z");
         assert_eq!(Timestamp::MAX.to_string(), "2554-07-21T23:34:33.709551615Z");
+    }
+
+    #[test]
+    fn spans_join_to_what_covers_both() {
+        let [early, late] = [10, 20].map(|secs| Span::at(Timestamp::from_secs(secs)));
+        assert_eq!(late.join(early), early.join(late));
+        assert_eq!(early.join(late).duration(), Duration::from_secs(10));
     }
 
     #[test]

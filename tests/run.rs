@@ -5,7 +5,7 @@ mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, UdpSocket};
-use std::process::{Child, ChildStderr, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -23,10 +23,14 @@ struct Sensor {
 impl Sensor {
     /// None where this user may not capture.
     fn start() -> Option<Self> {
+        Self::start_on("lo")
+    }
+
+    fn start_on(interface: &str) -> Option<Self> {
         let place = Place::new();
         place.write("spanwatch.yml", CONFIG);
         let mut command =
-            place.command(&["run", "--log-format", "json", "--config", "spanwatch.yml", "--interface", "lo"]);
+            place.command(&["run", "--log-format", "json", "--config", "spanwatch.yml", "--interface", interface]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
@@ -118,4 +122,44 @@ fn a_reload_takes_a_good_file_and_refuses_a_bad_one() {
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("only a restart brings these into force\",\"sections\":\"flow\""), "{log}");
     assert!(log.contains("not reloaded, the ones before stay in force"), "{log}");
+}
+
+/// An interface that goes when it is dropped, if not before.
+struct Dummy(String);
+
+impl Dummy {
+    /// None where this user may not make one.
+    fn add() -> Option<Self> {
+        let dummy = Self(format!("sw{}", std::process::id()));
+        if !(ip(&["link", "add", &dummy.0, "type", "dummy"]) && ip(&["link", "set", &dummy.0, "up"])) {
+            eprintln!("skipped: no privilege to make a network interface");
+            return None;
+        }
+        Some(dummy)
+    }
+}
+
+impl Drop for Dummy {
+    fn drop(&mut self) {
+        ip(&["link", "del", &self.0]);
+    }
+}
+
+fn ip(arguments: &[&str]) -> bool {
+    let done = Command::new("ip").args(arguments).stderr(Stdio::null()).status();
+    done.is_ok_and(|status| status.success())
+}
+
+#[test]
+fn an_interface_that_goes_ends_the_sensor_with_everything_written() {
+    let Some(interface) = Dummy::add() else { return };
+    let Some(mut sensor) = Sensor::start_on(&interface.0) else { return };
+    let name = interface.0.clone();
+    drop(interface);
+    let mut log = String::new();
+    sensor.log.read_to_string(&mut log).unwrap();
+    assert_eq!(sensor.child.wait().unwrap().code(), Some(1), "{log}");
+    let fault =
+        format!("\nspanwatch: interface {name}: has disappeared; bring it back, and capture can be opened again\n");
+    assert!(log.contains("\"message\":\"stopped\"") && log.ends_with(&fault), "{log}");
 }

@@ -1,7 +1,8 @@
-//! The number of shards is not seen in what the sensor says.
+//! Neither the number of shards nor the time of day is seen in what the sensor says.
 
 mod support;
 
+use std::fs;
 use std::path::Path;
 
 use support::{Place, scenarios};
@@ -41,4 +42,38 @@ fn several_captures_are_one_in_any_order_of_naming() {
     let forwards = said(&place, &names, "1");
     names.reverse();
     assert!(said(&place, &names, "3") == forwards);
+}
+
+#[test]
+fn a_hundred_days_later_everything_is_said_a_hundred_days_later() {
+    let place = Place::new();
+    for capture in scenarios() {
+        let then = said(&place, &[capture.to_str().unwrap()], "1");
+        place.write("later.pcap", shifted(&fs::read(&capture).unwrap(), 100 * 86_400));
+        for shards in ["1", "3"] {
+            let later = said(&place, &["later.pcap"], shards);
+            let (day, day_then) = (day_of(&later[0]), day_of(&then[0]));
+            assert_ne!(day, day_then);
+            let later = later.map(|text| text.replace(&day, &day_then));
+            assert!(later == then, "{} with {shards} shards", capture.display());
+        }
+    }
+}
+
+/// The day of the first event; the scenarios are each of one.
+fn day_of(events: &str) -> String {
+    let (_, time) = events.split_once("\"@timestamp\":\"").unwrap();
+    time[.."2026-11-24T".len()].into()
+}
+
+/// A little-endian pcap file with every frame's time moved.
+fn shifted(file: &[u8], secs: u32) -> Vec<u8> {
+    let word = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap());
+    assert!(matches!(word(0), 0xa1b2_c3d4 | 0xa1b2_3c4d), "a little-endian pcap file");
+    let (mut moved, mut at) = (file.to_vec(), 24);
+    while at < file.len() {
+        moved[at..at + 4].copy_from_slice(&(word(at) + secs).to_le_bytes());
+        at += 16 + word(at + 8) as usize;
+    }
+    moved
 }

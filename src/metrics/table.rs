@@ -4,7 +4,7 @@ use super::{Kind, Metric};
 use crate::decode::Skip;
 use crate::detect;
 use crate::facts::{Encapsulation, FactKind};
-use crate::time::Timestamp;
+use crate::time::Span;
 use crate::{analysis, capture, decode, flow, shard};
 
 /// The numbers of all stages at one moment.
@@ -12,8 +12,8 @@ use crate::{analysis, capture, decode, flow, shard};
 pub struct Snapshot {
     pub frames: capture::Counters,
     pub drops: capture::Drops,
-    /// The times of the first and last frame; none before there was one.
-    pub span: Option<(Timestamp, Timestamp)>,
+    /// The times of the frames; none before there was one.
+    pub span: Option<Span>,
     /// What the sources' own decoders counted, where the shards do not decode.
     pub decode: decode::Counters,
     pub shards: Vec<shard::Counters>,
@@ -114,8 +114,8 @@ pub const METRICS: &[Metric] = &[
         labels: &[],
         help: "The time of the last packet, in seconds since the epoch; standing still, it tells that the mirror is dead.",
         read: |snapshot, samples| {
-            if let Some((_, last)) = snapshot.span {
-                samples.one(last.as_secs());
+            if let Some(span) = snapshot.span {
+                samples.one(span.last.as_secs());
             }
         },
     },

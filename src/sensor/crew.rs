@@ -63,3 +63,30 @@ impl Crew {
         member.handle.join().map_err(|_| Panicked(member.name))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_member_that_panics_rings_and_is_named() {
+        let mut crew = Crew::new();
+        for name in ["well", "ill"] {
+            let bell = crew.bell();
+            let handle = thread::spawn(move || {
+                let _rings_at_the_end = bell;
+                assert_eq!(name, "well");
+                Vec::new()
+            });
+            crew.add(name.into(), handle);
+        }
+        let mut panicked = Vec::new();
+        while !crew.is_empty() {
+            let number = crew.ended().recv().unwrap();
+            panicked.extend(crew.dismiss(number).err().map(|Panicked(name)| name));
+        }
+        assert_eq!(panicked, ["ill"]);
+    }
+}

@@ -17,6 +17,7 @@ use crate::metrics::{Reload, Snapshot};
 use crate::serve::view::{DEVICES_MAX, View};
 use crate::shard;
 use crate::summary::{DEVICES_SHOWN_MAX, Summary};
+use crate::time::Span;
 
 /// How often what was found is flushed and published.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
@@ -90,7 +91,7 @@ impl Desk {
             snapshot.frames = snapshot.frames.plus(source.frames);
             snapshot.drops = snapshot.drops.plus(source.drops);
             snapshot.decode += source.decode;
-            snapshot.span = joined(snapshot.span, source.span);
+            snapshot.span = snapshot.span.into_iter().chain(source.span).reduce(Span::join);
         }
         snapshot
     }
@@ -103,15 +104,6 @@ impl Desk {
         let devices = self.analysis.devices().skip(newest).map(|(id, device)| (id, device.clone())).collect();
         let summary = Summary { devices, alerts: std::mem::take(&mut self.outputs.kept) };
         Report { snapshot, summary, faults: self.faults }
-    }
-}
-
-type Span = Option<(crate::time::Timestamp, crate::time::Timestamp)>;
-
-fn joined(a: Span, b: Span) -> Span {
-    match (a, b) {
-        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-        (one, None) | (None, one) => one,
     }
 }
 

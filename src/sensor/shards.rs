@@ -1,6 +1,6 @@
 //! What runs on the threads before the analysis: frames of a source in, batches of facts out.
 
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::capture::{self, CaptureError, Frame, FrameSource, Read};
 use crate::decode::{self, Decoder, Head, Packet};
 use crate::facts::{Fact, Watermark};
 use crate::shard::{Batch, Shard};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// How far packet time may come before a shard is asked what has expired.
 const TICK: Duration = Duration::from_millis(100);
@@ -39,8 +39,8 @@ pub(super) struct SourceCounters {
     pub drops: capture::Drops,
     /// Nothing, where the shards decode by themselves.
     pub decode: decode::Counters,
-    /// The times of the first and the last frame; none before there was one.
-    pub span: Option<(Timestamp, Timestamp)>,
+    /// The times of the frames; none before there was one.
+    pub span: Option<Span>,
 }
 
 /// One thread's way to the analysis.
@@ -157,8 +157,8 @@ pub(super) fn watch(
     ended
 }
 
-fn extend(span: Option<(Timestamp, Timestamp)>, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
-    Some((span.map_or(at, |(first, _)| first), at))
+fn extend(span: Option<Span>, at: Timestamp) -> Option<Span> {
+    Some(span.map_or(Span::at(at), |span| Span { last: at, ..span }))
 }
 
 /// Packets on their way from the reader to a shard, and back empty.
@@ -248,7 +248,7 @@ pub(super) fn deal(
 struct Dealer {
     decoder: Decoder,
     lanes: Vec<Lane>,
-    span: Option<(Timestamp, Timestamp)>,
+    span: Option<Span>,
     now: Timestamp,
     ticks: Ticks,
     /// When every lane last heard of the time.
@@ -299,8 +299,21 @@ impl Dealer {
 
 /// Both directions of a flow, and all flows between two hosts, come to the same lane. Which one is of no consequence.
 fn lane_of(head: &Head, lanes: usize) -> usize {
-    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(decode::address_pair(head));
+    // Fibonacci hashing: it only has to spread.
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (low, high) = decode::address_pair(head);
+    let hash = folded(low).wrapping_mul(FACTOR).wrapping_add(folded(high)).wrapping_mul(FACTOR) >> 32;
     usize::try_from(hash % lanes.max(1) as u64).unwrap_or(0)
+}
+
+fn folded(address: IpAddr) -> u64 {
+    match address {
+        IpAddr::V4(address) => u64::from(address.to_bits()),
+        IpAddr::V6(address) => {
+            let [a, b, c, d] = [0, 1, 2, 3].map(|word| (address.to_bits() >> (32 * word)) as u32);
+            u64::from(a ^ c) << 32 | u64::from(b ^ d)
+        }
+    }
 }
 
 /// Takes parcels until the reader has sent its last.
