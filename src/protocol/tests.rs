@@ -206,3 +206,33 @@ fn claims(spec: &ProtocolSpec, fixture: &Fixture, sender: Sender, bytes: &[u8]) 
 fn fixture_bytes_may_be_spaced() {
     assert_eq!(hex("16 03\n01"), hex("160301"));
 }
+
+/// What `fuzz/fuzz_targets/protocol.rs` reads: transport, ports, then both sides by turns.
+#[test]
+#[ignore = "writes files: fuzz/seeds.sh runs it"]
+fn seeds_for_the_fuzzer_protocol() {
+    const SEPARATOR: &[u8] = b"\xfa\x17|\xfa";
+    let Ok(corpus) = std::env::var("FUZZ_CORPUS") else { return };
+    for (number, fixture) in fixtures().iter().enumerate() {
+        let transport = match fixture.transport {
+            Transport::Tcp => 0,
+            Transport::Udp => 1,
+            Transport::Esp => 2,
+            Transport::Ah => 3,
+        };
+        let mut seed = vec![0x80 | transport];
+        seed.extend(fixture.client_port.to_be_bytes());
+        seed.extend(fixture.server_port.to_be_bytes());
+        let mut turn = Sender::Client;
+        for (sender, bytes) in &fixture.chunks {
+            if *sender != turn {
+                seed.extend(SEPARATOR);
+            } else if seed.len() > 5 {
+                seed.extend([SEPARATOR, SEPARATOR].concat());
+            }
+            turn = *sender;
+            seed.extend(bytes);
+        }
+        std::fs::write(format!("{corpus}/protocol/fixture-{number}"), seed).unwrap();
+    }
+}

@@ -394,3 +394,27 @@ fn a_tunnels_port_does_not_make_a_tunnel() {
         assert_eq!(seen.payload, payload);
     }
 }
+
+/// What `fuzz/fuzz_targets/decode.rs` reads: link type, time step, length, frame.
+#[test]
+#[ignore = "writes files: fuzz/seeds.sh runs it"]
+fn seeds_for_the_fuzzer_decode() {
+    let Ok(corpus) = std::env::var("FUZZ_CORPUS") else { return };
+    for (number, fixture) in fixtures().iter().enumerate() {
+        let link = match fixture.link {
+            LinkType::Ethernet => 0,
+            LinkType::LinuxSll => 4,
+            LinkType::LinuxSll2 => 5,
+            LinkType::Null => 6,
+            LinkType::Ppp => 7,
+            LinkType::Raw => 8,
+            LinkType::Unknown(_) => 9,
+        };
+        let len = u16::try_from(fixture.bytes.len()).unwrap().to_be_bytes();
+        std::fs::write(format!("{corpus}/decode/header-{number}"), [&[link, 1], &len[..], &fixture.bytes].concat())
+            .unwrap();
+    }
+    let parts = fragments::split(&ipv4(ip::UDP, &udp(1000, 2000, &[7; 100])), &[56]);
+    let frames = parts.iter().map(|part| [&[8, 1, 0, u8::try_from(part.len()).unwrap()], &part[..]].concat());
+    std::fs::write(format!("{corpus}/decode/fragments"), frames.collect::<Vec<_>>().concat()).unwrap();
+}

@@ -1,0 +1,64 @@
+//! Conversations to facts. Input: a byte for the transport and where streams are cut, the ports of client and server
+//! (two bytes each), then what client and server say by turns, with `SEPARATOR` between.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use spanwatch::facts::{FactKind, Sender};
+use spanwatch::net::Transport;
+use spanwatch::protocol::session::Session;
+use spanwatch::protocol::{Chunk, Protocol, Start};
+use spanwatch::time::Timestamp;
+
+const SEPARATOR: &[u8] = b"\xfa\x17|\xfa";
+/// A session remembers so many deliveries until it knows its protocol: with each cut in two, no more than that.
+const CHUNKS_MAX: usize = Session::HISTORY_CHUNKS_MAX / 2;
+
+fuzz_target!(|input: &[u8]| {
+    let Some((&[selector, c0, c1, s0, s1], conversation)) = input.split_first_chunk() else { return };
+    let start = Start {
+        transport: [Transport::Tcp, Transport::Udp, Transport::Esp, Transport::Ah][usize::from(selector & 3)],
+        client_port: u16::from_be_bytes([c0, c1]),
+        server_port: u16::from_be_bytes([s0, s1]),
+    };
+    let said = said(conversation);
+    let whole = facts(start, &said);
+    if start.transport != Transport::Tcp || said.len() > CHUNKS_MAX || conversation.len() > Session::HISTORY_BYTES_MAX {
+        return;
+    }
+    let cut: Vec<(Sender, &[u8])> = said
+        .iter()
+        .flat_map(|&(sender, bytes)| {
+            let (before, behind) = bytes.split_at(usize::from(selector >> 2) * bytes.len() / 64);
+            [(sender, before), (sender, behind)]
+        })
+        .collect();
+    assert_eq!(shown(&facts(start, &cut)), shown(&whole), "the facts depend on how the stream was cut");
+});
+
+fn said(mut conversation: &[u8]) -> Vec<(Sender, &[u8])> {
+    let mut said = Vec::new();
+    let mut sender = Sender::Client;
+    while let Some(at) = conversation.windows(SEPARATOR.len()).position(|window| window == SEPARATOR) {
+        let (bytes, rest) = conversation.split_at(at);
+        said.push((sender, bytes));
+        conversation = &rest[SEPARATOR.len()..];
+        sender = sender.other();
+    }
+    said.push((sender, conversation));
+    said.retain(|(_, bytes)| !bytes.is_empty());
+    said
+}
+
+fn facts(start: Start, said: &[(Sender, &[u8])]) -> Vec<(Protocol, FactKind)> {
+    let mut session = Session::new(start);
+    let mut facts = Vec::new();
+    for &(sender, bytes) in said {
+        session.on_bytes(Chunk { at: Timestamp::from_secs(1), sender, bytes }, &mut facts);
+    }
+    session.on_end(&mut facts);
+    facts
+}
+
+fn shown(facts: &[(Protocol, FactKind)]) -> Vec<String> {
+    facts.iter().map(|fact| format!("{fact:?}")).collect()
+}
