@@ -27,6 +27,7 @@ pub mod hex;
 pub mod session;
 
 pub mod gss;
+pub mod http;
 pub mod kerberos;
 pub mod ldap;
 pub mod ntlm;
@@ -68,6 +69,7 @@ pub const ALL: &[&ProtocolSpec] = &[
     &ssh::SPEC,
     &rdp::SPEC,
     &tls::SPEC,
+    &http::SPEC,
     &rfb::SPEC,
     &rdpeudp::SPEC,
     &kerberos::SPEC,

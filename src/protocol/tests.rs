@@ -47,6 +47,7 @@ const FIXTURES: &[fn() -> Vec<Fixture>] = &[
     crate::protocol::dtls::tests::fixtures,
     crate::protocol::quic::tests::fixtures,
     crate::protocol::tls::tests::fixtures,
+    crate::protocol::http::tests::fixtures,
     crate::protocol::wireguard::tests::fixtures,
 ];
 

@@ -27,10 +27,6 @@ pub const HELLO_RETRY: FieldSpec = FieldSpec {
     name: "tls.hello_retry",
     help: "Whether the server asked for a second ClientHello (RFC 8446 §4.1.4).",
 };
-pub const NEXT_PROTOCOL: FieldSpec = FieldSpec {
-    name: "tls.next_protocol",
-    help: "The application protocol the server chose in clear, up to TLS 1.2 (RFC 7301).",
-};
 pub const RESUMED: FieldSpec = FieldSpec {
     name: "tls.resumed",
     help: "Whether an earlier session goes on; absent where the ClientHello was not seen.",
@@ -55,10 +51,7 @@ pub fn of_server(hello: &ServerHello<'_>, offered_session_id: Option<&[u8]>) -> 
     fact.fingerprints = vec![fingerprint::ja3s(hello)];
     set_version(&mut fact, hello.version());
     fact.fields.push(CIPHER.name, cipher(hello.cipher));
-    if let Some(name) = hello.alpn().map(Text::from_utf8) {
-        fact.fields.push(NEXT_PROTOCOL.name, name.clone());
-        fact.alpn = vec![name];
-    }
+    fact.alpn = hello.alpn().map(Text::from_utf8).into_iter().collect();
     if hello.is_retry {
         fact.fields.push(HELLO_RETRY.name, true);
         return fact;

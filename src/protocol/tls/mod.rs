@@ -34,7 +34,6 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
         hello::VERSION,
         hello::VERSION_PROTOCOL,
         hello::CIPHER,
-        hello::NEXT_PROTOCOL,
         hello::RESUMED,
         hello::HELLO_RETRY,
         hello::ALERT,

@@ -1,0 +1,284 @@
+//! A stream of HTTP/1 in (RFC 9112), a hello for each host that a client asks for, for its server's first answer and for
+//! a change of protocol out. Paths, queries, cookies and credentials other than a Basic user's name are not looked at.
+//!
+//! A CONNECT is told as a hello with that method, not as a tunnel: every browser behind a proxy sends one for each
+//! server. What is spoken through it is read by its own protocol.
+
+pub mod wire;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::facts::{Credential, FactKind, Fields, Hello, Sender};
+use crate::net::{Text, Transport};
+use crate::protocol::cursor::Cursor;
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, selection};
+
+use wire::{Body, FirstLine, Head};
+
+pub const PROTOCOL: Protocol = Protocol::new("http");
+
+pub const SPEC: ProtocolSpec = ProtocolSpec {
+    protocol: PROTOCOL,
+    transports: &[Transport::Tcp],
+    opens_with: &[(b'C', b'D'), (b'G', b'H'), (b'L', b'M'), (b'O', b'P'), (b'R', b'U')],
+    probe,
+    start,
+    fields: &[METHOD, DOMAIN, PORT, USER_AGENT, STATUS, SERVER, UPGRADE],
+};
+
+const METHOD: FieldSpec = FieldSpec { name: "http.request.method", help: "The method of the request (RFC 9110 §9)." };
+const DOMAIN: FieldSpec =
+    FieldSpec { name: "url.domain", help: "The host asked for, in lower case and without its port." };
+const PORT: FieldSpec =
+    FieldSpec { name: "url.port", help: "The port of the host asked for, where the client says it." };
+const USER_AGENT: FieldSpec = FieldSpec { name: "user_agent.original", help: "What the client says it runs." };
+const STATUS: FieldSpec = FieldSpec { name: "http.response.status_code", help: "The status of the response." };
+const SERVER: FieldSpec = FieldSpec { name: "http.server", help: "What the server says it runs." };
+const UPGRADE: FieldSpec =
+    FieldSpec { name: "http.upgrade", help: "The protocol that both sides go on with: `websocket` (RFC 9110 §7.8)." };
+
+fn start(start: &Start) -> Box<dyn Parser> {
+    Box::new(Http::new(*start))
+}
+
+fn probe(opening: &Opening<'_>) -> Probe {
+    match (wire::first_line(opening.bytes), opening.sender) {
+        (Ok(None), _) => Probe::More,
+        (Ok(Some(FirstLine::Request { .. })), Sender::Client)
+        | (Ok(Some(FirstLine::Response { .. })), Sender::Server) => Probe::Match,
+        (Ok(Some(_)), _) => Probe::Reversed,
+        (Err(_), _) => Probe::No,
+    }
+}
+
+struct Http {
+    start: Start,
+    client: Side,
+    server: Side,
+    /// What the last hello of the client told, so that it is not told for each request.
+    told: Option<(Option<Text>, Option<Text>)>,
+    /// The user name told last.
+    user: Option<Text>,
+    requests: u32,
+    tunnel: Tunnel,
+}
+
+#[derive(Default)]
+struct Side {
+    /// What is left of the body.
+    body_bytes: u64,
+    /// The end of a body cannot be found, or bytes were lost.
+    is_over: bool,
+    has_spoken: bool,
+}
+
+/// How far a client has come with CONNECT.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Tunnel {
+    No,
+    Asked,
+    Open,
+}
+
+impl Parser for Http {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        match self.read(chunk, facts) {
+            Ok(progress) => progress,
+            Err(reason) => Progress::Malformed(reason),
+        }
+    }
+
+    /// Where the next head begins is not known any more.
+    fn on_gap(&mut self, sender: Sender, len: u32) -> Progress {
+        let side = self.side(sender);
+        match side.body_bytes.checked_sub(u64::from(len)) {
+            Some(left) if left > 0 => side.body_bytes = left,
+            _ => side.is_over = true,
+        }
+        self.progress(0)
+    }
+}
+
+impl Http {
+    /// The most requests of a connection that are read.
+    const REQUESTS_MAX: u32 = 64;
+
+    fn new(start: Start) -> Self {
+        Self {
+            start,
+            client: Side::default(),
+            server: Side::default(),
+            told: None,
+            user: None,
+            requests: 0,
+            tunnel: Tunnel::No,
+        }
+    }
+
+    const fn side(&mut self, sender: Sender) -> &mut Side {
+        match sender {
+            Sender::Client => &mut self.client,
+            Sender::Server => &mut self.server,
+        }
+    }
+
+    const fn progress(&self, consumed: usize) -> Progress {
+        if self.client.is_over { Progress::Done } else { Progress::Continue { consumed } }
+    }
+
+    fn read(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Result<Progress, &'static str> {
+        let mut cursor = Cursor::new(chunk.bytes);
+        let consumed = |cursor: &Cursor<'_>| chunk.bytes.len().saturating_sub(cursor.len());
+        loop {
+            let side = self.side(chunk.sender);
+            let body_bytes = usize::try_from(side.body_bytes).unwrap_or(usize::MAX).min(cursor.len());
+            cursor.skip(body_bytes);
+            side.body_bytes = side.body_bytes.saturating_sub(u64::try_from(body_bytes).unwrap_or(0));
+            if side.is_over {
+                return Ok(self.progress(chunk.bytes.len()));
+            }
+            if cursor.is_empty() {
+                return Ok(self.progress(chunk.bytes.len()));
+            }
+            if self.tunnel == Tunnel::Open || (self.tunnel == Tunnel::Asked && chunk.sender == Sender::Client) {
+                match self.inner(chunk.sender, cursor.rest()) {
+                    Inner::Protocol(to) => return Ok(Progress::Upgrade { to, consumed: consumed(&cursor) }),
+                    Inner::More => return Ok(self.progress(consumed(&cursor))),
+                    Inner::None => return Ok(Progress::Done),
+                    Inner::Request => {}
+                }
+            }
+            let Some(head) = self.head(chunk.sender, &mut cursor)? else {
+                return Ok(self.progress(consumed(&cursor)));
+            };
+            if matches!(self.on_head(&head, chunk.sender, facts), Next::Done) {
+                return Ok(Progress::Done);
+            }
+        }
+    }
+
+    /// The next head. A server whose framing is lost is not read on; a client's is not HTTP any more.
+    fn head<'a>(&mut self, sender: Sender, cursor: &mut Cursor<'a>) -> Result<Option<Head<'a>>, &'static str> {
+        match wire::head(cursor) {
+            Err(_) if sender == Sender::Server && self.server.has_spoken => {
+                self.server.is_over = true;
+                cursor.skip(cursor.len());
+                Ok(None)
+            }
+            head => head,
+        }
+    }
+
+    fn on_head(&mut self, head: &Head<'_>, sender: Sender, facts: &mut Vec<FactKind>) -> Next {
+        match (head.first_line, sender) {
+            (FirstLine::Request { method, target }, Sender::Client) => self.on_request(head, method, target, facts),
+            (FirstLine::Response { status }, Sender::Server) => self.on_response(head, status, facts),
+            _ => Next::Done,
+        }
+    }
+
+    fn on_request(&mut self, head: &Head<'_>, method: &'static str, target: &[u8], facts: &mut Vec<FactKind>) -> Next {
+        self.client.has_spoken = true;
+        self.requests = self.requests.saturating_add(1);
+        let is_connect = method == "CONNECT";
+        self.tunnel = if is_connect { Tunnel::Asked } else { Tunnel::No };
+        let authority = if is_connect { Some(target) } else { head.host.or_else(|| wire::authority_of(target)) };
+        let (domain, port) = authority.map_or((None, None), |authority| {
+            let (host, port) = wire::authority(authority);
+            (Some(Text::from_utf8(&host.to_ascii_lowercase())).filter(|domain| !domain.is_empty()), port)
+        });
+        let user_agent = head.user_agent.map(Text::from_utf8);
+        let seen = Some((domain.clone(), user_agent.clone()));
+        if is_connect || self.told != seen {
+            self.told = seen;
+            let mut fields = Fields::default();
+            fields.push(METHOD.name, method);
+            fields.push_some(DOMAIN.name, domain);
+            fields.push_some(PORT.name, port);
+            fields.push_some(USER_AGENT.name, user_agent);
+            facts.push(hello(Sender::Client, fields));
+        }
+        self.on_authorization(head, facts);
+        match head.body {
+            Body::Length(len) if !is_connect => self.client.body_bytes = len,
+            Body::Unknown if !is_connect => self.client.is_over = true,
+            _ => {}
+        }
+        if self.requests >= Self::REQUESTS_MAX { Next::Done } else { Next::Head }
+    }
+
+    fn on_authorization(&mut self, head: &Head<'_>, facts: &mut Vec<FactKind>) {
+        let user = head.authorization.and_then(wire::basic_user).map(|user| Text::from_utf8(&user));
+        if user.is_some() && user != self.user {
+            self.user.clone_from(&user);
+            facts.push(FactKind::Credential(Box::new(Credential { user, ..Credential::default() })));
+        }
+    }
+
+    fn on_response(&mut self, head: &Head<'_>, status: u16, facts: &mut Vec<FactKind>) -> Next {
+        let is_switch = status == 101;
+        let opens_tunnel = self.tunnel == Tunnel::Asked && (200..=299).contains(&status);
+        if !self.server.has_spoken || is_switch || self.tunnel == Tunnel::Asked {
+            let mut fields = Fields::default();
+            fields.push(STATUS.name, status);
+            fields.push_some(SERVER.name, head.server.map(Text::from_utf8));
+            let upgrade = head.upgrade.filter(|_| is_switch).map(<[u8]>::to_ascii_lowercase);
+            fields.push_some(UPGRADE.name, upgrade.as_deref().map(Text::from_utf8));
+            facts.push(hello(Sender::Server, fields));
+        }
+        self.server.has_spoken = true;
+        if is_switch {
+            return Next::Done;
+        }
+        if opens_tunnel {
+            self.tunnel = Tunnel::Open;
+            return Next::Head;
+        }
+        match head.body {
+            Body::Length(len) => self.server.body_bytes = len,
+            Body::Unsaid if matches!(status, 100..=199 | 204 | 304) => {}
+            Body::Unknown | Body::Unsaid => self.server.is_over = true,
+        }
+        Next::Head
+    }
+
+    /// What is spoken through the proxy.
+    fn inner(&self, sender: Sender, bytes: &[u8]) -> Inner {
+        let opening = Opening {
+            transport: self.start.transport,
+            sender,
+            client_port: self.start.client_port,
+            server_port: self.start.server_port,
+            bytes,
+        };
+        let selection = selection::of_all();
+        let mut waits = false;
+        for (_, spec) in selection.members(selection.candidates(opening.transport, bytes)) {
+            match (spec.probe)(&opening) {
+                Probe::Match if spec.protocol == PROTOCOL && self.tunnel == Tunnel::Asked => return Inner::Request,
+                Probe::Match => return Inner::Protocol(spec.protocol),
+                Probe::More => waits = true,
+                Probe::No | Probe::Reversed => {}
+            }
+        }
+        if waits { Inner::More } else { Inner::None }
+    }
+}
+
+enum Inner {
+    More,
+    None,
+    Protocol(Protocol),
+    /// The proxy was asked once more.
+    Request,
+}
+
+enum Next {
+    Done,
+    Head,
+}
+
+fn hello(sender: Sender, fields: Fields) -> FactKind {
+    FactKind::Hello(Box::new(Hello { fields, ..Hello::new(sender) }))
+}

@@ -1,0 +1,183 @@
+use super::*;
+use crate::facts::Value;
+use crate::protocol::tests::Fixture;
+use crate::protocol::tls;
+
+/// Conversations as every protocol's tests share them.
+pub(crate) fn fixtures() -> Vec<Fixture> {
+    vec![
+        fixture("two hosts on one connection", two_hosts()),
+        fixture("through a proxy", through_a_proxy()),
+        fixture("a web socket", web_socket()),
+    ]
+}
+
+fn fixture(name: &'static str, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
+    Fixture { name, protocol: PROTOCOL, transport: Transport::Tcp, client_port: 49_152, server_port: 8080, chunks }
+}
+
+fn client(text: &str) -> (Sender, Vec<u8>) {
+    (Sender::Client, text.as_bytes().into())
+}
+
+fn server(text: &str) -> (Sender, Vec<u8>) {
+    (Sender::Server, text.as_bytes().into())
+}
+
+fn two_hosts() -> Vec<(Sender, Vec<u8>)> {
+    vec![
+        client(
+            "POST /login?key=secret HTTP/1.1\r\nHost: One.Example:8080\r\nUser-Agent: curl/8.5.0\r\nCookie: a=b\r\nContent-Length: 4\r\n\r\nbody",
+        ),
+        server("HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Length: 2\r\n\r\nok"),
+        client(
+            "GET / HTTP/1.1\r\nHost: one.example:8080\r\nUser-Agent: curl/8.5.0\r\n\r\nGET / HTTP/1.1\nhost: two.example\n\n",
+        ),
+        server(
+            "HTTP/1.1 304 Not Modified\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        ),
+    ]
+}
+
+/// `user:pass`, refused once.
+fn through_a_proxy() -> Vec<(Sender, Vec<u8>)> {
+    let hello = tls::tests::fixtures().swap_remove(0).chunks;
+    let mut chunks = vec![
+        client("CONNECT kvm.example.net:443 HTTP/1.1\r\nHost: kvm.example.net:443\r\n\r\n"),
+        server("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 3\r\n\r\nno!"),
+        client("CONNECT kvm.example.net:443 HTTP/1.1\r\nProxy-Authorization: Basic dXNlcjpwYXNz\r\n\r\n"),
+        server("HTTP/1.1 200 Connection established\r\n\r\n"),
+    ];
+    chunks.extend(hello);
+    chunks
+}
+
+fn web_socket() -> Vec<(Sender, Vec<u8>)> {
+    vec![
+        client(
+            "GET /websockify HTTP/1.1\r\nHost: [2001:db8::1]:6080\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+        ),
+        server("HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n\r\n"),
+    ]
+}
+
+fn fields(facts: &[(Protocol, FactKind)], name: &str) -> Vec<String> {
+    let value = |(_, kind): &(Protocol, FactKind)| match kind {
+        FactKind::Hello(hello) => match hello.fields.get(name)? {
+            Value::Text(text) => Some(text.to_string()),
+            Value::Word(word) => Some((*word).to_owned()),
+            Value::Number(number) => Some(number.to_string()),
+            other => panic!("{other:?}"),
+        },
+        _ => None,
+    };
+    facts.iter().filter_map(value).collect()
+}
+
+#[test]
+fn each_host_is_told_once() {
+    let facts = fixture("", two_hosts()).facts();
+    assert_eq!(fields(&facts, "url.domain"), ["one.example", "two.example"]);
+    assert_eq!(fields(&facts, "http.request.method"), ["POST", "GET"]);
+    assert_eq!(fields(&facts, "user_agent.original"), ["curl/8.5.0"]);
+    assert_eq!(fields(&facts, "http.response.status_code"), ["200"]);
+    assert_eq!(fields(&facts, "http.server"), ["nginx"]);
+}
+
+#[test]
+fn what_is_secret_is_not_told() {
+    let told = format!("{:?}{:?}", fixture("", two_hosts()).facts(), fixture("", through_a_proxy()).facts());
+    for secret in ["login", "secret", "a=b", "pass", "dXNlcj"] {
+        assert!(!told.contains(secret), "{secret}");
+    }
+}
+
+#[test]
+fn a_proxy_hands_over_to_what_is_spoken_through_it() {
+    let facts = fixture("", through_a_proxy()).facts();
+    assert_eq!(fields(&facts, "url.domain"), ["kvm.example.net", "kvm.example.net"]);
+    assert_eq!(fields(&facts, "url.port"), ["443", "443"]);
+    assert_eq!(fields(&facts, "http.response.status_code"), ["407", "200"]);
+    let users: Vec<&Text> = facts
+        .iter()
+        .filter_map(|(_, kind)| match kind {
+            FactKind::Credential(credential) => credential.user.as_ref(),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(users, [&"user".into()]);
+    assert_eq!(facts.iter().filter(|(protocol, _)| *protocol == tls::PROTOCOL).count(), 2);
+}
+
+#[test]
+fn a_client_that_does_not_wait_for_the_proxy_is_followed() {
+    let mut chunks = through_a_proxy();
+    chunks.remove(3);
+    assert_eq!(fixture("", chunks).facts().iter().filter(|(protocol, _)| *protocol == tls::PROTOCOL).count(), 2);
+}
+
+#[test]
+fn a_change_to_web_sockets_is_told() {
+    let facts = fixture("", web_socket()).facts();
+    assert_eq!(fields(&facts, "http.upgrade"), ["websocket"]);
+    assert_eq!(fields(&facts, "url.domain"), ["2001:db8::1"]);
+}
+
+#[test]
+fn a_capture_that_began_with_the_answer_finds_the_server() {
+    let mut chunks = two_hosts();
+    chunks.remove(0);
+    let flipped = chunks.into_iter().map(|(sender, bytes)| (sender.other(), bytes)).collect();
+    let facts = fixture("", flipped).facts();
+    assert_eq!(fields(&facts, "url.domain"), ["one.example", "two.example"]);
+}
+
+#[test]
+fn a_hole_within_a_body_loses_nothing() {
+    let mut parser = Http::new(fixture("", Vec::new()).start());
+    let mut facts = Vec::new();
+    let mut say = |parser: &mut Http, text: &str| {
+        parser.on_bytes(Chunk { at: Default::default(), sender: Sender::Client, bytes: text.as_bytes() }, &mut facts)
+    };
+    say(&mut parser, "PUT /a HTTP/1.1\r\nHost: one.example\r\nContent-Length: 1000\r\n\r\n1234567890");
+    assert_eq!(parser.on_gap(Sender::Client, 980), Progress::Continue { consumed: 0 });
+    say(&mut parser, "1234567890GET / HTTP/1.1\r\nHost: two.example\r\n\r\n");
+    assert_eq!(parser.on_gap(Sender::Client, 1), Progress::Done);
+    assert_eq!(facts.len(), 2);
+}
+
+#[test]
+fn first_lines_are_judged_strictly() {
+    let line = |text: &str| wire::first_line(text.as_bytes()).map(|line| line.is_some());
+    assert_eq!(line("GET / HTTP/1.1\r\n"), Ok(true));
+    assert_eq!(line("HTTP/1.0 200\r\n"), Ok(true));
+    assert_eq!(line("CONNECT mail.example:25 / HTTP/1.0\r\n"), Ok(true));
+    assert_eq!(line("GET / HTTP/1.1"), Ok(false));
+    assert_eq!(line("RDG_OUT"), Ok(false));
+    for text in ["GET / HTTP/2.0\r\n", "GET /\r\n", "GETS", "HELO example.com\r\n", "HTTP/1.1 abc\r\n", "HTTP/3"] {
+        assert_eq!(line(text), Err("first_line"), "{text}");
+    }
+    let endless = format!("GET /{}", "a".repeat(wire::HEAD_BYTES_MAX));
+    assert_eq!(line(&endless), Err("first_line"));
+    let endless = format!("GET / HTTP/1.1\r\nX: {}", "a".repeat(wire::HEAD_BYTES_MAX));
+    assert_eq!(wire::head(&mut Cursor::new(endless.as_bytes())).map(|_| ()), Err("head_length"));
+}
+
+#[test]
+fn authorities_have_hosts_and_ports() {
+    assert_eq!(wire::authority(b"example.com:443"), (&b"example.com"[..], Some(443)));
+    assert_eq!(wire::authority(b"user:pass@example.com"), (&b"example.com"[..], None));
+    assert_eq!(wire::authority(b"[::1]:80"), (&b"::1"[..], Some(80)));
+    assert_eq!(wire::authority(b"[::1"), (&b"::1"[..], None));
+    assert_eq!(wire::authority_of(b"http://example.com/a?b"), Some(&b"example.com"[..]));
+    assert_eq!(wire::authority_of(b"/a"), None);
+}
+
+#[test]
+fn only_the_user_of_a_credential_is_decoded() {
+    assert_eq!(wire::basic_user(b"Basic dXNlcjpwYXNz"), Some(b"user".to_vec()));
+    assert_eq!(wire::basic_user(b"basic Og=="), Some(Vec::new()));
+    assert_eq!(wire::basic_user(b"Basic dXNlcg=="), None, "no colon");
+    assert_eq!(wire::basic_user(b"Bearer dXNlcjpwYXNz"), None);
+    assert_eq!(wire::basic_user(b"Basic"), None);
+}

@@ -1,0 +1,222 @@
+//! The head of a request or response of HTTP/1 in, its first line and the headers that are read out (RFC 9112).
+//!
+//! Read by hand: of a head only six headers matter, secrets among the others must not be touched, and what real
+//! servers send (bare line feeds, bytes beyond ASCII) must not cost the flow.
+
+use crate::protocol::cursor::Cursor;
+
+/// The longest head that is read.
+pub const HEAD_BYTES_MAX: usize = 16 << 10;
+
+/// The methods a request can open with: RFC 9110 §9, RFC 5789, RFC 4918, RPC over HTTP (MS-RPCH), the Remote Desktop
+/// gateway (MS-TSGU) and SSTP (MS-SSTP).
+pub const METHODS: &[&str] = &[
+    "CONNECT",
+    "COPY",
+    "DELETE",
+    "GET",
+    "HEAD",
+    "LOCK",
+    "MKCOL",
+    "MOVE",
+    "OPTIONS",
+    "PATCH",
+    "POST",
+    "PROPFIND",
+    "PROPPATCH",
+    "PUT",
+    "RDG_IN_DATA",
+    "RDG_OUT_DATA",
+    "REPORT",
+    "RPC_IN_DATA",
+    "RPC_OUT_DATA",
+    "SSTP_DUPLEX_POST",
+    "TRACE",
+    "UNLOCK",
+];
+
+const RESPONSE: &[u8] = b"HTTP/1.";
+
+/// What a stream begins with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FirstLine<'a> {
+    Request { method: &'static str, target: &'a [u8] },
+    Response { status: u16 },
+}
+
+/// A head and the headers that are read, the first of each name.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    pub first_line: FirstLine<'a>,
+    pub host: Option<&'a [u8]>,
+    pub user_agent: Option<&'a [u8]>,
+    pub server: Option<&'a [u8]>,
+    pub upgrade: Option<&'a [u8]>,
+    pub authorization: Option<&'a [u8]>,
+    pub body: Body,
+}
+
+/// How the end of the body is found (RFC 9112 §6.3).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Body {
+    Length(u64),
+    /// In chunks, or up to the end of the stream.
+    Unknown,
+    /// No header speaks of one.
+    Unsaid,
+}
+
+/// Reads the first line; none as long as it has not come whole.
+pub fn first_line<'a>(bytes: &'a [u8]) -> Result<Option<FirstLine<'a>>, &'static str> {
+    const MALFORMED: &str = "first_line";
+    let Some(line) = line(&mut Cursor::new(bytes)) else {
+        let may_come = opens_as_response(bytes) || METHODS.iter().any(|method| opens_as_request(bytes, method));
+        return if may_come && bytes.len() < HEAD_BYTES_MAX { Ok(None) } else { Err(MALFORMED) };
+    };
+    if line.starts_with(RESPONSE) {
+        return status(line).map(|status| Some(FirstLine::Response { status })).ok_or(MALFORMED);
+    }
+    let mut words = Cursor::new(line);
+    let method = words.until(b' ').and_then(|word| METHODS.iter().find(|method| method.as_bytes() == word));
+    let target = words.until(b' ').filter(|target| !target.is_empty());
+    // A target with a space in it is wrong and sent all the same (RFC 9112 §3.2); its first word will do.
+    let version = words.rest().rsplit(|&byte| byte == b' ').next().unwrap_or_default();
+    match (method, target) {
+        (Some(method), Some(target)) if is_version(version) => Ok(Some(FirstLine::Request { method, target })),
+        _ => Err(MALFORMED),
+    }
+}
+
+/// Reads a head, and moves the cursor behind it; none as long as it has not come whole.
+pub fn head<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Head<'a>>, &'static str> {
+    let Some(first_line) = first_line(cursor.rest())? else { return Ok(None) };
+    let mut ahead = *cursor;
+    line(&mut ahead);
+    let mut head = Head {
+        first_line,
+        host: None,
+        user_agent: None,
+        server: None,
+        upgrade: None,
+        authorization: None,
+        body: Body::Unsaid,
+    };
+    while let Some(line) = line(&mut ahead) {
+        if line.is_empty() {
+            *cursor = ahead;
+            return Ok(Some(head));
+        }
+        let mut line = Cursor::new(line);
+        if let Some(name) = line.until(b':') {
+            head.header(name, line.rest().trim_ascii());
+        }
+    }
+    if cursor.len() > HEAD_BYTES_MAX { Err("head_length") } else { Ok(None) }
+}
+
+impl<'a> Head<'a> {
+    fn header(&mut self, name: &[u8], value: &'a [u8]) {
+        let slot = match name {
+            _ if name.eq_ignore_ascii_case(b"host") => &mut self.host,
+            _ if name.eq_ignore_ascii_case(b"user-agent") => &mut self.user_agent,
+            _ if name.eq_ignore_ascii_case(b"server") => &mut self.server,
+            _ if name.eq_ignore_ascii_case(b"upgrade") => &mut self.upgrade,
+            _ if name.eq_ignore_ascii_case(b"authorization") || name.eq_ignore_ascii_case(b"proxy-authorization") => {
+                &mut self.authorization
+            }
+            _ if name.eq_ignore_ascii_case(b"transfer-encoding") => return self.body = Body::Unknown,
+            _ if name.eq_ignore_ascii_case(b"content-length") && self.body == Body::Unsaid => {
+                let length = std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok());
+                return self.body = length.map_or(Body::Unknown, Body::Length);
+            }
+            _ => return,
+        };
+        slot.get_or_insert(value);
+    }
+}
+
+/// The user name of a Basic credential (RFC 7617 §2). What follows the colon is not decoded.
+pub fn basic_user(authorization: &[u8]) -> Option<Vec<u8>> {
+    let (scheme, token) = authorization.split_at_checked(6)?;
+    if !scheme.eq_ignore_ascii_case(b"basic ") {
+        return None;
+    }
+    let mut user = Vec::new();
+    let (mut bits, mut count) = (0_u32, 0_u32);
+    for digit in token.trim_ascii().iter().map_while(|&digit| base64(digit)) {
+        bits = bits.wrapping_shl(6) | digit;
+        count = count.saturating_add(6);
+        if count < 8 {
+            continue;
+        }
+        count = count.saturating_sub(8);
+        match u8::try_from(bits.wrapping_shr(count) & 0xff).ok()? {
+            b':' => return Some(user),
+            byte => user.push(byte),
+        }
+    }
+    None
+}
+
+fn base64(digit: u8) -> Option<u32> {
+    let value = match digit {
+        b'A'..=b'Z' => digit.wrapping_sub(b'A'),
+        b'a'..=b'z' => digit.wrapping_sub(b'a').wrapping_add(26),
+        b'0'..=b'9' => digit.wrapping_sub(b'0').wrapping_add(52),
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    };
+    Some(u32::from(value))
+}
+
+/// Host and port of an authority: `example.com:443`, `[2001:db8::1]:443`.
+pub fn authority(text: &[u8]) -> (&[u8], Option<u16>) {
+    let text = text.rsplit(|&byte| byte == b'@').next().unwrap_or(text);
+    if let Some(bracketed) = text.strip_prefix(b"[") {
+        let mut rest = Cursor::new(bracketed);
+        let host = rest.until(b']').unwrap_or(bracketed);
+        return (host, rest.rest().strip_prefix(b":").and_then(port));
+    }
+    match text.iter().rposition(|&byte| byte == b':').and_then(|at| text.split_at_checked(at)) {
+        Some((host, rest)) => (host, rest.strip_prefix(b":").and_then(port)),
+        None => (text, None),
+    }
+}
+
+/// The authority of a target in absolute form (RFC 9112 §3.2.2).
+pub fn authority_of(target: &[u8]) -> Option<&[u8]> {
+    let behind = target.strip_prefix(b"http://").or_else(|| target.strip_prefix(b"https://"))?;
+    behind.split(|byte| matches!(byte, b'/' | b'?' | b'#')).next().filter(|authority| !authority.is_empty())
+}
+
+fn port(digits: &[u8]) -> Option<u16> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+fn line<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
+    cursor.until(b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+}
+
+fn status(line: &[u8]) -> Option<u16> {
+    let mut words = Cursor::new(line);
+    words.until(b' ').filter(|version| is_version(version))?;
+    let digits = words.take(3)?;
+    std::str::from_utf8(digits).ok()?.parse().ok().filter(|status| (100..=999).contains(status))
+}
+
+fn is_version(text: &[u8]) -> bool {
+    text.strip_prefix(RESPONSE).is_some_and(|minor| matches!(minor, b"0" | b"1"))
+}
+
+fn opens_as_response(bytes: &[u8]) -> bool {
+    bytes.starts_with(RESPONSE) || RESPONSE.starts_with(bytes)
+}
+
+fn opens_as_request(bytes: &[u8], method: &str) -> bool {
+    let method = method.as_bytes();
+    match bytes.strip_prefix(method) {
+        Some(rest) => rest.first().is_none_or(|&byte| byte == b' '),
+        None => method.starts_with(bytes),
+    }
+}
