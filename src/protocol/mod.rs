@@ -29,8 +29,11 @@ pub mod session;
 pub mod gss;
 pub mod http;
 pub mod kerberos;
+pub mod ica;
 pub mod ldap;
 pub mod ntlm;
+pub mod nx;
+pub mod radmin;
 pub mod rdp;
 pub mod rdpeudp;
 pub mod rfb;
@@ -53,6 +56,7 @@ pub mod radius;
 pub mod openvpn;
 pub mod tls;
 pub mod wireguard;
+pub mod x11;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -75,6 +79,10 @@ pub const ALL: &[&ProtocolSpec] = &[
     &kerberos::SPEC,
     &smb::SPEC,
     &socks::SPEC,
+    &nx::SPEC,
+    &ica::SPEC,
+    &radmin::SPEC,
+    &x11::SPEC,
     &ldap::SPEC,
     &dtls::SPEC,
     &quic::SPEC,

@@ -26,6 +26,10 @@ pub(crate) struct Fixture {
 const FIXTURES: &[fn() -> Vec<Fixture>] = &[
     crate::protocol::kerberos::tests::fixtures,
     crate::protocol::ldap::tests::fixtures,
+    crate::protocol::ica::tests::fixtures,
+    crate::protocol::nx::tests::fixtures,
+    crate::protocol::radmin::tests::fixtures,
+    crate::protocol::x11::tests::fixtures,
     crate::protocol::rdp::tests::fixtures,
     crate::protocol::rdpeudp::tests::fixtures,
     crate::protocol::rfb::tests::fixtures,

@@ -1,0 +1,102 @@
+//! NX, the protocol of NoMachine: the greetings of both sides in, one [`RemoteDesktop`] out. TLS follows.
+//!
+//! NoMachine publishes no specification. The greetings, `NXSH-8.10.1` and `NXD-8.10.1` with a line feed, are as its
+//! programs send them.
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::facts::{FactKind, RemoteDesktop, Sender};
+use crate::net::{Text, Transport};
+use crate::protocol::cursor::Cursor;
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, tls};
+
+pub const PROTOCOL: Protocol = Protocol::new("nx");
+
+pub const SPEC: ProtocolSpec = ProtocolSpec {
+    protocol: PROTOCOL,
+    transports: &[Transport::Tcp],
+    opens_with: &[(b'N', b'N')],
+    probe,
+    start: |_| Box::<Nx>::default(),
+    fields: &[
+        FieldSpec { name: "nx.client_version", help: "The version the client greets with" },
+        FieldSpec { name: "nx.server_version", help: "The version the server greets with" },
+    ],
+};
+
+const CLIENT: &[u8] = b"NXSH-";
+const SERVER: &[u8] = b"NXD-";
+/// The most bytes of a greeting.
+const GREETING_BYTES_MAX: usize = 32;
+
+fn probe(opening: &Opening<'_>) -> Probe {
+    let reads = |greeting| version(&mut Cursor::new(opening.bytes), greeting);
+    let speaker = match (reads(CLIENT), reads(SERVER)) {
+        (Ok(Some(_)), _) => Sender::Client,
+        (_, Ok(Some(_))) => Sender::Server,
+        (Err(_), Err(_)) => return Probe::No,
+        _ => return Probe::More,
+    };
+    if speaker == opening.sender { Probe::Match } else { Probe::Reversed }
+}
+
+#[derive(Default)]
+struct Nx {
+    client_version: Option<Text>,
+    server_version: Option<Text>,
+}
+
+impl Parser for Nx {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        let (known, greeting) = match chunk.sender {
+            Sender::Client => (&mut self.client_version, CLIENT),
+            Sender::Server => (&mut self.server_version, SERVER),
+        };
+        if known.is_some() {
+            return Progress::Continue { consumed: 0 };
+        }
+        let mut cursor = Cursor::new(chunk.bytes);
+        match version(&mut cursor, greeting) {
+            Ok(read) => *known = read,
+            Err(_) if self.client_version.is_none() && self.server_version.is_none() => return Progress::Reject,
+            Err(reason) => {
+                self.on_end(facts);
+                return Progress::Malformed(reason);
+            }
+        }
+        let consumed = chunk.bytes.len().saturating_sub(cursor.len());
+        if self.client_version.is_none() || self.server_version.is_none() {
+            return Progress::Continue { consumed };
+        }
+        self.on_end(facts);
+        Progress::Upgrade { to: tls::PROTOCOL, consumed }
+    }
+
+    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+        if self.client_version.is_none() && self.server_version.is_none() {
+            return;
+        }
+        let mut desktop = RemoteDesktop::default();
+        desktop.fields.push_some("nx.client_version", self.client_version.take());
+        desktop.fields.push_some("nx.server_version", self.server_version.take());
+        facts.push(FactKind::RemoteDesktop(Box::new(desktop)));
+    }
+}
+
+/// The version in a greeting line; none where the line is not there whole yet.
+fn version(cursor: &mut Cursor<'_>, greeting: &[u8]) -> Result<Option<Text>, &'static str> {
+    let mut ahead = *cursor;
+    let Some(line) = ahead.until(b'\n') else {
+        let seen = cursor.rest();
+        let may_be = seen.len() < GREETING_BYTES_MAX && (greeting.starts_with(seen) || seen.starts_with(greeting));
+        return if may_be { Ok(None) } else { Err("nx_greeting") };
+    };
+    let version = line.strip_prefix(greeting).filter(|_| line.len() < GREETING_BYTES_MAX);
+    let is_version = |version: &&[u8]| {
+        version.first().is_some_and(u8::is_ascii_digit) && version.iter().all(|b| b.is_ascii_digit() || *b == b'.')
+    };
+    let version = version.filter(is_version).ok_or("nx_greeting")?;
+    *cursor = ahead;
+    Ok(Some(Text::from_latin1(version)))
+}

@@ -1,0 +1,28 @@
+use super::*;
+use crate::protocol::tests::{Fixture, hex};
+
+pub(crate) fn fixtures() -> Vec<Fixture> {
+    let mut answer = hex("01 00 00 00 25 00 00 02 12 08 02 00 00 0a");
+    answer.resize(46, 0);
+    vec![Fixture {
+        name: "a greeting and its answer",
+        protocol: PROTOCOL,
+        transport: Transport::Tcp,
+        client_port: 49_736,
+        server_port: 4899,
+        chunks: vec![(Sender::Client, GREETING.to_vec()), (Sender::Server, answer)],
+    }]
+}
+
+#[test]
+fn an_answered_greeting_is_one_remote_desktop() {
+    let facts = fixtures()[0].facts();
+    assert!(matches!(facts.as_slice(), [(PROTOCOL, FactKind::RemoteDesktop(_))]), "{facts:?}");
+}
+
+#[test]
+fn a_greeting_that_is_answered_otherwise_is_no_claim() {
+    let fixture = &fixtures()[0];
+    assert!(fixture.facts_of(&fixture.chunks[..1]).is_empty());
+    assert!(fixture.facts_of(&[fixture.chunks[0].clone(), (Sender::Server, b"HTTP/1.1 400\r\n".to_vec())]).is_empty());
+}
