@@ -51,6 +51,9 @@ pub mod llmnr;
 pub mod mdns;
 pub mod nbdgm;
 pub mod nbns;
+pub mod l2tp;
+pub mod pptp;
+pub mod tacacs;
 pub mod dhcpv6;
 pub mod radius;
 pub mod openvpn;
@@ -87,6 +90,8 @@ pub const ALL: &[&ProtocolSpec] = &[
     &dtls::SPEC,
     &quic::SPEC,
     &wireguard::SPEC,
+    &tacacs::SPEC,
+    &pptp::SPEC,
     &openvpn::SPEC,
     &dhcp::SPEC,
     &dhcpv6::SPEC,
@@ -97,6 +102,7 @@ pub const ALL: &[&ProtocolSpec] = &[
     &nbns::SPEC,
     &nbdgm::SPEC,
     &ike::SPEC,
+    &l2tp::SPEC,
     &esp::SPEC,
     &ah::SPEC,
 ];

@@ -1,0 +1,94 @@
+use crate::facts::{Confidence, FactKind, Sender, Tunnel, Value};
+use crate::net::Transport;
+use crate::protocol::tests::{Fixture, hex};
+
+pub(crate) fn fixtures() -> Vec<Fixture> {
+    vec![opening(), amid_the_flow()]
+}
+
+/// SCCRQ with host name and vendor, SCCRP with host name, SCCCN.
+fn opening() -> Fixture {
+    let version = "8008 0000 0002 0100";
+    fixture(
+        "l2tp",
+        vec![
+            (
+                Sender::Client,
+                control(0, &format!("8008 0000 0000 0001 {version} 800a 0000 0007 50432d37 000b 0000 0008 4c696e7578")),
+            ),
+            (Sender::Server, control(7, &format!("8008 0000 0000 0002 {version} 8008 0000 0007 6777"))),
+            (Sender::Client, control(9, "8008 0000 0000 0003")),
+        ],
+    )
+}
+
+fn amid_the_flow() -> Fixture {
+    let data = |session: &str| hex(&format!("0002 1f42 {session} ff03 0021 4500003c"));
+    fixture(
+        "l2tp amid the flow",
+        vec![
+            (Sender::Client, data("aaa5")),
+            (Sender::Server, hex("0202 0001 1260 0000 ff03 0021 4500003c")),
+            (Sender::Client, data("aaa5")),
+        ],
+    )
+}
+
+fn fixture(name: &'static str, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
+    let (protocol, transport) = (super::SPEC.protocol, Transport::Udp);
+    Fixture { name, protocol, transport, client_port: 1701, server_port: 1701, chunks }
+}
+
+fn control(tunnel: u16, avps: &str) -> Vec<u8> {
+    let avps = hex(avps);
+    let mut bytes = hex("c802");
+    bytes.extend(u16::try_from(avps.len() + 12).unwrap().to_be_bytes());
+    bytes.extend(tunnel.to_be_bytes());
+    bytes.extend(hex("0000 0000 0000"));
+    bytes.extend(avps);
+    bytes
+}
+
+fn tunnels(fixture: &Fixture) -> Vec<Tunnel> {
+    let facts = fixture.facts();
+    let tunnel = |kind: &FactKind| match kind {
+        FactKind::Tunnel(tunnel) => Some(Tunnel::clone(tunnel)),
+        _ => None,
+    };
+    facts.iter().filter_map(|(_, kind)| tunnel(kind)).collect()
+}
+
+#[test]
+fn the_reply_makes_a_certain_tunnel_with_names() {
+    let [tunnel] = &tunnels(&opening())[..] else { panic!("one tunnel") };
+    assert!(tunnel.established && tunnel.confidence == Confidence::Certain);
+    assert_eq!(tunnel.fields.get("l2tp.host_name"), Some(&Value::Text("PC-7".into())));
+    assert_eq!(tunnel.fields.get("l2tp.vendor"), Some(&Value::Text("Linux".into())));
+    assert_eq!(tunnel.fields.get("l2tp.server_host_name"), Some(&Value::Text("gw".into())));
+}
+
+#[test]
+fn data_messages_must_agree() {
+    let [tunnel] = &tunnels(&amid_the_flow())[..] else { panic!("one tunnel") };
+    assert_eq!(tunnel.confidence, Confidence::Likely);
+    let mut other = amid_the_flow();
+    other.chunks[2].1[5] ^= 1;
+    assert!(tunnels(&other).is_empty());
+    let elsewhere = Fixture { client_port: 9000, server_port: 9000, ..amid_the_flow() };
+    assert!(tunnels(&elsewhere).is_empty());
+}
+
+#[test]
+fn a_control_message_adds_up_or_is_none() {
+    for spoil in [
+        |bytes: &mut Vec<u8>| bytes.push(0),    // longer than it says
+        |bytes: &mut Vec<u8>| bytes[1] = 3,     // version 3
+        |bytes: &mut Vec<u8>| bytes[0] = 0xd8,  // a reserved flag
+        |bytes: &mut Vec<u8>| bytes[13] = 0x0a, // the first AVP is longer
+    ] {
+        let mut fixture = opening();
+        fixture.chunks.truncate(1);
+        spoil(&mut fixture.chunks[0].1);
+        assert!(tunnels(&fixture).is_empty());
+    }
+}

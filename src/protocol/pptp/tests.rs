@@ -1,0 +1,64 @@
+use crate::facts::{Confidence, FactKind, Sender, Tunnel, Value};
+use crate::net::Transport;
+use crate::protocol::tests::{Fixture, hex};
+
+pub(crate) fn fixtures() -> Vec<Fixture> {
+    vec![control_connection()]
+}
+
+fn control_connection() -> Fixture {
+    Fixture {
+        name: "pptp",
+        protocol: super::SPEC.protocol,
+        transport: Transport::Tcp,
+        client_port: 40_000,
+        server_port: 1723,
+        chunks: vec![
+            (Sender::Client, start("0001 0000 0100 0000", "PC-7", "Microsoft")),
+            (Sender::Server, start("0002 0000 0100 0100", "gw", "linux")),
+        ],
+    }
+}
+
+fn start(kind_to_result: &str, host_name: &str, vendor: &str) -> Vec<u8> {
+    let mut bytes = hex("009c 0001 1a2b3c4d");
+    bytes.extend(hex(kind_to_result));
+    bytes.extend(hex("00000003 00000003 ffff 0001"));
+    for text in [host_name, vendor] {
+        let mut field = text.as_bytes().to_vec();
+        field.resize(64, 0);
+        bytes.extend(field);
+    }
+    bytes
+}
+
+fn tunnel(fixture: &Fixture) -> Tunnel {
+    let facts = fixture.facts();
+    let [(_, FactKind::Tunnel(tunnel))] = &facts[..] else { panic!("one tunnel: {facts:?}") };
+    Tunnel::clone(tunnel)
+}
+
+#[test]
+fn a_reply_makes_a_certain_tunnel_with_the_names_of_both_sides() {
+    let tunnel = tunnel(&control_connection());
+    assert!(tunnel.established && tunnel.confidence == Confidence::Certain);
+    assert_eq!(tunnel.fields.get("pptp.host_name"), Some(&Value::Text("PC-7".into())));
+    assert_eq!(tunnel.fields.get("pptp.server_vendor"), Some(&Value::Text("linux".into())));
+}
+
+#[test]
+fn a_refusal_or_silence_establishes_nothing() {
+    let mut refused = control_connection();
+    refused.chunks[1].1 = start("0002 0000 0100 0300", "", "");
+    assert!(!tunnel(&refused).established);
+    refused.chunks.truncate(1);
+    assert_eq!(tunnel(&refused).confidence, Confidence::Likely);
+}
+
+#[test]
+fn the_cookie_must_be_there() {
+    let mut spoilt = control_connection();
+    spoilt.chunks.truncate(1);
+    spoilt.chunks[0].1[7] = 0;
+    assert!(spoilt.facts().is_empty());
+}

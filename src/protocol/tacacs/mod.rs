@@ -1,0 +1,164 @@
+//! TACACS+ in (RFC 8907), that somebody logs on to a device out; who, where the body is in clear.
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::facts::{Credential, FactKind, Fields, Outcome, Sender};
+use crate::net::{Text, Transport};
+use crate::protocol::cursor::Cursor;
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+
+pub const SPEC: ProtocolSpec = ProtocolSpec {
+    protocol: Protocol::new("tacacs"),
+    transports: &[Transport::Tcp],
+    opens_with: &[(0xc0, 0xc1)],
+    probe,
+    start: |_| Box::new(Tacacs::default()),
+    fields: &[
+        FieldSpec { name: "tacacs.type", help: "What is asked for: authentication, authorization or accounting." },
+        FieldSpec { name: "tacacs.remote_address", help: "Where the user is, as the device says; only in clear." },
+        FieldSpec { name: "tacacs.encrypted", help: "Whether the bodies are obfuscated with a shared secret." },
+    ],
+};
+
+fn probe(opening: &Opening<'_>) -> Probe {
+    match (Header::parse(&mut Cursor::new(opening.bytes)), opening.sender) {
+        (None, _) if opening.bytes.len() < Header::BYTES => Probe::More,
+        (Some(header), Sender::Client) if header.sequence == 1 => Probe::Match,
+        (Some(header), Sender::Server) if header.sequence == 1 => Probe::Reversed,
+        _ => Probe::No,
+    }
+}
+
+/// RFC 8907 §4.1.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Header {
+    kind: &'static str,
+    sequence: u8,
+    encrypted: bool,
+    session: u32,
+    body_bytes: usize,
+}
+
+impl Header {
+    const BYTES: usize = 12;
+    /// A limit of ours: bodies are lists of short strings.
+    const BODY_BYTES_MAX: u32 = 16 << 10;
+    const UNENCRYPTED: u8 = 0x01;
+    const SINGLE_CONNECT: u8 = 0x04;
+
+    fn parse(cursor: &mut Cursor<'_>) -> Option<Self> {
+        let [version, kind, sequence, flags] = cursor.array()?;
+        let (session, body_bytes) = (cursor.u32()?, cursor.u32()?);
+        let kind = match kind {
+            1 => "authentication",
+            2 => "authorization",
+            3 => "accounting",
+            _ => return None,
+        };
+        let fits = matches!(version, 0xc0 | 0xc1)
+            && flags & !(Self::UNENCRYPTED | Self::SINGLE_CONNECT) == 0
+            && sequence != 0
+            && (5..=Self::BODY_BYTES_MAX).contains(&body_bytes);
+        let encrypted = flags & Self::UNENCRYPTED == 0;
+        fits.then_some(Self { kind, sequence, encrypted, session, body_bytes: usize::try_from(body_bytes).ok()? })
+    }
+}
+
+#[derive(Default)]
+struct Tacacs {
+    asked: Option<(Header, Option<Who>)>,
+    sessions: u32,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Who {
+    user: Option<Text>,
+    remote_address: Option<Text>,
+}
+
+impl Tacacs {
+    /// One connection may carry many sessions.
+    const SESSIONS_MAX: u32 = 64;
+
+    fn on_packet(&mut self, sender: Sender, header: Header, body: &[u8], facts: &mut Vec<FactKind>) -> Progress {
+        match sender {
+            Sender::Client if header.sequence == 1 => {
+                let who = (!header.encrypted).then(|| who(header.kind, body)).flatten();
+                self.asked = Some((header, who));
+            }
+            Sender::Server if self.asked.as_ref().is_some_and(|(asked, _)| is_answer(asked, &header)) => {
+                let Some((asked, who)) = self.asked.take() else {
+                    return Progress::Continue { consumed: 0 };
+                };
+                facts.push(credential(asked, who.unwrap_or_default(), outcome(&header, body)));
+                self.sessions = self.sessions.saturating_add(1);
+            }
+            _ => {}
+        }
+        if self.sessions >= Self::SESSIONS_MAX { Progress::Done } else { Progress::Continue { consumed: 0 } }
+    }
+}
+
+fn is_answer(asked: &Header, answer: &Header) -> bool {
+    answer.session == asked.session && answer.kind == asked.kind && answer.sequence == 2
+}
+
+/// The user of a request in clear: the lengths stand before the texts (§5.1, §6.1, §7.1).
+fn who(kind: &str, body: &[u8]) -> Option<Who> {
+    let mut cursor = Cursor::new(body);
+    // Action or flags, privilege, type, service; accounting has its flags before the method.
+    cursor.skip(if kind == "accounting" { 5 } else { 4 })?;
+    let [user, port, remote, data_or_arguments] = cursor.array()?;
+    if kind != "authentication" {
+        // A length for each argument.
+        cursor.skip(usize::from(data_or_arguments))?;
+    }
+    let user = cursor.take(usize::from(user))?;
+    cursor.skip(usize::from(port))?;
+    let remote = cursor.take(usize::from(remote))?;
+    let text = |value: &[u8]| (!value.is_empty()).then(|| Text::from_utf8(value));
+    Some(Who { user: text(user), remote_address: text(remote) })
+}
+
+/// The status of a reply in clear: PASS and FAIL of authentication (§5.2); PASS_ADD, PASS_REPL and FAIL of authorization
+/// (§6.2).
+fn outcome(header: &Header, body: &[u8]) -> Option<Outcome> {
+    match (header.encrypted, header.kind, body.first()?) {
+        (false, "authentication", 1) | (false, "authorization", 1 | 2) => Some(Outcome::Success),
+        (false, "authentication", 2) | (false, "authorization", 0x10) => Some(Outcome::Failure),
+        _ => None,
+    }
+}
+
+fn credential(asked: Header, who: Who, outcome: Option<Outcome>) -> FactKind {
+    let mut fields = Fields::default();
+    fields.push("tacacs.type", asked.kind);
+    fields.push_some("tacacs.remote_address", who.remote_address);
+    fields.push("tacacs.encrypted", asked.encrypted);
+    FactKind::Credential(Box::new(Credential { user: who.user, outcome, fields, ..Credential::default() }))
+}
+
+impl Parser for Tacacs {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        let mut cursor = Cursor::new(chunk.bytes);
+        loop {
+            let mut ahead = cursor;
+            let Some(header) = Header::parse(&mut ahead) else {
+                if cursor.len() >= Header::BYTES {
+                    return Progress::Malformed("header");
+                }
+                break;
+            };
+            let Some(body) = ahead.take(header.body_bytes) else {
+                break;
+            };
+            cursor = ahead;
+            match self.on_packet(chunk.sender, header, body, facts) {
+                Progress::Continue { .. } => {}
+                other => return other,
+            }
+        }
+        Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) }
+    }
+}
