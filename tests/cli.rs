@@ -332,7 +332,7 @@ mod rules {
         assert_eq!(list.stdout, "medium         a_remote_desktop                          A remote desktop\n");
         let explained = place.run(&["rules", "explain", "--rules", "policy", "a_remote_desktop"]).stdout;
         for said in
-            ["Somebody drives a machine from another one.", "T1219.002", "\nIt may be innocent:\n  - the help desk\n"]
+            ["Somebody drives a machine from another one.", "T1219.002", "\nIt may be innocent:\n\n  - the help desk\n"]
         {
             assert!(explained.contains(said), "{explained}");
         }

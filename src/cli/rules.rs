@@ -17,6 +17,11 @@ pub(super) enum Command {
         /// The rule's name or id
         rule: String,
     },
+    /// Print the reference of every rule, as Markdown
+    Manual {
+        #[command(flatten)]
+        sources: Sources,
+    },
     /// Print every rule's level, name and title
     List {
         #[command(flatten)]
@@ -32,6 +37,7 @@ pub(super) fn rules(command: &Command) -> Result<(), Failure> {
             let rule = rule.ok_or_else(|| Failure::BeforeStart(unknown(wanted, &policy)))?;
             print(&explained(rule))
         }
+        Command::Manual { sources } => print(&manual(policy(sources)?.rules().list())),
         Command::List { sources } => {
             let mut page = String::new();
             for rule in policy(sources)?.rules().list() {
@@ -40,6 +46,31 @@ pub(super) fn rules(command: &Command) -> Result<(), Failure> {
             print(&page)
         }
     }
+}
+
+/// The reference page of the rules.
+fn manual<'a>(rules: impl Iterator<Item = &'a Rule>) -> String {
+    let mut page = String::from(
+        "# Rules\n\n\
+         What the rules that ship with the sensor look for, why it matters, and what would make it innocent. How a rule \
+         is written stands in [rules/README.md](../rules/README.md).\n\n\
+         This page is the output of `spanwatch rules manual`.\n",
+    );
+    for rule in rules {
+        page += &format!("\n## {}\n\n`{}`, {}", rule.title, rule.name, rule.level.as_str());
+        if rule.is_counted_only {
+            page += ", silent itself: a correlation counts it";
+        }
+        page += &format!("\n\n{}\n", rule.description.trim());
+        let techniques: Vec<String> = rule.techniques().collect();
+        for (name, values) in [("ATT&CK", &techniques), ("Builds on", &rule.refers_to)] {
+            if !values.is_empty() {
+                page += &format!("\n{name}: {}\n", values.join(", "));
+            }
+        }
+        section(&mut page, "It may be innocent", &rule.falsepositives);
+    }
+    page
 }
 
 fn policy(sources: &Sources) -> Result<Policy, Failure> {
@@ -89,7 +120,7 @@ fn section(page: &mut String, title: &str, lines: &[String]) {
     if lines.is_empty() {
         return;
     }
-    *page += &format!("\n{title}:\n");
+    *page += &format!("\n{title}:\n\n");
     for line in lines {
         *page += &format!("  - {line}\n");
     }
