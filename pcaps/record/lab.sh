@@ -31,7 +31,7 @@ lab_begin() {
   trap lab_end EXIT
   lab_namespace isp
   lab_namespace sensor
-  on isp sysctl -qw net.ipv4.ip_forward=1
+  on isp sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.default.send_redirects=0
   ip -n "$(ns isp)" link add span0 type veth peer name mirror0 netns "$(ns sensor)"
   ip -n "$(ns isp)" link set span0 up
   on sensor sysctl -qw net.ipv6.conf.mirror0.disable_ipv6=1
@@ -54,6 +54,24 @@ lab_host() {
   on isp ip route add "$address/32" dev "to-$name"
   on isp sysctl -qw "net.ipv4.conf.to-$name.proxy_arp=1"
   on "$name" ip route add default via "$gateway"
+}
+
+# lab_inside NAME ADDRESS POOL: a second interface of a gateway, towards the inside, where its clients' network is reached.
+# What comes out of its tunnels goes there, so that the router sees it.
+lab_inside() {
+  local name=$1 address=$2 pool=$3 gateway="${2%.*}.1"
+  ip -n "$(ns isp)" link add "to-$name-in" address "$(lab_mac "$gateway")" type veth \
+    peer name in0 address "$(lab_mac "$address")" netns "$(ns "$name")"
+  on "$name" sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.in0.rp_filter=0
+  on "$name" ip addr add "$address/24" dev in0
+  on "$name" ip link set in0 up
+  on "$name" ip rule add iif in0 lookup main pref 90
+  on "$name" ip rule add from "$pool" lookup 100 pref 100
+  on "$name" ip route add default via "$gateway" table 100
+  on isp ip addr add "$gateway/32" dev "to-$name-in"
+  on isp ip link set "to-$name-in" up
+  on isp ip route add "$address/32" dev "to-$name-in"
+  on isp ip route add "$pool" via "$address" dev "to-$name-in" onlink
 }
 
 # lab_behind NAME ADDRESS NAT: a host on the inside network of a host that translates addresses for it.
@@ -117,9 +135,9 @@ lab_end() {
   rm -rf "$LAB_SCRATCH"
 }
 
-# A certificate for a name, self-signed: key.pem and cert.pem in the folder.
+# lab_certificate FOLDER NAME [SUBJECT]: self-signed, as key.pem and cert.pem.
 lab_certificate() {
   mkdir -p "$1"
-  openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj "/CN=$2" -addext "subjectAltName=DNS:$2" \
+  openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj "${3:-/CN=$2}" -addext "subjectAltName=DNS:$2" \
     -keyout "$1/key.pem" -out "$1/cert.pem" 2>/dev/null
 }
