@@ -2,7 +2,7 @@
 
 use crate::facts::EndReason;
 use crate::flow::reassembly::Seen;
-use crate::protocol::{ALL, Protocol};
+use crate::protocol::{ALL, COUNT_MAX, Protocol};
 
 /// Counts since the table was made, but where a gauge is named.
 #[derive(Clone, Debug)]
@@ -16,7 +16,8 @@ pub struct Counters {
     ended: [u64; EndReason::ALL.len()],
     /// Flows put out of a full table, whatever they ended of.
     pub flows_evicted: u64,
-    sessions: [u64; ALL.len()],
+    /// In the order of [`ALL`].
+    sessions: [u64; COUNT_MAX],
     malformed: Vec<(Protocol, &'static str, u64)>,
     pub parser_panics: u64,
     /// Flows nobody listened to any more because the buffers were full.
@@ -41,7 +42,7 @@ impl Default for Counters {
             flows_active: 0,
             ended: [0; EndReason::ALL.len()],
             flows_evicted: 0,
-            sessions: [0; ALL.len()],
+            sessions: [0; COUNT_MAX],
             malformed: Vec::new(),
             parser_panics: 0,
             buffer_refusals: 0,

@@ -70,6 +70,9 @@ use crate::facts::{FactKind, Sender};
 use crate::net::Transport;
 use crate::time::Timestamp;
 
+/// The most protocols there can be: a set of candidates is a `u64`.
+pub const COUNT_MAX: usize = 64;
+
 /// Every protocol, in probing order: strong signatures first, those that must lean on more than one packet last.
 #[rustfmt::skip]
 pub const ALL: &[&ProtocolSpec] = &[

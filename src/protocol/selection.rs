@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use crate::net::Transport;
-use crate::protocol::{ALL, Protocol, ProtocolSpec};
+use crate::protocol::{ALL, COUNT_MAX, Protocol, ProtocolSpec};
 
 /// A list of protocols in probing order, and by transport and first byte the set of those to probe.
 pub(super) struct Selection {
@@ -56,7 +56,7 @@ impl Selection {
 /// The selection over [`ALL`].
 pub(super) fn of_all() -> &'static Selection {
     static SELECTION: OnceLock<Selection> = OnceLock::new();
-    const { assert!(ALL.len() <= 64, "a candidate set is a u64") };
+    const { assert!(ALL.len() <= COUNT_MAX, "more protocols than a set of candidates holds") };
     SELECTION.get_or_init(|| Selection::of(ALL))
 }
 
