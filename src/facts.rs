@@ -229,6 +229,8 @@ impl Outcome {
 #[derive(Clone, Debug)]
 pub struct Hello {
     pub sender: Sender,
+    /// The protocol of the hello, where the protocol that spoke carries it inside its own (TLS in QUIC, RFC 9001).
+    pub inside: Option<Protocol>,
     pub server_name: Option<Text>,
     pub alpn: Vec<Text>,
     pub fingerprints: Vec<Fingerprint>,
@@ -242,6 +244,7 @@ impl Hello {
     pub fn new(sender: Sender) -> Self {
         Self {
             sender,
+            inside: None,
             server_name: None,
             alpn: Vec::new(),
             fingerprints: Vec::new(),

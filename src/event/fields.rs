@@ -351,12 +351,6 @@ static HELLO: &[Field] = &[
     field("tls.client.ja3", Keyword, "JA3 of the ClientHello.", |e| fingerprint(e, FingerprintMethod::Ja3)),
     field("tls.client.ja4", Keyword, "JA4 of the ClientHello.", |e| fingerprint(e, FingerprintMethod::Ja4)),
     field("tls.server.ja3s", Keyword, "JA3S of the ServerHello.", |e| fingerprint(e, FingerprintMethod::Ja3s)),
-    field("ssh.client_banner", Keyword, "The client's identification string (RFC 4253, 4.2).", |e| {
-        text(e.hello(Sender::Client)?.software.as_ref()?)
-    }),
-    field("ssh.server_banner", Keyword, "The server's identification string (RFC 4253, 4.2).", |e| {
-        text(e.hello(Sender::Server)?.software.as_ref()?)
-    }),
     field("ssh.client_hassh", Keyword, "HASSH of the client's key-exchange offer.", |e| {
         fingerprint(e, FingerprintMethod::Hassh)
     }),

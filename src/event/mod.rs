@@ -77,6 +77,7 @@ impl<'a> Event<'a> {
     /// The protocol that spoke, or else the first one recognised on the flow.
     pub fn protocol(&self) -> Option<Protocol> {
         let spoke = match self.subject {
+            Subject::Fact(Fact { kind: FactKind::Hello(hello), protocol, .. }) => hello.inside.or(*protocol),
             Subject::Fact(fact) => fact.protocol,
             Subject::Finding(finding) => finding.protocol,
         };

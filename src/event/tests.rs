@@ -184,4 +184,15 @@ fn no_name_stands_twice_in_the_catalogue() {
     for field in catalogue::all_typed() {
         assert!(seen.insert(field.name), "{}", field.name);
     }
+#[test]
+fn a_hello_inside_another_protocol_is_told_by_its_own_and_the_flow_by_the_carrier() {
+    let world = world("{}");
+    let mut hello = Hello::new(Sender::Client);
+    hello.inside = Some(Protocol::new("tls"));
+    let mut flow = flow("10.0.0.1:1000", "192.0.2.1:443", Transport::Udp);
+    flow.protocol = Some(Protocol::new("quic"));
+    let mut fact = fact(flow, 1, FactKind::Hello(Box::new(hello)));
+    assert_eq!(Event::of_fact(&fact, None, &world).protocol(), Some(Protocol::new("tls")));
+    fact.kind = FactKind::Malformed("buffer_limit");
+    assert_eq!(Event::of_fact(&fact, None, &world).protocol(), Some(Protocol::new("quic")));
 }

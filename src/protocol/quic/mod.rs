@@ -13,9 +13,9 @@ use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::tls::fingerprint::Carrier;
 use crate::protocol::tls::fragments::Fragments;
-use crate::protocol::tls::hello;
 use crate::protocol::tls::messages::{Message, Messages};
 use crate::protocol::tls::wire::{ClientHello, Framing, ServerHello, handshake};
+use crate::protocol::tls::{self, hello};
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
 
 use keys::InitialKeys;
@@ -289,7 +289,9 @@ fn on_close(error: usize, version: Version, sender: Sender, facts: &mut Vec<Fact
     Next::Done
 }
 
+/// The hellos are those of TLS 1.3 (RFC 9001 §4).
 fn push(mut fact: Hello, version: Version, facts: &mut Vec<FactKind>) {
+    fact.inside = Some(tls::PROTOCOL);
     fact.fields.push(VERSION.name, version.to_string());
     facts.push(FactKind::Hello(Box::new(fact)));
 }
