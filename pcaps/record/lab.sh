@@ -113,7 +113,8 @@ lab_record() {
   cat "$LAB_SCRATCH/tcpdump.log" >&2; return 1
 }
 
-lab_stop() { sleep 0.5; kill -TERM "$LAB_RECORDER"; wait "$LAB_RECORDER" || true; LAB_RECORDER=; }
+# The kernel hands a ring's block over after a second at the latest.
+lab_stop() { sleep 1.6; kill -TERM "$LAB_RECORDER"; wait "$LAB_RECORDER" || true; LAB_RECORDER=; }
 
 # wait_for SECONDS CMD…: until the command succeeds.
 wait_for() {

@@ -96,6 +96,12 @@ fn udp_frame(number: u16) -> Vec<u8> {
     frame
 }
 
+/// The configuration of a scenario: its own, or the one of all.
+pub fn configuration(capture: &Path) -> PathBuf {
+    let own = capture.with_file_name("spanwatch.yml");
+    if own.is_file() { own } else { Path::new(env!("CARGO_MANIFEST_DIR")).join("pcaps/spanwatch.yml") }
+}
+
 /// The recorded scenarios that ship with the project.
 pub fn scenarios() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("pcaps");
