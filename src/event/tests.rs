@@ -184,6 +184,8 @@ fn no_name_stands_twice_in_the_catalogue() {
     for field in catalogue::all_typed() {
         assert!(seen.insert(field.name), "{}", field.name);
     }
+}
+
 #[test]
 fn a_hello_inside_another_protocol_is_told_by_its_own_and_the_flow_by_the_carrier() {
     let world = world("{}");
