@@ -8,7 +8,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
 use crate::event::Event;
-use crate::facts::Sender;
+use crate::facts::{FlowRef, Sender};
 use crate::identity::entity::Entity;
 use crate::recent::{Recent, Retention};
 use crate::rules::{Correlated, Judgement, Rule};
@@ -20,6 +20,8 @@ pub struct Alert {
     pub rule: Arc<Rule>,
     pub at: Timestamp,
     pub entity: Entity,
+    /// The flow of the event that completed it.
+    pub flow: FlowRef,
     /// The fields the rule went by, and their values.
     pub evidence: Vec<(String, Value)>,
     /// How often the rule matched for the entity since its last alert, without being said.
@@ -88,7 +90,8 @@ impl Alert {
         let events = judgement.correlation.map(|correlated| correlated.events).unwrap_or_default();
         let related = Related::of(event, &events);
         let explanation = explanation(&rule, event, &entity, &evidence);
-        Self { rule, at: event.at(), entity, evidence, suppressed, explanation, context, related }
+        let flow = *event.flow();
+        Self { rule, at: event.at(), entity, flow, evidence, suppressed, explanation, context, related }
     }
 
     /// The fields in the order they are written.

@@ -113,8 +113,13 @@ impl Page<'_> {
             writeln!(f, "\n  {}  {}  ({})", rule.level.as_str().to_uppercase(), rule.title, rule.name)?;
             writeln!(f, "    at        {}", alert.at)?;
             writeln!(f, "    about     {} {entity}", entity.kind())?;
+            writeln!(f, "    between   {} and {}", alert.flow.client, alert.flow.server)?;
             for (field, value) in &alert.evidence {
                 writeln!(f, "    evidence  {field}: {}", escaped(value))?;
+            }
+            paragraph(f, "why", &rule.description)?;
+            if !rule.falsepositives.is_empty() {
+                paragraph(f, "unless", &rule.falsepositives.join("; "))?;
             }
         }
         more(f, total, self.summary.alerts.len().min(ALERTS_SHOWN_MAX), "alerts")
@@ -126,6 +131,22 @@ fn more(f: &mut fmt::Formatter<'_>, total: u64, shown: usize, what: &str) -> fmt
         0 => Ok(()),
         hidden => writeln!(f, "  and {hidden} more {what}"),
     }
+}
+
+/// Words under a heading, in lines of a readable length.
+fn paragraph(f: &mut fmt::Formatter<'_>, heading: &str, text: &str) -> fmt::Result {
+    const LINE_CHARS: usize = 96;
+    let mut line = String::new();
+    let mut heading = heading;
+    for word in text.split_whitespace() {
+        if !line.is_empty() && line.chars().count() + word.chars().count() >= LINE_CHARS {
+            writeln!(f, "    {heading:8}  {line}")?;
+            (heading, line) = ("", String::new());
+        }
+        line += if line.is_empty() { "" } else { " " };
+        line += word;
+    }
+    writeln!(f, "    {heading:8}  {line}")
 }
 
 fn most_first<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> impl Iterator<Item = (&'a str, u64)> {

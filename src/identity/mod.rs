@@ -1,7 +1,7 @@
 //! Facts in, devices out: which machine an address belonged to, how that is known and since when.
 //!
 //! A device is known by its MAC where it is on the same segment as the mirror or asked a DHCP server for its address,
-//! and by its address otherwise. Only home addresses belong to devices; an outside address may stand for a house.
+//! and by its address otherwise, as the clients of a VPN are: the MAC beside their addresses is the gateway's. Only home addresses belong to devices; an outside address may stand for a house.
 
 pub mod accounts;
 pub mod device;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::enrich::networks::Networks;
+use crate::enrich::networks::{Networks, Role};
 use crate::facts::{Credential, Fact, FactKind, Lease, Outcome};
 use crate::identity::accounts::Accounts;
 use crate::identity::device::{Binding, Device, DeviceId, Key, Provenance};
@@ -152,7 +152,8 @@ impl Identity {
         if !is_a_machine(address) {
             return;
         }
-        let mac = mac.filter(|mac| mac.is_a_machine());
+        let is_tunnelled = networks.get(address).is_some_and(|zone| zone.roles.contains(&Role::VpnPool));
+        let mac = mac.filter(|mac| mac.is_a_machine() && !is_tunnelled);
         if !networks.is_home(address) {
             // Whatever brings an outside address onto a home segment routes.
             if let Some(mac) = mac {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::enrich::networks::NamedNetwork;
 use crate::event::tests::{fact, flow};
 use crate::facts::FlowRef;
 use crate::net::Transport;
@@ -143,4 +144,22 @@ fn a_device_id_is_read_as_it_is_written() {
     assert_eq!(DeviceId::parse(&id.to_string()), Some(id));
     assert_eq!(DeviceId::parse("00112233aabbccd"), None);
     assert_eq!(DeviceId::of_mac(ANN).to_string(), "dda403337b7e9a68");
+}
+
+#[test]
+fn clients_of_the_vpn_are_told_by_their_addresses_behind_the_gateways_mac() {
+    let pool = NamedNetwork {
+        name: "vpn".into(),
+        roles: vec![Role::VpnPool],
+        prefixes: vec!["10.20.0.0/24".parse().unwrap()],
+    };
+    let networks = Networks::new(&[pool]).unwrap();
+    let mut identity = identity();
+    for client in ["10.20.0.2", "10.20.0.3"] {
+        let flow = between((client, Some(ANN)), ("192.0.2.1", None));
+        identity.observe(&fact(flow, 1, FactKind::Malformed("test")), &networks);
+    }
+    let [first, second] = ["10.20.0.2", "10.20.0.3"].map(|client| identity.device_id(address(client), &networks));
+    assert_ne!(first, second);
+    assert_eq!(first, Some(DeviceId::of_address(address("10.20.0.2"))));
 }
