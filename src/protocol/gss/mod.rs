@@ -30,6 +30,8 @@ pub struct LogOn {
     challenge: Option<Challenge>,
     /// What the client claimed and the server has not judged.
     pending: Option<Credential>,
+    /// What waits is a step of a log-on, which the next one takes the place of.
+    is_step: bool,
 }
 
 impl LogOn {
@@ -38,6 +40,10 @@ impl LogOn {
         let claim = match read(token, DEPTH_MAX) {
             Some(Token::Ntlm(Message::Authenticate(authenticate))) => self.ntlm(authenticate),
             Some(Token::Kerberos(request)) => of_ticket(request),
+            Some(Token::Ntlm(Message::Negotiate)) => {
+                self.claim(Credential { protocol: Some(ntlm::PROTOCOL), ..Credential::default() }, facts);
+                return self.more_to_come();
+            }
             _ => return,
         };
         self.claim(claim, facts);
@@ -45,7 +51,9 @@ impl LogOn {
 
     /// Takes what the client claims in the carrier's own words.
     pub fn claim(&mut self, claim: Credential, facts: &mut Vec<FactKind>) {
-        self.on_end(facts);
+        if !std::mem::take(&mut self.is_step) {
+            self.on_end(facts);
+        }
         self.pending = Some(claim);
     }
 
@@ -67,9 +75,14 @@ impl LogOn {
         is_named && outcome == Some(Outcome::Success)
     }
 
-    /// Forgets what waits: it was only a step, and more follow.
-    pub fn retract(&mut self) {
-        self.pending = None;
+    /// What waits was only a step: it is said if no other one follows.
+    pub const fn more_to_come(&mut self) {
+        self.is_step = true;
+    }
+
+    /// Whether a token of the server asks for another step, whatever else the carrier says.
+    pub fn is_challenge(token: &[u8]) -> bool {
+        matches!(read(token, DEPTH_MAX), Some(Token::Ntlm(Message::Challenge(_))))
     }
 
     /// Says what the server did not judge.

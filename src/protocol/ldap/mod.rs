@@ -188,12 +188,13 @@ impl Ldap {
     fn on_bind_response(&mut self, code: u64, token: &[u8], facts: &mut Vec<FactKind>) -> bool {
         self.said = true;
         let outcome = match code {
-            SASL_BIND_IN_PROGRESS => {
+            SUCCESS if !LogOn::is_challenge(token) => Outcome::Success,
+            // Sicily calls every step a success.
+            SUCCESS | SASL_BIND_IN_PROGRESS => {
                 self.log_on.on_server(token, None, facts);
-                self.log_on.retract();
+                self.log_on.more_to_come();
                 return false;
             }
-            SUCCESS => Outcome::Success,
             _ => Outcome::Failure,
         };
         let is_anonymous = self

@@ -106,6 +106,30 @@ fn ntlm_in_sasl_is_one_credential() {
 }
 
 #[test]
+fn ntlm_in_sicily_is_one_credential_though_every_step_is_a_success() {
+    let sicily = |tag, token| bind("User1", der(tag, &[token]));
+    let matched = der(0x61, &[der(0x0a, &[vec![0]]), der(0x04, &[challenge()]), der(0x04, &[])]);
+    let said = credentials(&[
+        (Sender::Client, message(1, sicily(0x8a, b"NTLMSSP\0\x01\0\0\0\0\0\0\0".to_vec()))),
+        (Sender::Server, message(1, matched)),
+        (Sender::Client, message(2, sicily(0x8b, authenticate("CORP", "alice", "LAPTOP-7")))),
+        (Sender::Server, message(2, result(0x61, 0, &[]))),
+    ]);
+    let [(ntlm::PROTOCOL, credential)] = said.as_slice() else { panic!("{said:?}") };
+    assert_eq!((credential.user.clone(), credential.outcome), (Some("alice".into()), Some(Outcome::Success)));
+}
+
+#[test]
+fn a_log_on_that_is_left_half_way_is_said_without_an_outcome() {
+    let said = credentials(&[
+        (Sender::Client, message(1, bind("", sasl(b"NTLMSSP\0\x01\0\0\0\0\0\0\0".to_vec())))),
+        (Sender::Server, message(1, result(0x61, 14, &challenge()))),
+    ]);
+    let [(ntlm::PROTOCOL, credential)] = said.as_slice() else { panic!("{said:?}") };
+    assert_eq!((credential.user.clone(), credential.outcome), (None, None));
+}
+
+#[test]
 fn a_ticket_in_sasl_names_its_realm() {
     let said = credentials(&[
         (Sender::Client, message(1, bind("", sasl(init(ticket()))))),
