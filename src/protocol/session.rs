@@ -35,6 +35,9 @@ pub struct Session {
     /// What was said before a protocol was sure of itself, in order of arrival.
     history: Vec<Said>,
     history_bytes: usize,
+    /// The protocols that gave the flow up after they had begun with it, a bit each in probing order: they are not asked
+    /// again, or the same beginning would win them over for ever.
+    rejected: u64,
     protocol: Option<Protocol>,
     roles: Roles,
     scratch: Vec<FactKind>,
@@ -61,6 +64,8 @@ struct Candidates {
 
 struct Parsing {
     protocol: Protocol,
+    /// The protocol's bit in probing order.
+    bit: u64,
     parser: Box<dyn Parser>,
     /// What a side sent and the parser has not consumed.
     client: Vec<u8>,
@@ -94,6 +99,7 @@ impl Session {
             state: State::Probing(Candidates { client: None, server: None }),
             history: Vec::new(),
             history_bytes: 0,
+            rejected: 0,
             protocol: None,
             roles: Roles::AsOpened,
             scratch: Vec::new(),
@@ -239,7 +245,7 @@ impl Session {
         let mut mask = match *side {
             Some(mask) if !of_datagram => mask,
             _ => self.selection.candidates(opening.transport, bytes),
-        };
+        } & !self.rejected;
         for (bit, candidate) in self.selection.members(mask) {
             let roles = match (candidate.probe)(&opening) {
                 Probe::More => continue,
@@ -252,7 +258,7 @@ impl Session {
             };
             mask &= !bit;
             *candidates.side(chunk.sender) = Some(mask);
-            match self.begin(candidate, roles, candidates, chunk, facts) {
+            match self.begin((bit, candidate), roles, candidates, chunk, facts) {
                 Step::Go => return,
                 Step::Stop => return self.finish(),
                 Step::Reject => {}
@@ -269,7 +275,7 @@ impl Session {
     /// Starts a candidate and shows it everything so far.
     fn begin(
         &mut self,
-        candidate: &'static ProtocolSpec,
+        (bit, candidate): (u64, &'static ProtocolSpec),
         roles: Roles,
         others: Candidates,
         chunk: Chunk<'_>,
@@ -279,6 +285,7 @@ impl Session {
         let start = self.start_in_role();
         self.state = State::Parsing(Parsing {
             protocol: candidate.protocol,
+            bit,
             parser: (candidate.start)(&start),
             client: Vec::new(),
             server: Vec::new(),
@@ -315,13 +322,14 @@ impl Session {
 
     /// The parser rejected the flow on a later chunk: the other candidates see the beginning again.
     fn go_back(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, FactKind)>) {
-        let State::Parsing(Parsing { others: Some(others), .. }) = std::mem::replace(&mut self.state, State::Done)
+        let State::Parsing(Parsing { others: Some(others), bit, .. }) = std::mem::replace(&mut self.state, State::Done)
         else {
             return self.finish();
         };
         if self.history_is_full() {
             return self.finish();
         }
+        self.rejected |= bit;
         self.roles = Roles::AsOpened;
         let history = std::mem::take(&mut self.history);
         self.history_bytes = 0;

@@ -167,6 +167,12 @@ fn a_rejection_shows_the_beginning_to_the_next_candidate() {
 }
 
 #[test]
+fn who_rejected_the_datagrams_of_a_flow_is_not_asked_again() {
+    let talk = Talk::over(Transport::Udp).client("hello\n").server("no\n").client("hello\n").client("hello\nmore\n");
+    assert_eq!(talk.shown(), [""; 0]);
+}
+
+#[test]
 fn a_flow_that_said_a_fact_is_rejected_by_nobody() {
     let talk = Talk::over(Transport::Tcp).client("hello\nyes\n").client("no\n").client("more\n");
     assert_eq!((talk.shown(), talk.session.is_done()), (vec!["first Client yes".to_string()], true));
