@@ -1,6 +1,8 @@
-//! Datagrams of QUIC in (RFC 9000, RFC 9369, the drafts from 22 on and mvfst), the hellos in their Initial packets out.
-//! Those packets are encrypted with keys that anybody can make who sees the first one; all that follows is not read.
+//! Datagrams of QUIC in (RFC 9000, RFC 9369, the drafts from 22 on, mvfst, and Google's versions before them), the hellos
+//! in their Initial packets out. Those packets are encrypted with keys that anybody can make who sees the first one; all
+//! that follows is not read.
 
+pub mod google;
 pub mod keys;
 pub mod version;
 pub mod wire;
@@ -27,20 +29,38 @@ pub const PROTOCOL: Protocol = Protocol::new("quic");
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,
     transports: &[Transport::Udp],
-    opens_with: &[(0xc0, 0xff)],
+    opens_with: &OPENS_WITH,
     probe,
     start,
-    fields: &[VERSION, VERSIONS, hello::VERSION, hello::VERSION_PROTOCOL, hello::CIPHER, hello::RESUMED, hello::ALERT],
+    fields: &[
+        VERSION,
+        VERSIONS,
+        hello::VERSION,
+        hello::VERSION_PROTOCOL,
+        hello::CIPHER,
+        hello::RESUMED,
+        hello::ALERT,
+        USER_AGENT,
+    ],
+};
+
+/// A long header, or the header of Google's first versions.
+const OPENS_WITH: [(u8, u8); 9] = {
+    let [a, b, c, d, e, f, g, h] = google::OPENS_WITH;
+    [(0xc0, 0xff), a, b, c, d, e, f, g, h]
 };
 
 const VERSION: FieldSpec = FieldSpec {
     name: "quic.version",
-    help: "The version of the packet that carried the hello: `1`, `2`, `draft-29`, `mvfst-1`, or its number in hex.",
+    help: "The version of the packet that carried the hello: `1`, `2`, `draft-29`, `mvfst-1`, `Q043`, or in hex.",
 };
 const VERSIONS: FieldSpec = FieldSpec {
     name: "quic.supported_versions",
     help: "The versions the server offers where it did not take the client's (RFC 9000 §17.2.1).",
 };
+
+const USER_AGENT: FieldSpec =
+    FieldSpec { name: "user_agent.original", help: "What the client of one of Google's versions says it runs." };
 
 fn start(_: &Start) -> Box<dyn Parser> {
     Box::new(Quic::default())
@@ -61,7 +81,7 @@ fn probe(opening: &Opening<'_>) -> Probe {
         }
         _ => false,
     };
-    match (is_match, opening.sender) {
+    match (is_match || google::hello(opening.bytes).is_some(), opening.sender) {
         (false, _) => Probe::No,
         (true, Sender::Client) => Probe::Match,
         (true, Sender::Server) => Probe::Reversed,
@@ -103,6 +123,12 @@ impl Parser for Quic {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
         self.datagrams = self.datagrams.saturating_add(1);
         if self.datagrams > Self::DATAGRAMS_MAX {
+            return Progress::Done;
+        }
+        if chunk.sender == Sender::Client
+            && let Some(fact) = google::hello(chunk.bytes)
+        {
+            facts.push(FactKind::Hello(Box::new(fact)));
             return Progress::Done;
         }
         let mut datagram = Cursor::new(chunk.bytes);
@@ -232,13 +258,17 @@ impl Quic {
         facts: &mut Vec<FactKind>,
     ) -> Result<Next, &'static str> {
         let mut payload = Cursor::new(plain);
-        while let Some(frame) = wire::frame(&mut payload)? {
+        while let Some(frame) = wire::frame(&mut payload, version)? {
             match frame {
                 Frame::ConnectionClose { error } => return Ok(on_close(error, version, sender, facts)),
                 Frame::Crypto { offset, bytes } => self.stream(sender).fragments.insert(offset, bytes)?,
             }
         }
         let mut stream = std::mem::take(self.stream(sender));
+        if let Some(fact) = google::client_hello(stream.fragments.prefix(), version) {
+            facts.push(FactKind::Hello(Box::new(fact)));
+            return Ok(Next::Done);
+        }
         let mut input = Cursor::new(stream.fragments.prefix().get(stream.read_bytes..).unwrap_or_default());
         stream.read_bytes = stream.read_bytes.saturating_add(input.len());
         while let Some(message) = stream.messages.next(&mut input)? {

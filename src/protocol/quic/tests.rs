@@ -12,6 +12,8 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         fixture("a version refused after 0-RTT and a hello", refused_hello()),
         fixture("a Retry", retried()),
         fixture("a hello over two datagrams", over_two_datagrams()),
+        fixture("Q043", vec![(Sender::Client, q043())]),
+        fixture("Q046", vec![(Sender::Client, q046())]),
     ]
 }
 
@@ -28,7 +30,7 @@ fn client_hello() -> Vec<u8> {
     let Some(Packet::Initial(packet)) = wire::packet(&mut Cursor::new(datagram)) else { panic!() };
     let mut payload = Vec::new();
     let mut plain = Cursor::new(keys.open(&packet, Sender::Client, &mut payload).unwrap());
-    let Ok(Some(Frame::Crypto { offset: 0, bytes })) = wire::frame(&mut plain) else { panic!() };
+    let Ok(Some(Frame::Crypto { offset: 0, bytes })) = wire::frame(&mut plain, Version::V1) else { panic!() };
     bytes.to_vec()
 }
 
@@ -38,7 +40,7 @@ fn server_hello() -> Vec<u8> {
     let Some(Packet::Initial(packet)) = wire::packet(&mut Cursor::new(datagram)) else { panic!() };
     let mut payload = Vec::new();
     let mut plain = Cursor::new(keys.open(&packet, Sender::Server, &mut payload).unwrap());
-    let Ok(Some(Frame::Crypto { offset: 0, bytes })) = wire::frame(&mut plain) else { panic!() };
+    let Ok(Some(Frame::Crypto { offset: 0, bytes })) = wire::frame(&mut plain, Version::V1) else { panic!() };
     bytes.to_vec()
 }
 
@@ -118,6 +120,26 @@ fn over_two_datagrams() -> Vec<(Sender, Vec<u8>)> {
     ]
 }
 
+/// A ClientHello of Google's handshake with three tags.
+fn chlo() -> Vec<u8> {
+    let tags = hex("43484c4f 0300 0000 50414400 04000000 534e4900 0f000000 55414944 16000000");
+    [&tags[..], &[0x2d; 4], b"example.com", b"Chrome/"].concat()
+}
+
+fn in_clear(header: &str) -> Vec<u8> {
+    [&hex(header)[..], &[0x5a; 12], &hex("a0 01 0400"), &chlo(), &[0; 40]].concat()
+}
+
+/// Flags, connection identifier, version, packet number.
+fn q043() -> Vec<u8> {
+    in_clear("09 8394c8f03e515708 51303433 01")
+}
+
+/// A long header with four bytes of packet number.
+fn q046() -> Vec<u8> {
+    in_clear("c3 51303436 50 8394c8f03e515708 00000001")
+}
+
 fn hellos(chunks: Vec<(Sender, Vec<u8>)>) -> Vec<Hello> {
     hellos_of(&fixture("", chunks).facts())
 }
@@ -170,6 +192,31 @@ fn a_server_may_clear_the_fixed_bit() {
     let answer = keys.seal(&hex("83 00000001 00 00 00 4400"), 0, &payload, Sender::Server);
     let Some(Packet::Initial(packet)) = wire::packet(&mut Cursor::new(&answer)) else { panic!() };
     assert!(keys.open(&packet, Sender::Server, &mut Vec::new()).is_some());
+}
+
+#[test]
+fn the_hello_of_googles_handshake_is_read_in_clear_and_in_initial_packets() {
+    let q050 = Version(u32::from_be_bytes(*b"Q050"));
+    let mut frame = [&hex("08 00")[..], &[u8::try_from(chlo().len()).unwrap()], &chlo()].concat();
+    frame.extend([0; 20]);
+    let sealed = initial(q050, &DESTINATION, &DESTINATION, 1, &frame, Sender::Client);
+    for (datagram, name) in [(q043(), "Q043"), (q046(), "Q046"), (sealed, "Q050")] {
+        let [client] = &*hellos(vec![(Sender::Client, datagram)]) else { panic!() };
+        assert_eq!(client.server_name.as_ref().unwrap().as_str(), "example.com");
+        assert_eq!(client.fields.get("user_agent.original"), Some(&Value::Text("Chrome/".into())));
+        assert_eq!(version(client), &Value::Text(name.into()));
+    }
+}
+
+#[test]
+fn tags_whose_ends_run_backwards_are_no_hello() {
+    let mut message = chlo();
+    assert!(google::client_hello(&message, Version::V1).is_some());
+    message[20] = 0x02;
+    assert!(google::client_hello(&message, Version::V1).is_none());
+    message = chlo();
+    message[4] = 0xff;
+    assert!(google::client_hello(&message, Version::V1).is_none());
 }
 
 #[test]

@@ -31,6 +31,10 @@ impl Version {
     pub const V2: Self = Self(0x6b33_43cf);
     /// What drafts of version 2 used.
     const V2_DRAFT: Self = Self(0x709a_50c4);
+    /// Google's versions with Initial packets: `Q` with a handshake of its own, `T` with TLS.
+    const Q050: Self = Self(u32::from_be_bytes(*b"Q050"));
+    const T050: Self = Self(u32::from_be_bytes(*b"T050"));
+    const T051: Self = Self(u32::from_be_bytes(*b"T051"));
     const MVFST: u32 = 0xface_b000;
 
     /// Whether the number is reserved to make servers negotiate (RFC 9000 §15).
@@ -51,6 +55,9 @@ impl Version {
             (_, Some(29..=32)) => SALT_DRAFT_29,
             (_, Some(23..=28)) => SALT_DRAFT_23,
             (_, Some(22)) => SALT_DRAFT_22,
+            (Self::Q050, _) => SALT_Q050,
+            (Self::T050, _) => SALT_T050,
+            (Self::T051, _) => SALT_T051,
             _ => return None,
         };
         if self.is_v2() {
@@ -78,6 +85,21 @@ impl Version {
         })
     }
 
+    /// The type of the frame that carries the handshake.
+    pub const fn crypto_frame(self) -> u8 {
+        if self.google().is_some() { 0x08 } else { 0x06 }
+    }
+
+    /// The letter and the number of one of Google's versions: `Q043`.
+    pub const fn google(self) -> Option<(u8, u8)> {
+        match self.0.to_be_bytes() {
+            [letter @ (b'Q' | b'T'), b'0', tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => {
+                Some((letter, (tens & 0x0f).saturating_mul(10).saturating_add(ones & 0x0f)))
+            }
+            _ => None,
+        }
+    }
+
     const fn is_v2(self) -> bool {
         matches!(self, Self::V2 | Self::V2_DRAFT)
     }
@@ -95,9 +117,12 @@ impl Version {
     }
 }
 
-/// `1`, `2`, `draft-29`, `mvfst-1`, or the number in hex.
+/// `1`, `2`, `draft-29`, `mvfst-1`, `Q043`, or the number in hex.
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((letter, number)) = self.google() {
+            return write!(f, "{}{number:03}", char::from(letter));
+        }
         match *self {
             Self::V1 => f.write_str("1"),
             Self::V2 => f.write_str("2"),
@@ -131,4 +156,16 @@ const SALT_DRAFT_23: [u8; 20] = [
 const SALT_DRAFT_22: [u8; 20] = [
     0x7f, 0xbc, 0xdb, 0x0e, 0x7c, 0x66, 0xbb, 0xe9, 0x19, 0x3a, 0x96, 0xcd, 0x21, 0x51, 0x9e, 0xbd, 0x7a, 0x02, 0x64,
     0x4a,
+];
+const SALT_Q050: [u8; 20] = [
+    0x50, 0x45, 0x74, 0xef, 0xd0, 0x66, 0xfe, 0x2f, 0x9d, 0x94, 0x5c, 0xfc, 0xdb, 0xd3, 0xa7, 0xf0, 0xd3, 0xb5, 0x6b,
+    0x45,
+];
+const SALT_T050: [u8; 20] = [
+    0x7f, 0xf5, 0x79, 0xe5, 0xac, 0xd0, 0x72, 0x91, 0x55, 0x80, 0x30, 0x4c, 0x43, 0xa2, 0x36, 0x7c, 0x60, 0x48, 0x83,
+    0x10,
+];
+const SALT_T051: [u8; 20] = [
+    0x7a, 0x4e, 0xde, 0xf4, 0xe7, 0xcc, 0xee, 0x5f, 0xa4, 0x50, 0x6c, 0x19, 0x12, 0x4f, 0xc8, 0xcc, 0xda, 0x6e, 0x03,
+    0x3d,
 ];

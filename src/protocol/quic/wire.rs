@@ -94,15 +94,17 @@ pub enum Frame<'a> {
 }
 
 /// Reads the next frame that says something; PADDING, PING and ACK are passed over.
-pub fn frame<'a>(payload: &mut Cursor<'a>) -> Result<Option<Frame<'a>>, &'static str> {
+pub fn frame<'a>(payload: &mut Cursor<'a>, version: Version) -> Result<Option<Frame<'a>>, &'static str> {
     const MALFORMED: &str = "initial_frame";
     loop {
         match payload.u8() {
             None => return Ok(None),
             Some(0x00 | 0x01) => {}
             Some(kind @ (0x02 | 0x03)) => ack(payload, kind == 0x03).ok_or(MALFORMED)?,
-            Some(0x06) => return crypto(payload).map(Some).ok_or(MALFORMED),
+            Some(kind) if kind == version.crypto_frame() => return crypto(payload).map(Some).ok_or(MALFORMED),
             Some(0x1c) => return connection_close(payload).map(Some).ok_or(MALFORMED),
+            // Google's acknowledgements are not those of the IETF.
+            Some(_) if version.google().is_some() => return Ok(None),
             Some(_) => return Err(MALFORMED),
         }
     }

@@ -1,0 +1,97 @@
+//! Datagrams of Google's QUIC before the IETF's in, the ClientHello of its own handshake out ("QUIC Crypto", Langley and
+//! Chang 2016; "QUIC Wire Layout Specification", Hamilton and others 2016). Up to Q048 it is sent in clear; Q050 puts
+//! it into Initial packets.
+
+use crate::facts::{Hello, Sender};
+use crate::net::Text;
+use crate::protocol::cursor::Cursor;
+use crate::protocol::quic::version::Version;
+use crate::protocol::quic::{USER_AGENT, VERSION};
+
+/// The first bytes of a client's datagrams up to Q043: version flag, 8 bytes of connection identifier, any length of
+/// packet number.
+pub const OPENS_WITH: [(u8, u8); 8] =
+    [(0x09, 0x09), (0x0d, 0x0d), (0x19, 0x19), (0x1d, 0x1d), (0x29, 0x29), (0x2d, 0x2d), (0x39, 0x39), (0x3d, 0x3d)];
+
+/// Reads a datagram that opens a connection in clear.
+pub fn hello(datagram: &[u8]) -> Option<Hello> {
+    let mut cursor = Cursor::new(datagram);
+    let first = cursor.u8()?;
+    let (version, number_len) = match first & 0x80 {
+        0 => public_header(&mut cursor, first)?,
+        _ => long_header(&mut cursor, first)?,
+    };
+    cursor.skip(number_len)?;
+    // The hash that stands in for an authentication tag.
+    cursor.skip(12)?;
+    // Up to Q033 a byte of flags comes before the frames.
+    if cursor.peek() != Some(STREAM) {
+        cursor.skip(1)?;
+    }
+    let is_handshake = cursor.u8()? == STREAM && cursor.u8()? == HANDSHAKE_STREAM;
+    cursor.skip(2)?;
+    if !is_handshake {
+        return None;
+    }
+    client_hello(cursor.rest(), version)
+}
+
+/// A STREAM frame at offset 0 with a length of two bytes and a stream identifier of one.
+const STREAM: u8 = 0xa0;
+const HANDSHAKE_STREAM: u8 = 1;
+
+fn public_header(cursor: &mut Cursor<'_>, flags: u8) -> Option<(Version, usize)> {
+    const VERSION_AND_IDENTIFIER: u8 = 0x09;
+    if flags & VERSION_AND_IDENTIFIER != VERSION_AND_IDENTIFIER {
+        return None;
+    }
+    cursor.skip(8)?;
+    let version = Version(cursor.u32()?);
+    let number_len = match flags >> 4 & 0x03 {
+        0 => 1,
+        1 => 2,
+        2 => 4,
+        _ => 6,
+    };
+    matches!(version.google()?, (b'Q', 1..=43)).then_some((version, number_len))
+}
+
+fn long_header(cursor: &mut Cursor<'_>, first: u8) -> Option<(Version, usize)> {
+    const DESTINATION_OF_8_BYTES: u8 = 0x50;
+    let version = Version(cursor.u32()?);
+    let is_known = matches!(version.google()?, (b'Q', 44..=48)) && cursor.u8()? == DESTINATION_OF_8_BYTES;
+    cursor.skip(8)?;
+    is_known.then_some((version, usize::from(first & 0x03).saturating_add(1)))
+}
+
+/// Reads a message of tags: its name, how many, for each its name and where its value ends, and the values.
+pub fn client_hello(message: &[u8], version: Version) -> Option<Hello> {
+    const TAGS_MAX: u16 = 128;
+    let mut index = Cursor::new(message);
+    if index.take(4)? != CLIENT_HELLO {
+        return None;
+    }
+    let tags = index.u16_le().filter(|&tags| tags <= TAGS_MAX)?;
+    index.skip(2)?;
+    let values = message.get(usize::from(tags).saturating_mul(8).saturating_add(8)..)?;
+    let mut fact = Hello::new(Sender::Client);
+    let mut user_agent = None;
+    let mut begin = 0;
+    for _ in 0..tags {
+        let tag = index.take(4)?;
+        let end = usize::try_from(index.u32_le()?).ok()?;
+        let value = values.get(begin..end)?;
+        begin = end;
+        match tag {
+            b"SNI\0" => fact.server_name = Some(Text::from_utf8(value)),
+            b"UAID" => user_agent = Some(Text::from_utf8(value)),
+            _ => {}
+        }
+    }
+    fact.fields.push(VERSION.name, version.to_string());
+    fact.fields.push_some(USER_AGENT.name, user_agent);
+    Some(fact)
+}
+
+/// What a client begins with.
+pub const CLIENT_HELLO: &[u8] = b"CHLO";
