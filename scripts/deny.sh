@@ -10,8 +10,9 @@ fi
 cargo fetch --locked --quiet
 cargo deny --offline check bans licenses sources
 if [ -n "${ADVISORY_DB:-}" ]; then
+    mkdir -p target
     sed "s|^#db-path = .*|db-path = \"$ADVISORY_DB\"|" deny.toml > target/deny-advisories.toml
-    cargo deny --offline check --config target/deny-advisories.toml advisories
+    cargo deny --offline --config target/deny-advisories.toml check advisories
 else
     echo "deny.sh: advisories not checked, ADVISORY_DB is not set"
 fi

@@ -58,6 +58,7 @@ impl Desk {
     }
 
     fn on_reload(&mut self, policy: Option<Box<Policy>>) {
+        self.outputs.reopen();
         let outcome = match policy {
             Some(policy) => policy.replace(&mut self.analysis).map_err(|error| tracing::error!("{error}")),
             None => Err(()),

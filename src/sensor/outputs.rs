@@ -44,6 +44,16 @@ impl Outputs {
         }
     }
 
+    /// Opens every file again by its name; one that cannot be is written on as it is.
+    pub(super) fn reopen(&mut self) {
+        self.flush();
+        for sink in [&mut self.events, &mut self.alerts].into_iter().flatten() {
+            if let Err(error) = sink.reopen() {
+                tracing::error!("{error}; the file that was open is written on");
+            }
+        }
+    }
+
     pub(super) fn view(&self) -> Option<&View> {
         self.view.as_deref()
     }

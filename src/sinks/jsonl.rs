@@ -3,9 +3,9 @@
 //! The analysis thread writes by itself. A slow disk or reader therefore slows the analysis, whose channel then fills
 //! and blocks the shards; on a live interface the loss shows as kernel drops, and no line is lost silently.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -14,6 +14,8 @@ use super::{Opening, SinkError, is_standard_output};
 /// A file or the standard output that takes one JSON object a line.
 pub struct JsonLines {
     sink: &'static str,
+    /// None for what is no file, and cannot be opened again.
+    path: Option<PathBuf>,
     target: String,
     writer: Box<dyn Write + Send>,
     /// Whole lines that were not written yet.
@@ -32,20 +34,22 @@ impl JsonLines {
         if is_standard_output(path) {
             return Ok(Self::to_writer(sink, "the standard output".into(), Box::new(io::stdout())));
         }
-        let mut options = OpenOptions::new();
-        match opening {
-            Opening::Append => options.append(true).create(true),
-            Opening::Truncate => options.write(true).truncate(true).create(true),
-        };
-        match options.open(path) {
-            Ok(file) => Ok(Self::to_writer(sink, path.display().to_string(), Box::new(file))),
-            Err(source) => Err(SinkError::Open { sink, path: path.into(), source }),
-        }
+        let file = open(sink, path, opening)?;
+        Ok(Self { path: Some(path.into()), ..Self::to_writer(sink, path.display().to_string(), Box::new(file)) })
     }
 
     fn to_writer(sink: &'static str, target: String, writer: Box<dyn Write + Send>) -> Self {
         let block = Vec::with_capacity(Self::BLOCK_BYTES * 2);
-        Self { sink, target, writer, block, lines_pending: 0, lines_written: 0, failed: false }
+        Self { sink, path: None, target, writer, block, lines_pending: 0, lines_written: 0, failed: false }
+    }
+
+    /// Opens the file again by its name, so that what rotates files can move it away; what was not flushed goes into
+    /// the new one. Where that fails, the old one is written on.
+    pub fn reopen(&mut self) -> Result<(), SinkError> {
+        if let Some(path) = &self.path {
+            self.writer = Box::new(open(self.sink, path, Opening::Append)?);
+        }
+        Ok(())
     }
 
     /// Takes a value as one line. After an error nothing more is written: what stands in the file ends with what could
@@ -90,6 +94,15 @@ impl JsonLines {
         self.failed = true;
         SinkError::Write { sink: self.sink, target: self.target.clone(), lines: self.lines_written, source }
     }
+}
+
+fn open(sink: &'static str, path: &Path, opening: Opening) -> Result<File, SinkError> {
+    let mut options = OpenOptions::new();
+    match opening {
+        Opening::Append => options.append(true).create(true),
+        Opening::Truncate => options.write(true).truncate(true).create(true),
+    };
+    options.open(path).map_err(|source| SinkError::Open { sink, path: path.into(), source })
 }
 
 #[cfg(test)]
@@ -149,5 +162,20 @@ mod tests {
         let message = sink.flush().unwrap_err().to_string();
         assert_eq!(message, "events: cannot write to disk: no storage space; the 1 lines before are complete");
         assert!(sink.write(&json!(2)).is_ok() && sink.flush().is_ok());
+    }
+
+    #[test]
+    fn a_file_that_was_moved_away_is_begun_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, moved) = (directory.path().join("events.jsonl"), directory.path().join("events.jsonl.1"));
+        let mut sink = JsonLines::open("events", &path, Opening::Append).unwrap();
+        sink.write(&json!(1)).unwrap();
+        sink.flush().unwrap();
+        std::fs::rename(&path, &moved).unwrap();
+        sink.reopen().unwrap();
+        sink.write(&json!(2)).unwrap();
+        sink.flush().unwrap();
+        let read = |path| std::fs::read_to_string(path).unwrap();
+        assert_eq!((read(moved), read(path)), ("1\n".into(), "2\n".into()));
     }
 }
