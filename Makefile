@@ -3,8 +3,6 @@
 .DEFAULT_GOAL := help
 .PHONY: help build demo test bench geo
 
-CAPTURE := pcaps/laptop-farm
-
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 

@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use support::Place;
+use support::{Place, RULES};
 
 fn page_is_current(name: &str, arguments: &[&str]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
@@ -30,6 +30,5 @@ fn the_reference_of_metrics_is_current() {
 
 #[test]
 fn the_reference_of_rules_is_current() {
-    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/rules");
-    page_is_current("rules.md", &["rules", "manual", "--rules", rules]);
+    page_is_current("rules.md", &["rules", "manual", "--rules", RULES]);
 }

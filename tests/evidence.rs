@@ -6,9 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use spanwatch::rules::{RuleKind, Rules};
-use support::{Place, configuration, scenarios};
-
-const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rules");
+use support::{Place, RULES, configuration, scenarios};
 
 /// Scenarios in which nothing happens that anybody should be told of.
 const ORDINARY: &[&str] =

@@ -7,15 +7,19 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use support::{Place, scenarios};
+use support::{Place, RULES, configuration, scenarios};
 
 /// The metrics after the replay of a scenario, as the project keeps them; `UPDATE=1` writes them anew, for a person to
 /// review.
 #[test]
 fn the_metrics_of_a_scenario_are_the_ones_kept() {
-    let capture = scenarios().into_iter().find(|path| path.to_string_lossy().contains("remote-desktops")).unwrap();
+    let capture = scenarios().into_iter().find(|path| path.to_string_lossy().contains("laptop-farm")).unwrap();
     let place = Place::new();
-    let outcome = place.run(&["replay", "--shards", "1", "--metrics", "-", capture.to_str().unwrap()]);
+    let config = configuration(&capture);
+    let policy = ["--config", config.to_str().unwrap(), "--rules", RULES];
+    let arguments =
+        [&["replay", "--shards", "1", "--metrics", "-"], &policy[..], &[capture.to_str().unwrap()]].concat();
+    let outcome = place.run(&arguments);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/metrics.prom");
     if std::env::var_os("UPDATE").is_some() {

@@ -5,9 +5,8 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use support::{Place, configuration, scenarios};
+use support::{Place, RULES, configuration, scenarios};
 
-const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rules");
 const BYTES_MAX: u64 = 1 << 20;
 
 #[test]

@@ -7,6 +7,9 @@ use std::process::{Child, Command, Output};
 
 use tempfile::TempDir;
 
+/// The rules that ship with the sensor.
+pub const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rules");
+
 /// The sensor, in a directory of its own where no rules and no configuration lie.
 pub struct Place {
     directory: TempDir,
