@@ -109,7 +109,7 @@ lab_mirror() {
 lab_record() {
   ip netns exec "$(ns sensor)" tcpdump -Z root -q -U -s 0 -B 16384 -i mirror0 -w "$1" 2>"$LAB_SCRATCH/tcpdump.log" &
   LAB_RECORDER=$!
-  for _ in $(seq 50); do grep -q listening "$LAB_SCRATCH/tcpdump.log" && return; sleep 0.1; done
+  for _ in $(seq 50); do grep -qs listening "$LAB_SCRATCH/tcpdump.log" && return; sleep 0.1; done
   cat "$LAB_SCRATCH/tcpdump.log" >&2; return 1
 }
 
