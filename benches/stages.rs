@@ -162,11 +162,7 @@ impl Ends {
         self.id += 1;
         let (client, server) = (self.client, [192, 0, 2, 1]);
         let (source, target) = if by_client { (client, server) } else { (server, client) };
-        let ports = if by_client {
-            [self.client_port, self.server_port]
-        } else {
-            [self.server_port, self.client_port]
-        };
+        let ports = if by_client { [self.client_port, self.server_port] } else { [self.server_port, self.client_port] };
         let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0];
         frame.extend((24 + body.len() as u16).to_be_bytes());
         frame.extend(self.id.to_be_bytes());
