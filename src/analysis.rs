@@ -112,16 +112,12 @@ impl Analysis {
     /// Takes what a shard hands over, and handles every fact that no shard can come before any more.
     pub fn on_batch(&mut self, batch: Batch, out: &mut dyn Output) {
         self.merge.add(batch.shard, batch.facts, batch.watermark);
-        for fact in self.merge.release() {
-            self.stages.on_fact(&fact, out);
-        }
+        self.merge.release(|fact| self.stages.on_fact(fact, out));
     }
 
     /// Handles what still waits: no shard has more to say.
     pub fn finish(&mut self, out: &mut dyn Output) {
-        for fact in self.merge.release_all() {
-            self.stages.on_fact(&fact, out);
-        }
+        self.merge.release_all(|fact| self.stages.on_fact(fact, out));
     }
 
     /// Takes new settings and rules and keeps what was learnt. Where the settings are at fault, the old ones stay in

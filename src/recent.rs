@@ -6,6 +6,7 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use serde::Deserialize;
 
 use crate::quantity;
@@ -37,10 +38,16 @@ struct Slot<V> {
     touched: Timestamp,
 }
 
-impl<K: Clone + Eq + Hash, V> Recent<K, V> {
+impl<V> Slot<V> {
     /// A touch within this part of the keeping time after the last one is not written down.
     const TOUCHES_PER_KEEP: u32 = 64;
 
+    fn is_due(&self, at: Timestamp, retention: Retention) -> bool {
+        at.since(self.touched) >= retention.keep / Self::TOUCHES_PER_KEEP
+    }
+}
+
+impl<K: Clone + Eq + Hash, V> Recent<K, V> {
     pub fn new(retention: Retention) -> Self {
         Self { retention, slots: HashMap::new(), order: BTreeMap::new(), turn: 0, evicted: 0 }
     }
@@ -55,28 +62,36 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
     /// The value of a key, touched.
     pub fn get_mut(&mut self, key: &K, at: Timestamp) -> Option<&mut V> {
         let slot = self.slots.get_mut(key)?;
-        if at.since(slot.touched) >= self.retention.keep / Self::TOUCHES_PER_KEEP {
-            self.order.remove(&slot.turn);
+        if slot.is_due(at, self.retention) {
             self.turn += 1;
-            slot.turn = self.turn;
-            slot.touched = at;
-            self.order.insert(slot.turn, key.clone());
+            self.order.remove(&slot.turn);
+            self.order.insert(self.turn, key.clone());
+            (slot.turn, slot.touched) = (self.turn, at);
         }
         Some(&mut slot.value)
     }
 
     /// The value of a key, touched; made where it is new. The one touched longest ago gives way when the map is full.
     pub fn get_or_insert_with(&mut self, key: K, at: Timestamp, make: impl FnOnce() -> V) -> &mut V {
-        if self.slots.contains_key(&key) {
-            return self.get_mut(&key, at).expect("the key was found");
-        }
-        if self.slots.len() >= self.retention.entries_max.max(1) {
+        if self.slots.len() >= self.retention.entries_max.max(1) && !self.slots.contains_key(&key) {
             self.evict();
         }
-        self.turn += 1;
-        self.order.insert(self.turn, key.clone());
-        let slot = Slot { value: make(), turn: self.turn, touched: at };
-        &mut self.slots.entry(key).insert(slot).into_mut().value
+        match self.slots.entry(key) {
+            Entry::Occupied(mut entry) => {
+                if entry.get().is_due(at, self.retention) {
+                    self.turn += 1;
+                    self.order.remove(&entry.get().turn);
+                    self.order.insert(self.turn, entry.key().clone());
+                    (entry.get_mut().turn, entry.get_mut().touched) = (self.turn, at);
+                }
+                &mut entry.into_mut().value
+            }
+            Entry::Vacant(entry) => {
+                self.turn += 1;
+                self.order.insert(self.turn, entry.key().clone());
+                &mut entry.insert(Slot { value: make(), turn: self.turn, touched: at }).value
+            }
+        }
     }
 
     pub fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>

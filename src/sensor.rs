@@ -39,7 +39,7 @@ use self::shards::{Input, Lane, Outbox, Parcel};
 pub use self::policy::{Policy, PolicyError};
 
 /// Batches that may wait for the analysis before the shards wait for it.
-const INPUTS_WAITING: usize = 256;
+const INPUTS_WAITING: usize = 128;
 /// Parcels that may wait for a shard before the reader waits for it.
 const PARCELS_WAITING: usize = 4;
 /// Requests from outside that may wait.

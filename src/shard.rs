@@ -59,12 +59,16 @@ impl Shard {
         self.flows.on_packet(packet, facts);
     }
 
-    /// Does what is due: `now` is a time that no frame to come is before. Returns how far the facts are complete, all
-    /// that were handed out before among them. That is some milliseconds less than `now`, and less still where much is
-    /// due at once; the next call, or the next packets, go on with it.
+    /// Does what is due: `now` is a time that no frame to come is before. Returns the watermark.
     pub fn on_time(&mut self, now: Timestamp, facts: &mut Vec<Fact>) -> Watermark {
         self.decoder.on_time(now);
         self.flows.on_time(now, facts)
+    }
+
+    /// How far the facts are complete, all that were handed out before among them: some milliseconds less than the time
+    /// of the last frame, and less still where much is due at once. Frames take it on as [`Shard::on_time`] does.
+    pub fn watermark(&self) -> Watermark {
+        self.flows.watermark()
     }
 
     /// Ends every flow with `now` as the time, some thousand of them a call, so that a full table is not doubled by the

@@ -1,46 +1,68 @@
 //! Batches of several shards in, their facts in one order out: the same for any number of shards.
 
-use std::vec::Drain;
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 
 use crate::facts::{Fact, Watermark};
 
-/// Facts wait until no shard can make one that comes before them.
+/// Facts wait, each batch in its own memory, until no shard can make one that comes before them.
 pub(super) struct Merge {
-    waiting: Vec<Fact>,
+    /// The batch with the fact that comes first is at the top.
+    batches: BinaryHeap<Waiting>,
+    waiting: usize,
+    arrivals: u64,
     watermarks: Vec<Watermark>,
     waiting_max: usize,
     hurried: u64,
 }
 
+/// A batch of which some facts still wait.
+struct Waiting {
+    facts: Vec<Fact>,
+    /// Which fact comes when, the last one first.
+    order: Vec<u32>,
+    /// The place of the fact that comes next.
+    next: Watermark,
+    arrival: u64,
+}
+
 impl Merge {
     pub(super) fn new(shards: usize, waiting_max: usize) -> Self {
-        Self { waiting: Vec::new(), watermarks: vec![Watermark::START; shards.max(1)], waiting_max, hurried: 0 }
+        Self {
+            batches: BinaryHeap::new(),
+            waiting: 0,
+            arrivals: 0,
+            watermarks: vec![Watermark::START; shards.max(1)],
+            waiting_max,
+            hurried: 0,
+        }
     }
 
     pub(super) fn add(&mut self, shard: usize, facts: Vec<Fact>, watermark: Watermark) {
-        self.waiting.extend(facts);
+        self.waiting += facts.len();
+        self.arrivals += 1;
+        self.batches.extend(Waiting::new(facts, self.arrivals));
         if let Some(known) = self.watermarks.get_mut(shard) {
             *known = watermark.max(*known);
         }
     }
 
-    /// The facts before the least watermark, in order. Where too many wait, the oldest half of them comes, too.
-    pub(super) fn release(&mut self) -> Drain<'_, Fact> {
+    /// Shows the facts before the least watermark, in order. Where too many wait, the oldest of them come, too, until
+    /// half as many are left.
+    pub(super) fn release(&mut self, mut show: impl FnMut(&Fact)) {
         let complete = self.watermarks.iter().min().copied().unwrap_or(Watermark::START);
-        self.sort();
-        let mut count = self.waiting.partition_point(|fact| place(fact) < complete);
-        let left = self.waiting.len() - count;
-        if left > self.waiting_max {
-            let hurried = left - self.waiting_max / 2;
-            self.hurried += hurried as u64;
-            count += hurried;
+        while self.show_next(complete, &mut show) {}
+        if self.waiting > self.waiting_max {
+            while self.waiting > self.waiting_max / 2 && self.show_next(Watermark::END, &mut show) {
+                self.hurried += 1;
+            }
         }
-        self.waiting.drain(..count)
     }
 
-    pub(super) fn release_all(&mut self) -> Drain<'_, Fact> {
-        self.sort();
-        self.waiting.drain(..)
+    /// Shows all facts that wait.
+    pub(super) fn release_all(&mut self, mut show: impl FnMut(&Fact)) {
+        while self.show_next(Watermark::END, &mut show) {}
     }
 
     /// How many facts came before their time.
@@ -48,9 +70,59 @@ impl Merge {
         self.hurried
     }
 
-    /// Facts of one place are of one shard, which put them in order.
-    fn sort(&mut self) {
-        self.waiting.sort_by_key(place);
+    /// Shows the fact that comes next if it is placed before `end`.
+    fn show_next(&mut self, end: Watermark, show: &mut impl FnMut(&Fact)) -> bool {
+        let Some(mut batch) = self.batches.peek_mut().filter(|batch| batch.next < end) else {
+            return false;
+        };
+        self.waiting -= 1;
+        batch.show_next(show);
+        if batch.order.is_empty() {
+            PeekMut::pop(batch);
+        }
+        true
+    }
+}
+
+impl Waiting {
+    fn new(facts: Vec<Fact>, arrival: u64) -> Option<Self> {
+        let place_of = |&index: &u32| facts.get(index as usize).map(place);
+        let mut order: Vec<u32> = (0..).take(facts.len()).collect();
+        // Facts of one place are of one shard, which put them in order.
+        order.sort_by_key(place_of);
+        order.reverse();
+        let next = order.last().and_then(place_of)?;
+        Some(Self { facts, order, next, arrival })
+    }
+
+    fn show_next(&mut self, show: &mut impl FnMut(&Fact)) {
+        if let Some(fact) = self.order.pop().and_then(|index| self.facts.get(index as usize)) {
+            show(fact);
+        }
+        if let Some(fact) = self.order.last().and_then(|&index| self.facts.get(index as usize)) {
+            self.next = place(fact);
+        }
+    }
+}
+
+impl Ord for Waiting {
+    /// The greatest comes first; of two facts in one place, the one that arrived first.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.next, other.arrival).cmp(&(self.next, self.arrival))
+    }
+}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Eq for Waiting {}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
     }
 }
 
@@ -64,8 +136,10 @@ mod tests {
     use crate::event::tests::fact_at;
     use crate::time::Timestamp;
 
-    fn released(facts: Drain<'_, Fact>) -> Vec<(u64, u64)> {
-        facts.map(|fact| (fact.at.as_secs(), fact.seq)).collect()
+    fn released(merge: &mut Merge) -> Vec<(u64, u64)> {
+        let mut shown = Vec::new();
+        merge.release(|fact| shown.push((fact.at.as_secs(), fact.seq)));
+        shown
     }
 
     fn until(secs: u64) -> Watermark {
@@ -76,12 +150,14 @@ mod tests {
     fn facts_wait_for_the_slowest_shard_and_come_in_order() {
         let mut merge = Merge::new(2, 100);
         merge.add(0, vec![fact_at(5, 9), fact_at(3, 1), fact_at(8, 2)], until(9));
-        assert_eq!(released(merge.release()), []);
+        assert_eq!(released(&mut merge), []);
         merge.add(1, vec![fact_at(3, 0), fact_at(5, 3)], until(5));
-        assert_eq!(released(merge.release()), [(3, 0), (3, 1)]);
+        assert_eq!(released(&mut merge), [(3, 0), (3, 1)]);
         merge.add(1, vec![fact_at(5, 11)], until(7));
-        assert_eq!(released(merge.release()), [(5, 3), (5, 9), (5, 11)]);
-        assert_eq!(released(merge.release_all()), [(8, 2)]);
+        assert_eq!(released(&mut merge), [(5, 3), (5, 9), (5, 11)]);
+        let mut last = Vec::new();
+        merge.release_all(|fact| last.push((fact.at.as_secs(), fact.seq)));
+        assert_eq!(last, [(8, 2)]);
     }
 
     #[test]
@@ -89,14 +165,29 @@ mod tests {
         let mut merge = Merge::new(1, 100);
         let within = Watermark { at: Timestamp::from_secs(4), seq: 7 };
         merge.add(0, vec![fact_at(4, 7), fact_at(4, 6)], within);
-        assert_eq!(released(merge.release()), [(4, 6)]);
+        assert_eq!(released(&mut merge), [(4, 6)]);
     }
 
     #[test]
     fn too_many_waiting_facts_do_not_wait_for_a_shard_that_is_stuck() {
         let mut merge = Merge::new(2, 4);
         merge.add(0, (0..5).map(|seq| fact_at(seq, seq)).collect(), until(99));
-        assert_eq!(released(merge.release()), [(0, 0), (1, 1), (2, 2)]);
+        assert_eq!(released(&mut merge), [(0, 0), (1, 1), (2, 2)]);
         assert_eq!(merge.hurried(), 3);
+    }
+
+    #[test]
+    fn facts_of_one_place_keep_the_order_of_their_shard() {
+        let mut merge = Merge::new(1, 100);
+        let fact = |port| {
+            let mut fact = fact_at(3, 7);
+            fact.flow.client.port = port;
+            fact
+        };
+        merge.add(0, vec![fact(1), fact_at(4, 0), fact(2)], Watermark::START);
+        merge.add(0, vec![fact(3), fact_at(2, 0), fact(4)], Watermark::START);
+        let mut ports = Vec::new();
+        merge.release_all(|fact| ports.push(fact.flow.client.port));
+        assert_eq!(ports, [1000, 1, 2, 3, 4, 1000]);
     }
 }

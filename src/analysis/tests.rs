@@ -88,8 +88,7 @@ fn a_fact_is_an_event_and_an_alert_if_a_rule_says_so() {
     let rules = rules(&[("from_outside.yml", RULE)]);
     let mut analysis = Analysis::new(&Settings::default(), &rules, Geo::default(), 1).unwrap();
     let mut out = Lines::default();
-    let ended =
-        fact(flow("10.0.0.9:1000", "10.0.0.5:80", Transport::Tcp), 20, FactKind::FlowEnded(Box::new(summary(10))));
+    let ended = fact(flow("10.0.0.9:1000", "10.0.0.5:80", Transport::Tcp), 20, FactKind::FlowEnded(summary(10)));
     let facts = vec![remote_desktop(2, "192.0.2.9:50000", 10), ended];
     analysis.on_batch(batch(0, facts, Watermark::END), &mut out);
     analysis.finish(&mut out);

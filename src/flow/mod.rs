@@ -125,10 +125,12 @@ struct Moment {
 }
 
 impl FlowTable {
-    /// The most flows that one call ends, so that what it hands out is bounded too.
-    pub const ENDED_MAX: usize = 4096;
+    /// The most flows that one call of [`Self::finish`] ends, so that a full table is not doubled by the facts of its end.
+    pub const FINISHED_MAX: usize = 256;
+    /// The most flows that one call of [`Self::on_time`] looks at.
+    const EXPIRED_MAX: usize = 4096;
     /// The most flows looked at on the side of a packet: more than packets can open.
-    const ENDED_MAX_PER_PACKET: usize = 4;
+    const EXPIRED_MAX_PER_PACKET: usize = 4;
 
     pub fn new(settings: &Settings) -> Self {
         Self {
@@ -151,7 +153,7 @@ impl FlowTable {
         self.now = self.now.max(packet.head.at);
         packet.head.at = self.now;
         let head = &packet.head;
-        self.expire(Self::ENDED_MAX_PER_PACKET, facts);
+        self.expire(Self::EXPIRED_MAX_PER_PACKET, facts);
         self.counters.packets = self.counters.packets.saturating_add(1);
         self.counters.bytes = self.counters.bytes.saturating_add(u64::from(head.ip.len));
         let (key, source) = Key::of(head);
@@ -164,25 +166,30 @@ impl FlowTable {
         self.requeue(slot);
     }
 
-    /// Reports and ends what is due. `now` is a time that no packet to come is before. Returns how far the facts are
-    /// complete, which is not quite `now`; where much is due at once, the next call goes on.
+    /// Reports and ends what is due, but no more than [`Self::EXPIRED_MAX`] flows. `now` is a time that no packet to come
+    /// is before. Returns the watermark.
     pub fn on_time(&mut self, now: Timestamp, facts: &mut Vec<Fact>) -> Watermark {
         self.now = self.now.max(now);
-        self.expire(Self::ENDED_MAX, facts);
+        self.expire(Self::EXPIRED_MAX, facts);
+        self.watermark()
+    }
+
+    /// How far the facts are complete: not quite to the present.
+    pub fn watermark(&self) -> Watermark {
         Watermark::before(self.wheel.start())
     }
 
-    /// Ends every flow at `now`, [`Self::ENDED_MAX`] of them a call, in the order of their ids: call it until it returns
+    /// Ends every flow at `now`, [`Self::FINISHED_MAX`] of them a call, in the order of their ids: call it until it returns
     /// [`Watermark::END`].
     pub fn finish(&mut self, now: Timestamp, facts: &mut Vec<Fact>) -> Watermark {
         let Some(unfinished) = &mut self.unfinished else {
             self.now = self.now.max(now);
-            if self.expire(Self::ENDED_MAX, facts) {
+            if self.expire(Self::EXPIRED_MAX, facts) {
                 self.begin_to_finish(facts);
             }
-            return Watermark::before(self.wheel.start());
+            return self.watermark();
         };
-        let batch = unfinished.split_off(unfinished.len().saturating_sub(Self::ENDED_MAX));
+        let batch = unfinished.split_off(unfinished.len().saturating_sub(Self::FINISHED_MAX));
         for &(id, slot) in batch.iter().rev() {
             self.end(slot, Moment { at: self.now, seq: id.0 }, EndReason::CaptureEnd, facts);
         }
@@ -269,7 +276,7 @@ impl FlowTable {
                 self.end(slot, Moment { at: idle_end, seq }, EndReason::Idle, facts);
                 return false;
             }
-            let kind = FactKind::Activity(Box::new(flow.summary(None)));
+            let kind = FactKind::Activity(flow.summary(None));
             facts.push(Fact { at: report_at, seq, flow: flow.reference(), protocol: None, kind });
             flow.reports = flow.reports.saturating_add(1);
         }
@@ -312,7 +319,7 @@ impl FlowTable {
             seq: moment.seq,
             flow: flow.reference(),
             protocol: None,
-            kind: FactKind::FlowEnded(Box::new(summary)),
+            kind: FactKind::FlowEnded(summary),
         });
     }
 

@@ -18,7 +18,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// How far packet time may come before a shard speaks without having seen anything.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Facts that make a batch.
-const BATCH_FACTS: usize = 512;
+const BATCH_FACTS: usize = 128;
 
 /// What the analysis thread receives.
 pub(super) enum Input {
@@ -72,10 +72,11 @@ impl Outbox {
     /// Packet time has come to `now`, and the frame that brought it there was not shown to the shard yet.
     fn advance(&mut self, shard: &mut Shard, now: Timestamp) {
         if self.ticks.advance(now) {
-            self.watermark = shard.on_time(now, &mut self.facts);
+            shard.on_time(now, &mut self.facts);
         }
         if self.facts.len() >= BATCH_FACTS || now.since(self.sent_at) >= HEARTBEAT {
             self.sent_at = now;
+            self.watermark = shard.watermark();
             self.send(shard);
         }
     }

@@ -154,8 +154,8 @@ fn a_flow_that_is_over_is_not_reported_any_more() {
 }
 
 #[test]
-fn the_end_of_the_capture_ends_every_flow_in_the_order_of_ids_and_a_few_thousand_a_call() {
-    let count = 2 * FlowTable::ENDED_MAX + 10;
+fn the_end_of_the_capture_ends_every_flow_in_the_order_of_ids_and_a_few_hundred_a_call() {
+    let count = 3 * FlowTable::FINISHED_MAX + 10;
     let mut bench = Bench::new();
     for index in 0..count {
         let client = format!("10.0.{}.{}:4000", index / 256, index % 256);
@@ -165,7 +165,7 @@ fn the_end_of_the_capture_ends_every_flow_in_the_order_of_ids_and_a_few_thousand
     loop {
         let before = bench.facts.len();
         watermarks.push(bench.table.finish(bench.now, &mut bench.facts));
-        assert!(bench.facts.len() - before <= FlowTable::ENDED_MAX);
+        assert!(bench.facts.len() - before <= FlowTable::FINISHED_MAX);
         if watermarks.last() == Some(&Watermark::END) {
             break;
         }
