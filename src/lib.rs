@@ -15,6 +15,7 @@ pub mod net;
 pub mod quantity;
 pub mod yaml;
 pub mod facts;
+mod slab;
 pub mod recent;
 
 // The shard.

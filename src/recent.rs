@@ -1,15 +1,14 @@
 //! A bounded map on packet time: what was touched longest ago is forgotten first, and everything after its time.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
-use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
 use serde::Deserialize;
 
 use crate::quantity;
+use crate::slab::{Queues, Slab, Slot};
 use crate::time::Timestamp;
 
 /// How much a [`Recent`] keeps, and for how long.
@@ -25,102 +24,99 @@ pub struct Retention {
 /// Keys may come from the wire, so the index is seeded per process; order is that of touching, never of hashing.
 pub struct Recent<K, V> {
     retention: Retention,
-    slots: HashMap<K, Slot<V>>,
-    /// Turn → key, the turn growing with every touch that counted.
-    order: BTreeMap<u64, K>,
-    turn: u64,
+    hasher: DefaultHashBuilder,
+    index: HashTable<Slot>,
+    entries: Slab<Entry<K, V>>,
+    /// The one touched longest ago first.
+    order: Queues,
     evicted: u64,
 }
 
-struct Slot<V> {
+struct Entry<K, V> {
+    key: K,
     value: V,
-    turn: u64,
     touched: Timestamp,
 }
 
-impl<V> Slot<V> {
+/// The only queue of [`Recent::order`].
+const ORDER: u16 = 0;
+
+impl<K: Eq + Hash, V> Recent<K, V> {
     /// A touch within this part of the keeping time after the last one is not written down.
     const TOUCHES_PER_KEEP: u32 = 64;
 
-    fn is_due(&self, at: Timestamp, retention: Retention) -> bool {
-        at.since(self.touched) >= retention.keep / Self::TOUCHES_PER_KEEP
-    }
-}
-
-impl<K: Clone + Eq + Hash, V> Recent<K, V> {
     pub fn new(retention: Retention) -> Self {
-        Self { retention, slots: HashMap::new(), order: BTreeMap::new(), turn: 0, evicted: 0 }
+        Self {
+            retention,
+            hasher: DefaultHashBuilder::default(),
+            index: HashTable::new(),
+            entries: Slab::new(),
+            order: Queues::new(1),
+            evicted: 0,
+        }
     }
 
     pub fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
     {
-        self.slots.get(key).map(|slot| &slot.value)
+        self.entries.get(self.find(key)?).map(|entry| &entry.value)
     }
 
     /// The value of a key, touched.
     pub fn get_mut(&mut self, key: &K, at: Timestamp) -> Option<&mut V> {
-        let slot = self.slots.get_mut(key)?;
-        if slot.is_due(at, self.retention) {
-            self.turn += 1;
-            self.order.remove(&slot.turn);
-            self.order.insert(self.turn, key.clone());
-            (slot.turn, slot.touched) = (self.turn, at);
+        self.touch(key, at).map(|(value, _)| value)
+    }
+
+    /// The value of a key, touched, and whether the touch was written down.
+    pub fn touch(&mut self, key: &K, at: Timestamp) -> Option<(&mut V, bool)> {
+        let slot = self.find(key)?;
+        let entry = self.entries.get_mut(slot)?;
+        let is_written = at.since(entry.touched) >= self.retention.keep / Self::TOUCHES_PER_KEEP;
+        if is_written {
+            entry.touched = at;
+            self.order.push(ORDER, slot);
         }
-        Some(&mut slot.value)
+        Some((&mut entry.value, is_written))
     }
 
     /// The value of a key, touched; made where it is new. The one touched longest ago gives way when the map is full.
     pub fn get_or_insert_with(&mut self, key: K, at: Timestamp, make: impl FnOnce() -> V) -> &mut V {
-        if self.slots.len() >= self.retention.entries_max.max(1) && !self.slots.contains_key(&key) {
-            self.evict();
+        let slot = match self.find(&key) {
+            Some(slot) => slot,
+            None => self.insert(key, at, make()),
+        };
+        let entry = self.entries.get_mut(slot).expect("the index holds slots that are taken");
+        if at.since(entry.touched) >= self.retention.keep / Self::TOUCHES_PER_KEEP {
+            entry.touched = at;
+            self.order.push(ORDER, slot);
         }
-        match self.slots.entry(key) {
-            Entry::Occupied(mut entry) => {
-                if entry.get().is_due(at, self.retention) {
-                    self.turn += 1;
-                    self.order.remove(&entry.get().turn);
-                    self.order.insert(self.turn, entry.key().clone());
-                    (entry.get_mut().turn, entry.get_mut().touched) = (self.turn, at);
-                }
-                &mut entry.into_mut().value
-            }
-            Entry::Vacant(entry) => {
-                self.turn += 1;
-                self.order.insert(self.turn, entry.key().clone());
-                &mut entry.insert(Slot { value: make(), turn: self.turn, touched: at }).value
-            }
-        }
+        &mut entry.value
     }
 
     pub fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
     {
-        let slot = self.slots.remove(key)?;
-        self.order.remove(&slot.turn);
-        Some(slot.value)
+        let slot = self.find(key)?;
+        self.take(slot).map(|entry| entry.value)
     }
 
     /// Forgets what was not touched for the keeping time.
     pub fn expire(&mut self, now: Timestamp) {
-        while let Some(oldest) = self.order.first_entry() {
-            let touched = self.slots.get(oldest.get()).expect("order and slots hold the same keys").touched;
-            if now.since(touched) < self.retention.keep {
-                break;
-            }
-            let key = oldest.remove();
-            self.slots.remove(&key);
+        while let Some(slot) = self.order.first(ORDER)
+            && self.entries.get(slot).is_none_or(|entry| now.since(entry.touched) >= self.retention.keep)
+        {
+            self.take(slot);
         }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.entries.len() == 0
     }
 
-    pub fn len(&self) -> usize {
-        self.slots.len()
+    pub const fn len(&self) -> usize {
+        self.entries.len()
     }
 
     /// How many entries gave way to others because the map was full.
@@ -130,14 +126,40 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
 
     /// The entries, those touched longest ago first.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.order.values().filter_map(|key| self.slots.get(key).map(|slot| (key, &slot.value)))
+        let entry = |slot| self.entries.get(slot).map(|entry| (&entry.key, &entry.value));
+        self.order.iter(ORDER).filter_map(entry)
     }
 
-    fn evict(&mut self) {
-        if let Some((_, key)) = self.order.pop_first() {
-            self.slots.remove(&key);
+    fn find<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<Slot>
+    where
+        K: Borrow<Q>,
+    {
+        let is_it = |&slot: &Slot| self.entries.get(slot).is_some_and(|entry| entry.key.borrow() == key);
+        self.index.find(self.hasher.hash_one(key), is_it).copied()
+    }
+
+    fn insert(&mut self, key: K, at: Timestamp, value: V) -> Slot {
+        if self.entries.len() >= self.retention.entries_max.max(1)
+            && let Some(oldest) = self.order.first(ORDER)
+        {
+            self.take(oldest);
             self.evicted += 1;
         }
+        let hash = self.hasher.hash_one(&key);
+        let slot = self.entries.insert(Entry { key, value, touched: at });
+        let hash_of = |&slot: &Slot| self.entries.get(slot).map_or(0, |entry| self.hasher.hash_one(&entry.key));
+        self.index.insert_unique(hash, slot, hash_of);
+        self.order.push(ORDER, slot);
+        slot
+    }
+
+    fn take(&mut self, slot: Slot) -> Option<Entry<K, V>> {
+        self.order.remove(slot);
+        let entry = self.entries.remove(slot)?;
+        if let Ok(indexed) = self.index.find_entry(self.hasher.hash_one(&entry.key), |&other| other == slot) {
+            indexed.remove();
+        }
+        Some(entry)
     }
 }
 

@@ -110,7 +110,7 @@ fn many_facts() -> Vec<Fact> {
         let secs = id * 37 % 101;
         let client = format!("192.0.2.{}:{}", id % 9, 1000 + id);
         facts.push(Fact { seq: id, ..remote_desktop(id, &client, secs) });
-        let ended = FactKind::FlowEnded(Box::new(summary(id % 7)));
+        let ended = FactKind::FlowEnded(summary(id % 7));
         let mut flow = flow(&client, "10.0.0.5:3389", Transport::Tcp);
         flow.id = FlowId(id);
         facts.push(Fact { seq: id, ..fact(flow, secs + 50, ended) });

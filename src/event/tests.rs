@@ -86,7 +86,7 @@ fn a_flow_is_one_line_with_its_fields_in_the_order_of_the_catalogue() {
     (summary.server.packets, summary.server.bytes, summary.server.lost_bytes) = (2, 1200, 7);
     summary.server_rtt = Some(std::time::Duration::from_micros(12_500));
     summary.end = Some(crate::facts::EndReason::Finished);
-    let line = json(&mut world, &fact(flow, 1_700_000_003, FactKind::FlowEnded(Box::new(summary))));
+    let line = json(&mut world, &fact(flow, 1_700_000_003, FactKind::FlowEnded(summary)));
     assert_eq!(
         line,
         "{\"@timestamp\":\"2023-11-14T22:13:23.000000000Z\",\"event.kind\":\"event\",\"event.category\":[\"network\"],\
@@ -120,9 +120,9 @@ fn a_products_flow_is_known_until_it_ends_and_not_beyond() {
     };
     let anydesk = Some(("anydesk".to_owned(), false));
     assert_eq!(said(&mut world, 1, FactKind::Hello(Box::new(hello))), anydesk);
-    assert_eq!(said(&mut world, 2, FactKind::Activity(Box::new(summary(60)))), anydesk);
-    assert_eq!(said(&mut world, 3, FactKind::FlowEnded(Box::new(summary(70)))), anydesk);
-    assert_eq!(said(&mut world, 4, FactKind::FlowEnded(Box::new(summary(70)))), None);
+    assert_eq!(said(&mut world, 2, FactKind::Activity(summary(60))), anydesk);
+    assert_eq!(said(&mut world, 3, FactKind::FlowEnded(summary(70))), anydesk);
+    assert_eq!(said(&mut world, 4, FactKind::FlowEnded(summary(70))), None);
     let mut own = Hello::new(Sender::Client);
     own.server_name = Some("EU.own.net.anydesk.com.".into());
     assert_eq!(said(&mut world, 5, FactKind::Hello(Box::new(own))), Some(("anydesk".to_owned(), true)));

@@ -6,7 +6,7 @@
 
 use std::cmp::Reverse;
 
-use crate::flow::slab::{Queues, Slot};
+use crate::slab::{Queues, Slot};
 use crate::time::Timestamp;
 
 /// ```text
@@ -161,7 +161,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::flow::slab::Slab;
+    use crate::slab::Slab;
 
     const TICK: Duration = Duration::from_nanos(1 << TICK_BITS);
 

@@ -30,7 +30,6 @@ mod reading;
 mod reassembly;
 mod record;
 mod signature;
-mod slab;
 mod timing;
 
 #[cfg(test)]
@@ -54,9 +53,9 @@ use crate::flow::expiry::Wheel;
 use crate::flow::key::{End, Key};
 use crate::flow::reassembly::Room;
 use crate::flow::record::{Class, Flow};
-use crate::flow::slab::{Queues, Slab, Slot};
 use crate::net::Network;
 use crate::quantity;
+use crate::slab::{Queues, Slab, Slot};
 use crate::time::Timestamp;
 
 /// The limits of one table.
@@ -182,21 +181,20 @@ impl FlowTable {
     /// Ends every flow at `now`, [`Self::FINISHED_MAX`] of them a call, in the order of their ids: call it until it returns
     /// [`Watermark::END`].
     pub fn finish(&mut self, now: Timestamp, facts: &mut Vec<Fact>) -> Watermark {
-        let Some(unfinished) = &mut self.unfinished else {
+        if self.unfinished.is_none() {
             self.now = self.now.max(now);
             if self.expire(Self::EXPIRED_MAX, facts) {
                 self.begin_to_finish(facts);
             }
             return self.watermark();
-        };
-        let batch = unfinished.split_off(unfinished.len().saturating_sub(Self::FINISHED_MAX));
-        for &(id, slot) in batch.iter().rev() {
+        }
+        let mut watermark = Watermark::END;
+        for _ in 0..Self::FINISHED_MAX {
+            let Some((id, slot)) = self.unfinished.as_mut().and_then(Vec::pop) else { break };
             self.end(slot, Moment { at: self.now, seq: id.0 }, EndReason::CaptureEnd, facts);
+            watermark = Watermark { at: self.now, seq: id.0.saturating_add(1) };
         }
-        match batch.first() {
-            Some((last, _)) => Watermark { at: self.now, seq: last.0.saturating_add(1) },
-            None => Watermark::END,
-        }
+        watermark
     }
 
     pub fn counters(&self) -> Counters {

@@ -6,9 +6,9 @@ use crate::flow::conversation::{Conversation, Said};
 use crate::flow::key::End;
 use crate::flow::reassembly::{Room, Seen, Sequence};
 use crate::flow::record::{Flow, payload_of};
-use crate::flow::slab::Slot;
 use crate::flow::{FlowTable, Moment};
 use crate::protocol::Chunk;
+use crate::slab::Slot;
 
 impl FlowTable {
     /// Counts the packet on its flow and shows its payload to the flow's session.

@@ -161,11 +161,14 @@ impl Identity {
             }
             return;
         }
-        let known = self.holders.get_mut(&address, at).copied();
-        if let Some(holder) = known {
+        let known = self.holders.touch(&address, at).map(|(holder, is_written)| (*holder, is_written));
+        if let Some((holder, is_written)) = known {
             let may_move = mac.is_some() && mac != holder.mac && holder.provenance != Provenance::Lease;
             if !may_move {
-                self.devices.get_mut(&holder.device, at);
+                // A device is kept longer than its addresses, so it need not be touched more often.
+                if is_written {
+                    self.devices.get_mut(&holder.device, at);
+                }
                 return;
             }
         }

@@ -40,7 +40,6 @@ pub struct Session {
     rejected: u64,
     protocol: Option<Protocol>,
     roles: Roles,
-    scratch: Vec<FactKind>,
 }
 
 struct Said {
@@ -102,7 +101,6 @@ impl Session {
             rejected: 0,
             protocol: None,
             roles: Roles::AsOpened,
-            scratch: Vec::new(),
         }
     }
 
@@ -180,12 +178,13 @@ impl Session {
     /// The flow is over.
     pub fn on_end(&mut self, facts: &mut Vec<(Protocol, FactKind)>) {
         if let State::Parsing(parsing) = &mut self.state {
-            parsing.parser.on_end(&mut self.scratch);
+            let mut said = Vec::new();
+            parsing.parser.on_end(&mut said);
             let protocol = parsing.protocol;
-            if !self.scratch.is_empty() && self.protocol.is_none() {
+            if !said.is_empty() && self.protocol.is_none() {
                 self.protocol = Some(protocol);
             }
-            facts.extend(self.scratch.drain(..).map(|kind| (kind.carried().unwrap_or(protocol), kind)));
+            facts.extend(said.into_iter().map(|kind| (kind.carried().unwrap_or(protocol), kind)));
         }
         self.finish();
     }
@@ -193,7 +192,6 @@ impl Session {
     fn finish(&mut self) {
         self.state = State::Done;
         self.forget();
-        self.scratch = Vec::new();
     }
 
     fn forget(&mut self) {
@@ -353,14 +351,15 @@ impl Session {
             pending.extend_from_slice(chunk.bytes);
             &pending
         };
-        let progress = parsing.parser.on_bytes(Chunk { at: chunk.at, sender, bytes }, &mut self.scratch);
+        let mut said = Vec::new();
+        let progress = parsing.parser.on_bytes(Chunk { at: chunk.at, sender, bytes }, &mut said);
         let protocol = parsing.protocol;
-        if !self.scratch.is_empty() {
+        if !said.is_empty() {
             self.protocol.get_or_insert(protocol);
             if parsing.others.take().is_some() {
                 (self.history, self.history_bytes) = (Vec::new(), 0);
             }
-            facts.extend(self.scratch.drain(..).map(|kind| (kind.carried().unwrap_or(protocol), kind)));
+            facts.extend(said.into_iter().map(|kind| (kind.carried().unwrap_or(protocol), kind)));
         }
         let claimed = parsing.others.is_none();
         match progress {

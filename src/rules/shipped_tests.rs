@@ -102,7 +102,7 @@ fn tunnel(client: &str, server: &str, established: bool, confidence: Confidence)
 
 /// A flow that began at `started` and is reported as still open after `secs`.
 fn open(protocol: &'static str, client: &str, server: &str, started: u64, secs: u64) -> Fact {
-    let mut fact = on(protocol, client, server, started, FactKind::Activity(Box::new(summary(secs))));
+    let mut fact = on(protocol, client, server, started, FactKind::Activity(summary(secs)));
     fact.flow.started = crate::time::Timestamp::from_secs(started);
     fact.at = crate::time::Timestamp::from_secs(started + secs);
     fact

@@ -89,7 +89,8 @@ impl Outbox {
     }
 
     fn send(&mut self, shard: &Shard) {
-        let (shard_number, facts) = (self.shard, std::mem::take(&mut self.facts));
+        let facts = std::mem::replace(&mut self.facts, Vec::with_capacity(BATCH_FACTS + BATCH_FACTS / 4));
+        let shard_number = self.shard;
         let batch = Batch { shard: shard_number, facts, watermark: self.watermark, counters: shard.counters() };
         self.disconnected |= self.inputs.send(Input::Batch(Box::new(batch))).is_err();
     }

@@ -1,42 +1,42 @@
-//! Values in numbered slots, and doubly linked lists of slots: what a flow table needs to move a flow between queues
-//! without looking it up and without allocating.
+//! Values in numbered slots, and queues of slots: what a table needs to move an entry between orders without looking it
+//! up and without allocating.
 
 /// A place in a [`Slab`]; it is free again once its value was taken out.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(super) struct Slot(u32);
+pub(crate) struct Slot(u32);
 
 impl Slot {
     /// The end of a list.
     const NONE: Self = Self(u32::MAX);
 
-    pub(super) const fn index(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         self.0 as usize
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Slab<T> {
+pub(crate) struct Slab<T> {
     places: Vec<Option<T>>,
     /// The latest freed first: its memory is still in the cache.
     free: Vec<Slot>,
 }
 
 impl<T> Slab<T> {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { places: Vec::new(), free: Vec::new() }
     }
 
-    pub(super) const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.places.len().saturating_sub(self.free.len())
     }
 
     /// Bytes of memory it holds.
-    pub(super) const fn allocated_bytes(&self) -> usize {
+    pub(crate) const fn allocated_bytes(&self) -> usize {
         self.places.capacity().saturating_mul(size_of::<Option<T>>())
     }
 
     /// Beyond `u32::MAX - 1` values the last slot is shared; a capacity of the table is far below.
-    pub(super) fn insert(&mut self, value: T) -> Slot {
+    pub(crate) fn insert(&mut self, value: T) -> Slot {
         if let Some(slot) = self.free.pop()
             && let Some(place) = self.places.get_mut(slot.index())
         {
@@ -48,28 +48,28 @@ impl<T> Slab<T> {
         slot
     }
 
-    pub(super) fn remove(&mut self, slot: Slot) -> Option<T> {
+    pub(crate) fn remove(&mut self, slot: Slot) -> Option<T> {
         let value = self.places.get_mut(slot.index())?.take()?;
         self.free.push(slot);
         Some(value)
     }
 
-    pub(super) fn get(&self, slot: Slot) -> Option<&T> {
+    pub(crate) fn get(&self, slot: Slot) -> Option<&T> {
         self.places.get(slot.index())?.as_ref()
     }
 
-    pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, slot: Slot) -> Option<&mut T> {
         self.places.get_mut(slot.index())?.as_mut()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Slot, &T)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Slot, &T)> {
         (0..).map(Slot).zip(&self.places).filter_map(|(slot, place)| Some((slot, place.as_ref()?)))
     }
 }
 
 /// A number of first-in-first-out queues over the slots of one slab; a slot is in one of them at most.
 #[derive(Debug)]
-pub(super) struct Queues {
+pub(crate) struct Queues {
     ends: Vec<Ends>,
     links: Vec<Link>,
 }
@@ -92,25 +92,31 @@ impl Link {
 }
 
 impl Queues {
-    pub(super) fn new(count: u16) -> Self {
+    pub(crate) fn new(count: u16) -> Self {
         let empty = Ends { first: Slot::NONE, last: Slot::NONE };
         Self { ends: vec![empty; usize::from(count)], links: Vec::new() }
     }
 
-    pub(super) const fn allocated_bytes(&self) -> usize {
+    pub(crate) const fn allocated_bytes(&self) -> usize {
         self.links.capacity().saturating_mul(size_of::<Link>())
     }
 
-    pub(super) fn first(&self, queue: u16) -> Option<Slot> {
+    pub(crate) fn first(&self, queue: u16) -> Option<Slot> {
         self.ends.get(usize::from(queue)).map(|ends| ends.first).filter(|&slot| slot != Slot::NONE)
     }
 
-    pub(super) fn is_empty(&self, queue: u16) -> bool {
+    /// The slots of a queue, the first one first.
+    pub(crate) fn iter(&self, queue: u16) -> impl Iterator<Item = Slot> {
+        let behind = |slot: &Slot| self.links.get(slot.index()).map(|link| link.behind);
+        std::iter::successors(self.first(queue), move |slot| behind(slot).filter(|&behind| behind != Slot::NONE))
+    }
+
+    pub(crate) fn is_empty(&self, queue: u16) -> bool {
         self.first(queue).is_none()
     }
 
     /// Moves `slot` to the back of `queue`, out of the one it was in.
-    pub(super) fn push(&mut self, queue: u16, slot: Slot) {
+    pub(crate) fn push(&mut self, queue: u16, slot: Slot) {
         self.remove(slot);
         if self.links.len() <= slot.index() {
             self.links.resize(slot.index().saturating_add(1), Link::UNQUEUED);
@@ -130,7 +136,7 @@ impl Queues {
     }
 
     /// Takes `slot` out of its queue, and says which it was.
-    pub(super) fn remove(&mut self, slot: Slot) -> Option<u16> {
+    pub(crate) fn remove(&mut self, slot: Slot) -> Option<u16> {
         let link = std::mem::replace(self.links.get_mut(slot.index())?, Link::UNQUEUED);
         let ends = self.ends.get_mut(usize::from(link.queue))?;
         match self.links.get_mut(link.before.index()) {
@@ -152,13 +158,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn in_order(queues: &Queues, queue: u16) -> Vec<Slot> {
-        std::iter::successors(queues.first(queue), |slot| {
-            queues.links.get(slot.index()).map(|link| link.behind).filter(|&behind| behind != Slot::NONE)
-        })
-        .collect()
-    }
 
     #[test]
     fn a_freed_slot_is_used_again() {
@@ -187,7 +186,7 @@ mod tests {
                     prop_assert_eq!(queues.remove(slot).map(usize::from), was);
                 }
                 for (index, queue_of_model) in (0..).zip(&model) {
-                    prop_assert_eq!(in_order(&queues, index), queue_of_model.iter().copied().collect::<Vec<_>>());
+                    prop_assert_eq!(queues.iter(index).collect::<Vec<_>>(), queue_of_model.iter().copied().collect::<Vec<_>>());
                 }
             }
         }
