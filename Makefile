@@ -11,7 +11,7 @@ build: ## Build the sensor into target/release/spanwatch
 	cargo build --release --locked
 
 demo: build ## Replay the capture of a small laptop farm and print what was found
-	target/release/spanwatch replay --config pcaps/spanwatch.yml $(CAPTURE)/capture.pcap
+	target/release/spanwatch replay --config pcaps/spanwatch.yml pcaps/laptop-farm/capture.pcap
 
 test: ## Run every check and test
 	@scripts/packages.sh build test
