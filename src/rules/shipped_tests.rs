@@ -91,7 +91,7 @@ fn certificate(server: &str, subject: &str) -> Fact {
 
 fn ssh(client: &str, server: &str) -> Fact {
     let mut hello = Hello::new(Sender::Server);
-    hello.software = Some("SSH-2.0-OpenSSH_9.2".into());
+    hello.fields.push("ssh.server_banner", "SSH-2.0-OpenSSH_9.2");
     on("ssh", client, server, 1, FactKind::Hello(Box::new(hello)))
 }
 
