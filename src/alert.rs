@@ -8,7 +8,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
 use crate::event::Event;
-use crate::facts::{FlowRef, Sender};
+use crate::facts::FlowRef;
 use crate::identity::entity::Entity;
 use crate::recent::{Recent, Retention};
 use crate::rules::{Correlated, Judgement, Rule};
@@ -174,7 +174,7 @@ pub fn entity(judgement: &Judgement, event: &Event<'_>) -> Entity {
         Some(Entity::of_fields(&[(field.clone(), value.as_str()?.into_owned())]))
     });
     let device = || event.device(event.home_side()?).map(Entity::Device);
-    own.or_else(device).unwrap_or_else(|| Entity::Address(event.address(Sender::Client)))
+    own.or_else(device).unwrap_or_else(|| Entity::Address(event.flow().client.ip))
 }
 
 fn of_correlation(correlated: &Correlated) -> impl Iterator<Item = (String, Value)> {

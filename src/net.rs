@@ -18,6 +18,11 @@ impl Mac {
         self.0[0] & 0x02 != 0
     }
 
+    /// The address as a number.
+    pub fn bits(self) -> u64 {
+        self.0.iter().fold(0, |bits, &byte| (bits << 8) | u64::from(byte))
+    }
+
     /// Whether the address is one interface's: neither a group's nor all zeros.
     pub fn is_a_machine(self) -> bool {
         self.0[0] & 0x01 == 0 && self != Self::default()
@@ -31,7 +36,8 @@ impl fmt::Display for Mac {
     }
 }
 
-/// One end of a flow. The port is 0 where the transport has none (ESP, AH).
+/// One end of a flow. The port is 0 where the transport has none (ESP, AH), and of a link's own frames the address is
+/// unspecified and the port what they carry, see [`Transport::Link`].
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Endpoint {
     pub ip: IpAddr,
@@ -102,21 +108,24 @@ impl fmt::Display for Network {
     }
 }
 
-/// What carries a flow directly over IP.
+/// What carries a flow.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Transport {
     Ah,
     Esp,
+    /// Frames of the link itself, without IP: both ports are their EtherType, and only their MACs tell the ends.
+    Link,
     Tcp,
     Udp,
 }
 
 impl Transport {
-    /// The IANA protocol number.
+    /// The IANA protocol number; that of a link's own frames is the reserved one.
     pub const fn number(self) -> u8 {
         match self {
             Self::Ah => 51,
             Self::Esp => 50,
+            Self::Link => 255,
             Self::Tcp => 6,
             Self::Udp => 17,
         }
@@ -127,11 +136,17 @@ impl Transport {
         matches!(self, Self::Tcp | Self::Udp)
     }
 
+    /// Whether the ends have IP addresses.
+    pub const fn is_over_ip(self) -> bool {
+        !matches!(self, Self::Link)
+    }
+
     /// The name for `network.transport`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ah => "ah",
             Self::Esp => "esp",
+            Self::Link => "link",
             Self::Tcp => "tcp",
             Self::Udp => "udp",
         }

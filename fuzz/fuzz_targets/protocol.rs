@@ -13,10 +13,12 @@ const SEPARATOR: &[u8] = b"\xfa\x17|\xfa";
 /// A session remembers so many deliveries until it knows its protocol: with each cut in two, no more than that.
 const CHUNKS_MAX: usize = Session::HISTORY_CHUNKS_MAX / 2;
 
+const TRANSPORTS: [Transport; 5] = [Transport::Tcp, Transport::Udp, Transport::Esp, Transport::Ah, Transport::Link];
+
 fuzz_target!(|input: &[u8]| {
     let Some((&[selector, c0, c1, s0, s1], conversation)) = input.split_first_chunk() else { return };
     let start = Start {
-        transport: [Transport::Tcp, Transport::Udp, Transport::Esp, Transport::Ah][usize::from(selector & 3)],
+        transport: TRANSPORTS[usize::from(selector % 5)],
         client_port: u16::from_be_bytes([c0, c1]),
         server_port: u16::from_be_bytes([s0, s1]),
     };

@@ -17,6 +17,7 @@ use hashbrown::DefaultHashBuilder;
 use super::ip::{self, Part};
 use super::layer::Position;
 use super::{Limits, Skip};
+use crate::net::{Mac, Transport};
 use crate::time::Timestamp;
 
 /// The packets of the last moments.
@@ -48,7 +49,7 @@ struct Identity<'a> {
     source: IpAddr,
     target: IpAddr,
     protocol: u8,
-    /// The identification, and for fragments the place.
+    /// The identification, and for fragments the place; of a link's own frame who sent it.
     id: u64,
     len: u32,
     body: &'a [u8],
@@ -77,7 +78,11 @@ impl Duplicates {
                 source: head.source.ip,
                 target: head.target.ip,
                 protocol: head.transport.number(),
-                id: head.ip.id.map_or(0, u64::from),
+                id: match head.transport {
+                    // Two stations say the same, word for word.
+                    Transport::Link => head.source_mac.map_or(0, Mac::bits),
+                    _ => head.ip.id.map_or(0, u64::from),
+                },
                 len: head.ip.len,
                 body: position.body.bytes(),
                 checksum_offset: checksum_offset(head.transport.number()),

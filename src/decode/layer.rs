@@ -17,6 +17,8 @@ pub(super) enum Layer {
     EtherType(u16),
     /// IPv4 or IPv6, as the version field says.
     Ip,
+    /// A frame of a protocol of the link itself, which this EtherType announced.
+    Link(u16),
     /// IEEE 802.2 logical link control.
     Llc,
     /// Four bytes of address family.
@@ -172,7 +174,11 @@ pub(super) enum Found {
 
 /// Reads headers from a position on down to a flow's packet.
 pub(super) fn walk(position: &mut Position<'_>) -> Result<Found, Skip> {
-    link::unwrap_to_ip(position)?;
+    link::unwrap(position)?;
+    if let Layer::Link(ether_type) = position.layer {
+        transport::link(position, ether_type);
+        return Ok(Found::Packet);
+    }
     match ip::read(position)? {
         Carried { part: Some(part), protocol } => Ok(Found::Fragment { part, protocol }),
         Carried { part: None, protocol } => walk_inside(position, protocol),

@@ -1,4 +1,5 @@
-//! Link headers in, the IP packet behind them out: Ethernet with its tags, 802.2, Linux cooked captures, BSD loopback.
+//! Link headers in, the IP packet or the link's own frame behind them out: Ethernet with its tags, 802.2, Linux cooked
+//! captures, BSD loopback.
 
 use super::layer::{Layer, Position};
 use super::{Skip, tunnel};
@@ -21,6 +22,10 @@ const PPPOE_SESSION: u16 = 0x8864;
 const MACSEC: u16 = 0x88e5;
 const CISCO_METADATA: u16 = 0x8909;
 const VNTAG: u16 = 0x8926;
+const CDP: u16 = 0x2000;
+const EAPOL: u16 = 0x888e;
+const EAPOL_PREAUTHENTICATION: u16 = 0x88c7;
+const LLDP: u16 = 0x88cc;
 /// Smaller values are the length of an IEEE 802.3 frame.
 const ETHER_TYPE_MIN: u16 = 0x0600;
 
@@ -37,11 +42,11 @@ pub(super) const fn first_layer(link: LinkType) -> Option<Layer> {
     }
 }
 
-/// Reads every header before the next IP header.
-pub(super) fn unwrap_to_ip(position: &mut Position<'_>) -> Result<(), Skip> {
+/// Reads every header before the next IP header, or before a frame of the link itself.
+pub(super) fn unwrap(position: &mut Position<'_>) -> Result<(), Skip> {
     loop {
         match position.layer {
-            Layer::Ip => return Ok(()),
+            Layer::Ip | Layer::Link(_) => return Ok(()),
             Layer::EtherType(value) => ether_type(position, value)?,
             Layer::Ethernet => ethernet(position)?,
             Layer::Llc => llc(position)?,
@@ -77,6 +82,10 @@ fn ether_type(position: &mut Position<'_>, value: u16) -> Result<(), Skip> {
         }
         VLAN | VLAN_SERVICE | VLAN_QINQ_1 | VLAN_QINQ_2 => vlan(position),
         CISCO_METADATA => cisco_metadata(position),
+        CDP | EAPOL | EAPOL_PREAUTHENTICATION | LLDP => {
+            position.layer = Layer::Link(value);
+            Ok(())
+        }
         MACSEC => macsec(position),
         MPLS | MPLS_MULTICAST => tunnel::mpls(position),
         PPPOE_SESSION => tunnel::pppoe(position),
@@ -129,7 +138,7 @@ fn macsec(position: &mut Position<'_>) -> Result<(), Skip> {
     position.descend(Layer::EtherType(value))
 }
 
-/// IEEE 802.2: IP by its own service access point, or by a SNAP header (RFC 1042) of the Ethernet organisation.
+/// IEEE 802.2: IP by its own service access point, or a SNAP header (RFC 1042) of the Ethernet organisation or of Cisco.
 fn llc(position: &mut Position<'_>) -> Result<(), Skip> {
     match position.rest.array()? {
         [0x06, 0x06, 0x03] => {
@@ -142,6 +151,7 @@ fn llc(position: &mut Position<'_>) -> Result<(), Skip> {
             match organisation {
                 // The second is RFC 1042 bridged to 802.1H.
                 [0x00, 0x00, 0x00] | [0x00, 0x00, 0xf8] => position.descend(Layer::EtherType(value)),
+                [0x00, 0x00, 0x0c] if value == CDP => position.descend(Layer::EtherType(CDP)),
                 _ => Err(Skip::NotIp),
             }
         }

@@ -164,7 +164,7 @@ fn join<'a>(
     Ok(position)
 }
 
-/// A packet of a flow, its headers read.
+/// A packet of a flow, its headers read; or a frame of the link itself ([`Transport::Link`]).
 #[derive(Clone, Copy, Debug)]
 pub struct Packet<'a> {
     pub head: Head,
@@ -249,7 +249,7 @@ impl TcpHeader {
 /// Why a frame is no packet of a flow: a counter's label, not an error.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Skip {
-    /// ARP, LLDP, STP and the like.
+    /// ARP, STP and the like.
     NotIp,
     /// ICMP, IGMP, OSPF and other transports without flows of ours.
     NotTcpOrUdp,

@@ -1,12 +1,14 @@
 //! What an IP packet carries in, ports and payload out: TCP (RFC 9293), UDP (RFC 768), and ESP and AH, which have no
-//! ports.
+//! ports; and the frames of the link itself.
+
+use std::net::{IpAddr, Ipv4Addr};
 
 use etherparse::err::tcp::HeaderSliceError;
 use etherparse::{TcpSlice, UdpHeaderSlice};
 
 use super::layer::Position;
-use super::{Skip, TcpHeader};
-use crate::net::Transport;
+use super::{IpHeader, Skip, TcpHeader};
+use crate::net::{Endpoint, Transport};
 
 pub(super) fn tcp(position: &mut Position<'_>) -> Result<(), Skip> {
     let Position { head, rest, .. } = position;
@@ -51,6 +53,18 @@ pub(super) fn udp(position: &mut Position<'_>) -> Result<(), Skip> {
     rest.skip(slice.slice().len()).map_err(|_| Skip::Malformed)?;
     head.payload_len = rest.wire_len();
     Ok(())
+}
+
+/// A frame of the link: no addresses but its MACs, no ports but what announced it.
+pub(super) fn link(position: &mut Position<'_>, ether_type: u16) {
+    const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    position.body = position.rest;
+    let Position { head, rest, .. } = position;
+    head.transport = Transport::Link;
+    head.source = Endpoint::new(NOWHERE, ether_type);
+    head.target = head.source;
+    head.ip = IpHeader { len: rest.wire_len(), ..IpHeader::default() };
+    head.payload_len = rest.wire_len();
 }
 
 /// ESP (RFC 4303) and AH (RFC 4302): the payload begins with their header.

@@ -118,8 +118,8 @@ impl Detector for OverlappingTunnels {
             return None;
         }
         let subject = Subject {
-            site: site(event.address(Sender::Client)),
-            gateway: event.address(Sender::Server),
+            site: site(event.address(Sender::Client)?),
+            gateway: event.address(Sender::Server)?,
             transport: fact.flow.transport,
         };
         let first = fact.flow.started;

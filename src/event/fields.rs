@@ -71,9 +71,11 @@ static EVENT: &[Field] = &[
 ];
 
 static NETWORK: &[Field] = &[
-    field("network.transport", Keyword, "`tcp`, `udp`, `esp` or `ah`.", |e| word(e.flow().transport.as_str())),
+    field("network.transport", Keyword, "`tcp`, `udp`, `esp`, `ah`, or `link` for frames without IP.", |e| {
+        word(e.flow().transport.as_str())
+    }),
     field("network.type", Keyword, "`ipv4` or `ipv6`.", |e| {
-        word(if e.flow().client.ip.is_ipv4() { "ipv4" } else { "ipv6" })
+        word(if e.address(Sender::Client)?.is_ipv4() { "ipv4" } else { "ipv6" })
     }),
     field("network.protocol", Keyword, "The protocol that spoke, or the first one recognised on the flow.", |e| {
         word(e.protocol()?.as_str())
@@ -86,10 +88,11 @@ static NETWORK: &[Field] = &[
         "network.direction",
         Keyword,
         "`inbound`, `outbound`, `internal` or `external`, seen from the home networks.",
-        |e| word(e.world.networks.bearing(e.flow().client.ip, e.flow().server.ip).as_str()),
+        |e| word(e.world.networks.bearing(e.address(Sender::Client)?, e.address(Sender::Server)?).as_str()),
     ),
     field("network.community_id", Keyword, "Community ID v1, seed 0.", |e| {
-        Some(owned(community_id(e.flow().client, e.flow().server, e.flow().transport)))
+        let flow = e.flow();
+        flow.transport.is_over_ip().then(|| owned(community_id(flow.client, flow.server, flow.transport)))
     }),
     field("network.inner.vlan.id", Keyword, "The VLAN identifier of the tag inside it (QinQ).", |e| {
         Some(owned(e.flow().inner_vlan?))
@@ -109,7 +112,7 @@ static NETWORK: &[Field] = &[
 macro_rules! side {
     ($side:literal, $sender:expr, $mac:ident) => {
         &[
-            field(concat!($side, ".ip"), Ip, "The address.", |e| Some(owned(e.address($sender)))),
+            field(concat!($side, ".ip"), Ip, "The address.", |e| e.address($sender).map(owned)),
             field(concat!($side, ".port"), Integer, "The port; absent for transports without.", |e| {
                 let port = match $sender {
                     Sender::Client => e.flow().client.port,
@@ -125,23 +128,23 @@ macro_rules! side {
                 Some(integer(e.side_summary($sender)?.packets))
             }),
             field(concat!($side, ".geo.country_iso_code"), Keyword, "The country, ISO 3166-1 alpha-2.", |e| {
-                e.world.geo.get(e.address($sender)).country.as_ref().map(owned)
+                e.world.geo.get(e.address($sender)?).country.as_ref().map(owned)
             }),
             field(concat!($side, ".as.number"), Integer, "The autonomous system.", |e| {
-                e.world.geo.get(e.address($sender)).as_number.map(|number| integer(u64::from(number)))
+                e.world.geo.get(e.address($sender)?).as_number.map(|number| integer(u64::from(number)))
             }),
             field(concat!($side, ".as.organization.name"), Keyword, "Who runs the autonomous system.", |e| {
-                e.world.geo.get(e.address($sender)).as_organization.as_ref().map(owned)
+                e.world.geo.get(e.address($sender)?).as_organization.as_ref().map(owned)
             }),
             field(concat!($side, ".network.name"), Keyword, "The most specific network of the configuration.", |e| {
-                borrowed(&e.world.networks.get(e.address($sender))?.name)
+                borrowed(&e.world.networks.get(e.address($sender)?)?.name)
             }),
             field(
                 concat!($side, ".network.roles"),
                 Keyword,
                 "The roles of that network and of those around it.",
                 |e| {
-                    let roles = &e.world.networks.get(e.address($sender))?.roles;
+                    let roles = &e.world.networks.get(e.address($sender)?)?.roles;
                     Some(EventValue::Array(roles.iter().filter_map(|role| word(role.as_str())).collect()))
                 },
             ),
@@ -161,7 +164,7 @@ macro_rules! side {
                 |e| managed(e, $sender),
             ),
             field(concat!($side, ".user.name"), Keyword, "The user who last logged on from the address.", |e| {
-                text(e.world.identity.user(e.address($sender))?)
+                text(e.world.identity.user(e.address($sender)?)?)
             }),
         ]
     };
@@ -466,7 +469,7 @@ fn device_name<'e>(event: &'e Event<'e>, side: Sender) -> Option<EventValue<'e>>
 }
 
 fn managed<'e>(event: &'e Event<'e>, side: Sender) -> Option<EventValue<'e>> {
-    let says = !event.world.inventory.is_empty() && event.world.networks.is_home(event.address(side));
+    let says = !event.world.inventory.is_empty() && event.is_home(side);
     says.then(|| EventValue::Bool(event.host(side).is_some()))
 }
 

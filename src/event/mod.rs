@@ -17,7 +17,7 @@ use crate::enrich::inventory::Host;
 use crate::enrich::networks::Role;
 use crate::facts::{Fact, FactKind, Fields, FlowRef, FlowSummary, Hello, Sender, SideSummary, Value};
 use crate::identity::device::DeviceId;
-use crate::net::Text;
+use crate::net::{Mac, Text};
 use crate::protocol::Protocol;
 use crate::time::Timestamp;
 use crate::world::{Application, World};
@@ -102,28 +102,48 @@ impl<'a> Event<'a> {
         }
     }
 
-    pub const fn address(&self, side: Sender) -> IpAddr {
-        match side {
-            Sender::Client => self.flow().client.ip,
-            Sender::Server => self.flow().server.ip,
-        }
+    /// A side's address; none in frames without IP.
+    pub fn address(&self, side: Sender) -> Option<IpAddr> {
+        let end = match side {
+            Sender::Client => self.flow().client,
+            Sender::Server => self.flow().server,
+        };
+        self.flow().transport.is_over_ip().then_some(end.ip)
+    }
+
+    /// A side's MAC, where it is a machine's.
+    fn mac(&self, side: Sender) -> Option<Mac> {
+        let mac = match side {
+            Sender::Client => self.flow().client_mac,
+            Sender::Server => self.flow().server_mac,
+        };
+        mac.filter(|mac| mac.is_a_machine())
     }
 
     pub fn device(&self, side: Sender) -> Option<DeviceId> {
-        self.world.device_id(self.address(side))
+        match self.address(side) {
+            Some(address) => self.world.device_id(address),
+            None => self.mac(side).map(DeviceId::of_mac),
+        }
     }
 
     /// The side whose device an event is about: the client if it is at home, or else the server if that is.
     pub fn home_side(&self) -> Option<Sender> {
-        [Sender::Client, Sender::Server].into_iter().find(|&side| self.world.networks.is_home(self.address(side)))
+        [Sender::Client, Sender::Server].into_iter().find(|&side| self.is_home(side))
+    }
+
+    /// Whether the side's address is at home. Without IP a machine speaks to those of its own segment only.
+    pub fn is_home(&self, side: Sender) -> bool {
+        match self.address(side) {
+            Some(address) => self.world.networks.is_home(address),
+            None => self.mac(side).is_some(),
+        }
     }
 
     /// Whether an outside address speaks to one of the configured VPN gateways.
     pub fn is_to_vpn_gateway(&self) -> bool {
-        let networks = &self.world.networks;
-        let gateway = networks.get(self.address(Sender::Server));
-        gateway.is_some_and(|network| network.roles.contains(&Role::VpnGateway))
-            && !networks.is_home(self.address(Sender::Client))
+        let gateway = self.address(Sender::Server).and_then(|address| self.world.networks.get(address));
+        gateway.is_some_and(|network| network.roles.contains(&Role::VpnGateway)) && !self.is_home(Sender::Client)
     }
 
     /// The value of a field; none where the event does not have it.
@@ -188,7 +208,10 @@ impl<'a> Event<'a> {
     }
 
     fn host(&self, side: Sender) -> Option<&'a Host> {
-        self.world.host(self.address(side))
+        match self.address(side) {
+            Some(address) => self.world.host(address),
+            None => self.world.inventory.by_mac(self.mac(side)?),
+        }
     }
 }
 

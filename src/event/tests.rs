@@ -198,3 +198,16 @@ fn a_hello_inside_another_protocol_is_told_by_its_own_and_the_flow_by_the_carrie
     fact.kind = FactKind::Malformed("buffer_limit");
     assert_eq!(Event::of_fact(&fact, None, &world).protocol(), Some(Protocol::new("quic")));
 }
+
+#[test]
+fn a_frame_of_the_link_has_macs_and_no_addresses() {
+    let mut world = world("networks: [{name: all, roles: [home], prefixes: [0.0.0.0/0]}]\n");
+    let mut flow = flow("0.0.0.0:35020", "0.0.0.0:35020", Transport::Link);
+    flow.client_mac = Some(Mac([0, 0x11, 0x22, 0, 0, 1]));
+    flow.server_mac = Some(Mac([0x01, 0x80, 0xc2, 0, 0, 0x0e]));
+    let line = json(&mut world, &fact(flow, 1, FactKind::Name(Box::default())));
+    assert!(line.contains("\"network.transport\":\"link\",\"source.mac\":\"00:11:22:00:00:01\""), "{line}");
+    for absent in ["0.0.0.0", "35020", "community_id", "network.type", "network.name", "destination.device"] {
+        assert!(!line.contains(absent), "{absent}: {line}");
+    }
+}

@@ -4,9 +4,9 @@ use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::decode::Head;
-use crate::net::{Endpoint, Transport};
+use crate::net::{Endpoint, Mac, Transport};
 
-/// Both ends of a flow in their order, and what carries it.
+/// Both ends of a flow in their order, and what carries it. The ends are addresses, and MACs where there is no IP.
 ///
 /// VLANs and tunnels are no part of it: a mirror sees a routed flow in two VLANs, and its directions in different
 /// tunnels.
@@ -39,7 +39,10 @@ impl End {
 impl Key {
     /// The key of the flow, and the end that sent the packet.
     pub(super) fn of(head: &Head) -> (Self, End) {
-        let (source, target) = (bits(head.source.ip), bits(head.target.ip));
+        let (source, target) = match head.transport {
+            Transport::Link => ([0, mac_bits(head.source_mac)], [0, mac_bits(head.target_mac)]),
+            _ => (bits(head.source.ip), bits(head.target.ip)),
+        };
         let (source_port, target_port) = (head.source.port, head.target.port);
         let (transport, v6) = (head.transport, head.source.ip.is_ipv6());
         if (source, source_port) <= (target, target_port) {
@@ -57,7 +60,9 @@ impl Key {
             End::Low => (self.low, self.low_port),
             End::High => (self.high, self.high_port),
         };
-        let ip = if self.v6 {
+        let ip = if self.transport == Transport::Link {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+        } else if self.v6 {
             IpAddr::V6(Ipv6Addr::from_bits((u128::from(first) << 64) | u128::from(second)))
         } else {
             IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(second).unwrap_or(0)))
@@ -83,6 +88,10 @@ impl Hash for Key {
         let ports = (u64::from(self.low_port) << 16) | u64::from(self.high_port);
         state.write_u64((ports << 8) | u64::from(self.transport.number()));
     }
+}
+
+fn mac_bits(mac: Option<Mac>) -> u64 {
+    mac.map_or(0, Mac::bits)
 }
 
 /// The address as two halves, an IPv4 one in the second.

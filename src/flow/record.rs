@@ -12,7 +12,7 @@ use crate::flow::key::{End, Key};
 use crate::flow::reassembly::{Payload, Seen, Sequence, Track};
 use crate::flow::signature::SynSignature;
 use crate::flow::timing::Timing;
-use crate::net::{Mac, Network};
+use crate::net::{Mac, Network, Transport};
 use crate::protocol::{Protocol, Start};
 use crate::quantity;
 use crate::time::Timestamp;
@@ -79,7 +79,7 @@ pub(super) enum State {
     Closed,
     /// Datagrams, just begun or of one side only: a question and its answer.
     Exchange,
-    /// Datagrams both ways for longer than [`Flow::STREAM_AFTER`].
+    /// Datagrams both ways for longer than [`Flow::STREAM_AFTER`], or frames of the link.
     Stream,
 }
 
@@ -123,7 +123,7 @@ pub struct IdleTimes {
     /// UDP, ESP or AH of one side only, or that has just begun.
     #[serde(deserialize_with = "quantity::duration")]
     pub datagram_exchange: Duration,
-    /// UDP, ESP or AH both ways.
+    /// UDP, ESP or AH both ways, and frames of the link.
     #[serde(deserialize_with = "quantity::duration")]
     pub datagram_stream: Duration,
 }
@@ -169,7 +169,12 @@ impl Flow {
             Opener::Source => (source, head.source_mac, head.target_mac),
             Opener::Target => (source.other(), head.target_mac, head.source_mac),
         };
-        let state = if head.tcp.is_some() { State::Opening } else { State::Exchange };
+        let state = match head.transport {
+            Transport::Tcp => State::Opening,
+            // Stations announce themselves for as long as they are there.
+            Transport::Link => State::Stream,
+            Transport::Ah | Transport::Esp | Transport::Udp => State::Exchange,
+        };
         Self {
             key,
             client_end,
@@ -405,7 +410,7 @@ impl Side {
             payload_bytes: self.payload_bytes,
             retransmitted_bytes: self.retransmitted_bytes,
             lost_bytes: self.lost_bytes,
-            ttl: (self.packets > 0).then_some(self.ttl),
+            ttl: (self.ttl > 0).then_some(self.ttl),
             mss: self.signature.and_then(|signature| signature.mss()),
             syn_signature: self.signature,
         }

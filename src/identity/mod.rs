@@ -249,7 +249,7 @@ impl Identity {
         let Some(user) = credential.user.as_ref().filter(|user| !user.is_empty()) else {
             return;
         };
-        if credential.outcome != Some(Outcome::Failure) {
+        if credential.outcome != Some(Outcome::Failure) && is_a_machine(client) {
             self.accounts.bind(client, user, at);
         }
     }

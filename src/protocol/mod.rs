@@ -43,10 +43,14 @@ pub mod smb;
 pub mod socks;
 pub mod ssh;
 pub mod ah;
+pub mod cdp;
 pub mod dhcp;
 pub mod dns;
+pub mod eap;
+pub mod eapol;
 pub mod esp;
 pub mod ike;
+pub mod lldp;
 pub mod llmnr;
 pub mod mdns;
 pub mod nbdgm;
@@ -108,6 +112,9 @@ pub const ALL: &[&ProtocolSpec] = &[
     &l2tp::SPEC,
     &esp::SPEC,
     &ah::SPEC,
+    &cdp::SPEC,
+    &eapol::SPEC,
+    &lldp::SPEC,
 ];
 
 /// The name of a protocol, as `network.protocol` and the metrics carry it.
@@ -130,7 +137,7 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// Bytes one side sent, in order and without holes. On UDP one datagram.
+/// Bytes one side sent, in order and without holes. On UDP one datagram, on a link one frame.
 #[derive(Clone, Copy, Debug)]
 pub struct Chunk<'a> {
     pub at: Timestamp,

@@ -10,6 +10,7 @@ pub(super) struct Selection {
     specs: &'static [&'static ProtocolSpec],
     ah: [u64; 256],
     esp: [u64; 256],
+    link: [u64; 256],
     tcp: [u64; 256],
     udp: [u64; 256],
 }
@@ -28,8 +29,8 @@ impl Selection {
             }
             table
         };
-        let (ah, esp) = (table(Transport::Ah), table(Transport::Esp));
-        Self { specs, ah, esp, tcp: table(Transport::Tcp), udp: table(Transport::Udp) }
+        let (ah, esp, link) = (table(Transport::Ah), table(Transport::Esp), table(Transport::Link));
+        Self { specs, ah, esp, link, tcp: table(Transport::Tcp), udp: table(Transport::Udp) }
     }
 
     /// The set of those that can begin with these bytes, a bit each in probing order.
@@ -37,6 +38,7 @@ impl Selection {
         let table = match transport {
             Transport::Ah => &self.ah,
             Transport::Esp => &self.esp,
+            Transport::Link => &self.link,
             Transport::Tcp => &self.tcp,
             Transport::Udp => &self.udp,
         };

@@ -37,6 +37,9 @@ const FIXTURES: &[fn() -> Vec<Fixture>] = &[
     crate::protocol::socks::tests::fixtures,
     crate::protocol::ssh::tests::fixtures,
     crate::protocol::ah::tests::fixtures,
+    crate::protocol::cdp::tests::fixtures,
+    crate::protocol::eapol::tests::fixtures,
+    crate::protocol::lldp::tests::fixtures,
     crate::protocol::dhcp::tests::fixtures,
     crate::protocol::dns::tests::fixtures,
     crate::protocol::esp::tests::fixtures,
@@ -227,6 +230,7 @@ fn seeds_for_the_fuzzer_protocol() {
             Transport::Udp => 1,
             Transport::Esp => 2,
             Transport::Ah => 3,
+            Transport::Link => 4,
         };
         let mut seed = vec![0x80 | transport];
         seed.extend(fixture.client_port.to_be_bytes());

@@ -312,10 +312,9 @@ fn esp_and_ah_are_packets_without_ports() {
 fn what_is_no_packet_of_a_flow_says_why() {
     let cases = [
         (LinkType::Ethernet, format!("{ETHERNET} 0806 0001 0800 06 04 0001"), Skip::NotIp),
-        (LinkType::Ethernet, format!("{ETHERNET} 88cc 0207"), Skip::NotIp),
-        // A bridge's spanning tree, and CDP under Cisco's SNAP organisation.
+        // A bridge's spanning tree, and Cisco's per VLAN.
         (LinkType::Ethernet, format!("{ETHERNET} 0026 424203 0000 02 02"), Skip::NotIp),
-        (LinkType::Ethernet, format!("{ETHERNET} 0030 aaaa03 00000c 2000 02b4"), Skip::NotIp),
+        (LinkType::Ethernet, format!("{ETHERNET} 0030 aaaa03 00000c 010b 0000"), Skip::NotIp),
         // MACsec with encryption.
         (LinkType::Ethernet, format!("{ETHERNET} 88e5 0c 00 00000001 dead"), Skip::NotIp),
         (LinkType::Ethernet, format!("{ETHERNET} 8863 11 09 0000 0000"), Skip::NotIp),
@@ -417,4 +416,34 @@ fn seeds_for_the_fuzzer_decode() {
     let parts = fragments::split(&ipv4(ip::UDP, &udp(1000, 2000, &[7; 100])), &[56]);
     let frames = parts.iter().map(|part| [&[8, 1, 0, u8::try_from(part.len()).unwrap()], &part[..]].concat());
     std::fs::write(format!("{corpus}/decode/fragments"), frames.collect::<Vec<_>>().concat()).unwrap();
+}
+
+#[test]
+fn frames_of_the_link_are_packets_between_macs() {
+    let cdp = "00 0c  aa aa 03 00 00 0c 20 00  02 b4 00 00";
+    for (after_addresses, ether_type, payload) in [
+        ("88 cc  02 07 04 00", 0x88cc, "02 07 04 00"),
+        ("81 00 00 07  88 8e  01 01 00 00", 0x888e, "01 01 00 00"),
+        (cdp, 0x2000, "02 b4 00 00"),
+    ] {
+        let bytes = hex(&format!("{ETHERNET} {after_addresses}"));
+        let mut decoder = decoder();
+        let packet = decoder.decode(frame(LinkType::Ethernet, &bytes)).unwrap();
+        let head = packet.head;
+        assert_eq!((head.transport, head.source.port, head.target.port), (Transport::Link, ether_type, ether_type));
+        assert_eq!((packet.payload, head.payload_len), (&hex(payload)[..], 4));
+        assert_eq!(head.source_mac, Some(Mac([2, 0, 0, 0, 0, 1])));
+    }
+}
+
+#[test]
+fn two_stations_that_say_the_same_are_no_copies() {
+    let mut decoder = decoder();
+    let mut decode = |source: &str| {
+        let bytes = hex(&format!("02 00 00 00 00 02 {source} 88 8e 01 01 00 00"));
+        decoder.decode(frame(LinkType::Ethernet, &bytes)).map(|_| ())
+    };
+    assert_eq!(decode("02 00 00 00 00 01"), Ok(()));
+    assert_eq!(decode("02 00 00 00 00 03"), Ok(()));
+    assert_eq!(decode("02 00 00 00 00 01"), Err(Skip::Duplicate));
 }

@@ -2,6 +2,7 @@
 //! fatal alert that is sent in clear out. What follows the change to encryption is not read; a flow that was encrypted
 //! already when the capture began is told by its records.
 
+pub mod carried;
 pub mod certificate;
 pub mod fingerprint;
 pub mod fragments;

@@ -1,0 +1,169 @@
+//! EAP over LANs in (IEEE 802.1X-2010 §11), who logs on to a port or a wireless network out, by which method and with
+//! which outcome. Keys are never read.
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::facts::{Credential, FactKind, Fields, Outcome, Sender};
+use crate::net::Transport;
+use crate::protocol::cursor::Cursor;
+use crate::protocol::dns::budget::Budget;
+use crate::protocol::eap::{self, Code, Conversation};
+use crate::protocol::tls::hello;
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+
+pub const SPEC: ProtocolSpec = ProtocolSpec {
+    protocol: Protocol::new("eapol"),
+    transports: &[Transport::Link],
+    // The version.
+    opens_with: &[(0x01, 0x03)],
+    probe,
+    start: |_| Box::new(Eapol::new()),
+    fields: &[
+        FieldSpec {
+            name: "eapol.packet_type",
+            help: "What is sent beside EAP: start, logoff, key or mka (IEEE 802.1X-2010 §11.3.2).",
+        },
+        eap::METHOD,
+        hello::VERSION,
+        hello::VERSION_PROTOCOL,
+        hello::CIPHER,
+    ],
+};
+
+/// The EtherTypes of EAPOL and of preauthentication (IEEE 802.11 §12.6.10.2).
+const ETHER_TYPES: [u16; 2] = [0x888e, 0x88c7];
+
+fn probe(opening: &Opening<'_>) -> Probe {
+    let Some(frame) = Frame::parse(opening.bytes).filter(|_| ETHER_TYPES.into_iter().any(|port| opening.on_port(port)))
+    else {
+        return Probe::No;
+    };
+    match frame.sender() {
+        Some(sender) if sender != opening.sender => Probe::Reversed,
+        _ => Probe::Match,
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Frame<'a> {
+    Eap(eap::Packet<'a>),
+    Key {
+        is_authenticators: bool,
+    },
+    Logoff,
+    /// MACsec key agreement.
+    Mka,
+    Start,
+}
+
+impl<'a> Frame<'a> {
+    fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let mut cursor = Cursor::new(bytes);
+        let (version, kind) = (cursor.u8()?, cursor.u8()?);
+        let body = cursor.vec16()?.rest();
+        if !(1..=3).contains(&version) {
+            return None;
+        }
+        match kind {
+            0 => eap::Packet::parse(body).map(Self::Eap),
+            1 => Some(Self::Start),
+            2 => Some(Self::Logoff),
+            3 => Some(Self::Key { is_authenticators: is_authenticators(body)? }),
+            5 => Some(Self::Mka),
+            _ => None,
+        }
+    }
+
+    /// Who sends such a frame; the supplicant is the client.
+    const fn sender(self) -> Option<Sender> {
+        match self {
+            Self::Eap(packet) => Some(packet.code.sender()),
+            Self::Key { is_authenticators: true } => Some(Sender::Server),
+            Self::Key { is_authenticators: false } | Self::Logoff | Self::Start => Some(Sender::Client),
+            Self::Mka => None,
+        }
+    }
+
+    const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Eap(_) => None,
+            Self::Key { .. } => Some("key"),
+            Self::Logoff => Some("logoff"),
+            Self::Mka => Some("mka"),
+            Self::Start => Some("start"),
+        }
+    }
+}
+
+/// The authenticator asks for an acknowledgement, or sends RC4 keys as they were before 802.11i (IEEE 802.11 §12.7.2).
+fn is_authenticators(key: &[u8]) -> Option<bool> {
+    const RC4: u8 = 1;
+    const RSN: u8 = 2;
+    const WPA: u8 = 254;
+    const ACKNOWLEDGE: u16 = 0x0080;
+    let mut cursor = Cursor::new(key);
+    match cursor.u8()? {
+        RC4 => Some(true),
+        RSN | WPA => Some(cursor.u16()? & ACKNOWLEDGE != 0),
+        _ => None,
+    }
+}
+
+struct Eapol {
+    conversation: Conversation,
+    /// What was told of beside EAP.
+    told: [Option<&'static str>; 4],
+    budget: Budget,
+}
+
+impl Eapol {
+    const FACTS_PER_MINUTE: u32 = 120;
+
+    fn new() -> Self {
+        let budget = Budget::per_minute(Self::FACTS_PER_MINUTE);
+        Self { conversation: Conversation::default(), told: [None; 4], budget }
+    }
+
+    fn on_eap(&mut self, chunk: Chunk<'_>, packet: &eap::Packet<'_>, facts: &mut Vec<FactKind>) {
+        let mut hellos = Vec::new();
+        let known = self.conversation.identity().cloned();
+        self.conversation.on_packet(chunk.at, packet, &mut hellos);
+        for hello in hellos {
+            self.budget.push(chunk.at, hello, facts);
+        }
+        let outcome = match packet.code {
+            Code::Success => Some(Outcome::Success),
+            Code::Failure => Some(Outcome::Failure),
+            Code::Response if self.conversation.identity() != known.as_ref() => None,
+            Code::Request | Code::Response => return,
+        };
+        self.budget.push(chunk.at, FactKind::Credential(Box::new(self.conversation.credential(outcome))), facts);
+    }
+
+    /// Tells of a frame without EAP the first time that its kind is sent.
+    fn on_other(&mut self, chunk: Chunk<'_>, name: &'static str, facts: &mut Vec<FactKind>) {
+        let place = self.told.iter_mut().find(|told| told.is_none_or(|told| told == name));
+        let Some(place) = place.filter(|told| told.is_none()) else { return };
+        *place = Some(name);
+        let mut fields = Fields::default();
+        fields.push("eapol.packet_type", name);
+        let credential = Credential { fields, ..Credential::default() };
+        self.budget.push(chunk.at, FactKind::Credential(Box::new(credential)), facts);
+    }
+}
+
+impl Parser for Eapol {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        match Frame::parse(chunk.bytes) {
+            Some(Frame::Eap(packet)) => self.on_eap(chunk, &packet, facts),
+            Some(frame) => {
+                if let Some(name) = frame.name() {
+                    self.on_other(chunk, name, facts);
+                }
+            }
+            None => {}
+        }
+        Progress::Continue { consumed: chunk.bytes.len() }
+    }
+}

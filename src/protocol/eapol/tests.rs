@@ -1,0 +1,77 @@
+use super::*;
+use crate::facts::Value;
+use crate::protocol::tests::{Fixture, hex};
+
+pub(crate) fn fixtures() -> Vec<Fixture> {
+    vec![logon(), four_way_handshake()]
+}
+
+/// Start, the question for an identity, `ann`, an MD5 challenge, its answer, success; padded as Ethernet pads.
+fn logon() -> Fixture {
+    let (client, server) = (Sender::Client, Sender::Server);
+    let challenge = "10 73656372657421736563726574217365";
+    fixture(
+        "a log-on to a port",
+        vec![
+            (client, hex("01 01 0000 000000000000")),
+            (server, hex("01 00 0005 01 01 0005 01 00000000")),
+            (client, hex("01 00 0008 02 01 0008 01 616e6e")),
+            (server, hex(&format!("01 00 0016 01 02 0016 04 {challenge}"))),
+            (client, hex(&format!("01 00 0016 02 02 0016 04 {challenge}"))),
+            (server, hex("01 00 0004 03 03 0004 000000000000")),
+        ],
+    )
+}
+
+/// Messages 1 and 2 of WPA2.
+fn four_way_handshake() -> Fixture {
+    let key = |information: &str| hex(&format!("02 03 005f 02 {information} 0010 {}", "5a".repeat(90)));
+    fixture("a four-way handshake", vec![(Sender::Server, key("008a")), (Sender::Client, key("010a"))])
+}
+
+fn fixture(name: &'static str, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
+    let [port, _] = ETHER_TYPES;
+    let (protocol, transport) = (SPEC.protocol, Transport::Link);
+    Fixture { name, protocol, transport, client_port: port, server_port: port, chunks }
+}
+
+fn credentials(fixture: &Fixture) -> Vec<Credential> {
+    let credential = |(_, kind)| match kind {
+        FactKind::Credential(credential) => *credential,
+        other => panic!("{other:?}"),
+    };
+    fixture.facts().into_iter().map(credential).collect()
+}
+
+#[test]
+fn a_log_on_says_who_and_then_how_it_ended() {
+    let said = credentials(&logon());
+    let [started, asked, ended] = &said[..] else { panic!("{said:?}") };
+    assert_eq!(started.fields.get("eapol.packet_type"), Some(&Value::Word("start")));
+    for credential in [asked, ended] {
+        assert_eq!(credential.user.as_ref().map(|user| user.as_str()), Some("ann"));
+        assert_eq!(credential.protocol.map(Protocol::as_str), Some("eap"));
+    }
+    assert_eq!((asked.outcome, ended.outcome), (None, Some(Outcome::Success)));
+    assert_eq!(ended.fields.get("eap.method"), Some(&Value::Text("md5".into())));
+    assert!(!format!("{said:?}").contains("secret"));
+}
+
+#[test]
+fn a_handshake_of_keys_is_told_once() {
+    let said = credentials(&four_way_handshake());
+    let [keys] = &said[..] else { panic!("{said:?}") };
+    assert_eq!(keys.fields.get("eapol.packet_type"), Some(&Value::Word("key")));
+}
+
+#[test]
+fn the_authenticator_is_the_server_whoever_is_heard_first() {
+    for (bytes, expected) in
+        [("01 00 0005 01 01 0005 01", Probe::Reversed), ("01 01 0000", Probe::Match), ("04 01 0000", Probe::No)]
+    {
+        let bytes = hex(bytes);
+        let (transport, sender, port) = (Transport::Link, Sender::Client, 0x888e);
+        let opening = Opening { transport, sender, client_port: port, server_port: port, bytes: &bytes };
+        assert_eq!(probe(&opening), expected, "{bytes:02x?}");
+    }
+}
