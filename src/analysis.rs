@@ -42,7 +42,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { identity: Default::default(), correlations: Default::default(), waiting_facts_max: 1 << 20 }
+        Self { identity: Default::default(), correlations: Default::default(), waiting_facts_max: 1 << 18 }
     }
 }
 

@@ -9,7 +9,7 @@ use rsigma_eval::EventValue;
 use crate::detect;
 use crate::event::Event;
 use crate::event::fields::GROUPS;
-use crate::protocol;
+use crate::protocol::{self, FieldSpec};
 
 /// A field that every stage knows, and how to read it.
 pub struct Field {
@@ -45,6 +45,34 @@ impl Kind {
         }
     }
 }
+
+/// The fields of an alert's line beside those of the event that completed it.
+pub const ALERT_FIELDS: &[FieldSpec] = &[
+    FieldSpec { name: "@timestamp", help: "When the rule matched, in packet time." },
+    FieldSpec { name: "event.kind", help: "Always `alert`." },
+    FieldSpec { name: "event.action", help: "The name of the rule." },
+    FieldSpec { name: "event.severity", help: "The rule's level as a number: 1 for informational to 5 for critical." },
+    FieldSpec { name: "rule.id", help: "The rule's UUID." },
+    FieldSpec { name: "rule.name", help: "The rule's title." },
+    FieldSpec { name: "rule.category", help: "The family of evidence." },
+    FieldSpec { name: "spanwatch.alert.level", help: "The rule's level." },
+    FieldSpec { name: "spanwatch.alert.weight", help: "How much it speaks for a farm, in nats." },
+    FieldSpec { name: "spanwatch.alert.suppressed", help: "Matches for the same entity since its last alert, unsaid." },
+    FieldSpec {
+        name: "spanwatch.entity.kind",
+        help: "Whom it is about: an `account`, `address`, `device` or `group` of values.",
+    },
+    FieldSpec { name: "spanwatch.entity.id", help: "Which one." },
+    FieldSpec { name: "message", help: "What was seen, why it matters and what would make it innocent, in sentences." },
+    FieldSpec { name: "spanwatch.evidence", help: "The fields the rule went by: a list of `field` and `value`." },
+    FieldSpec { name: "spanwatch.false_positives", help: "What innocent traffic looks like it." },
+    FieldSpec { name: "threat.framework", help: "Always `MITRE ATT&CK`." },
+    FieldSpec { name: "threat.technique.id", help: "The techniques of the rule's tags." },
+    FieldSpec { name: "network.community_id", help: "The flows that were counted, the latest eight of them." },
+    FieldSpec { name: "related.hosts", help: "The host names of those flows." },
+    FieldSpec { name: "related.ip", help: "The addresses of those flows." },
+    FieldSpec { name: "related.user", help: "The users of those flows." },
+];
 
 /// What a correlation keeps of each event it counts, for the evidence of its alert.
 pub(super) const KEPT_BY_CORRELATIONS: &[&str] = &[
@@ -111,6 +139,10 @@ pub fn markdown() -> String {
         for field in spec.fields {
             row(&mut text, field.name, "", field.help);
         }
+    }
+    section(&mut text, "Alerts");
+    for field in ALERT_FIELDS {
+        row(&mut text, field.name, "", field.help);
     }
     text
 }

@@ -28,7 +28,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { groups_max: 50_000, entries_max: 500_000, group_entries_max: 2_000 }
+        Self { groups_max: 50_000, entries_max: 200_000, group_entries_max: 2_000 }
     }
 }
 

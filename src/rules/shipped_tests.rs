@@ -341,4 +341,8 @@ fn an_alert_explains_itself() {
     assert!(message.contains("It may be innocent: A remote-desktop gateway whose network"), "{message}");
     assert_eq!(alert["related.ip"], serde_json::json!(["10.1.0.5", "192.0.2.1"]));
     assert_eq!(alert["destination.device.name"], Value::from("PC-ANN"));
+    for name in alert.as_object().unwrap().keys() {
+        let is_documented = crate::event::catalogue::ALERT_FIELDS.iter().any(|field| field.name == name);
+        assert!(is_documented || crate::event::catalogue::is_known(name), "{name}");
+    }
 }
