@@ -93,10 +93,12 @@ impl Device {
         Self { key, first_seen, bindings: VecDeque::new(), host_name: None, vendor_class: None }
     }
 
-    /// Adds an address, unless it is known with the same provenance.
+    /// Adds an address. One that is known already only becomes surer: by a lease.
     pub fn bind(&mut self, binding: Binding) {
-        let is_known = |known: &Binding| known.address == binding.address && known.provenance == binding.provenance;
-        if self.bindings.iter().any(is_known) {
+        if let Some(known) = self.bindings.iter_mut().find(|known| known.address == binding.address) {
+            if known.provenance != Provenance::Lease {
+                known.provenance = binding.provenance;
+            }
             return;
         }
         if self.bindings.len() == Self::BINDINGS_MAX {

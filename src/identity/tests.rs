@@ -95,6 +95,8 @@ fn a_granted_lease_binds_and_outweighs_what_a_router_shows() {
     assert_eq!(id(&identity, "10.0.0.1"), Some(DeviceId::of_mac(ANN)));
     let device = identity.device(DeviceId::of_mac(ANN)).unwrap();
     assert_eq!(device.host_name, Some("LAPTOP-ANN".into()));
+    assert_eq!(device.bindings().count(), 1);
+    assert_eq!(device.bindings().next().unwrap().provenance, Provenance::Lease);
     identity.observe(&fact(flow, 4, lease(BOB, "10.0.0.1", true)), &networks());
     assert_eq!(id(&identity, "10.0.0.1"), Some(DeviceId::of_mac(BOB)), "the next lease moves the address");
 }
