@@ -80,12 +80,15 @@ impl FlowTable {
         let Some(flow) = self.flows.get_mut(slot) else {
             return self.said.clear();
         };
-        if let (None, Some(conversation)) = (flow.protocol, &flow.conversation)
+        if let Some(conversation) = &flow.conversation
             && let Some(protocol) = conversation.protocol()
         {
-            flow.protocol = Some(protocol);
+            // A protocol that follows another one on the flow may turn the roles.
             flow.is_reversed = conversation.is_reversed();
-            self.counters.count_session(protocol);
+            if flow.protocol.is_none() {
+                flow.protocol = Some(protocol);
+                self.counters.count_session(protocol);
+            }
         }
         let reference = flow.reference();
         for (protocol, kind) in self.said.drain(..) {

@@ -42,6 +42,7 @@ pub mod quic;
 pub mod smb;
 pub mod socks;
 pub mod ssh;
+pub mod stun;
 pub mod ah;
 pub mod cdp;
 pub mod dhcp;
@@ -86,6 +87,7 @@ pub const ALL: &[&ProtocolSpec] = &[
     &http::SPEC,
     &rfb::SPEC,
     &rdpeudp::SPEC,
+    &stun::SPEC,
     &kerberos::SPEC,
     &smb::SPEC,
     &socks::SPEC,

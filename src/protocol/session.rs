@@ -19,6 +19,13 @@ pub enum Roles {
 }
 
 impl Roles {
+    const fn turned(self) -> Self {
+        match self {
+            Self::AsOpened => Self::Reversed,
+            Self::Reversed => Self::AsOpened,
+        }
+    }
+
     const fn of(self, sender: Sender) -> Sender {
         match self {
             Self::AsOpened => sender,
@@ -400,13 +407,25 @@ impl Session {
         Step::Stop
     }
 
+    /// Datagrams of peers: whoever asked first need not be the client of what follows.
+    fn turn_roles(&mut self, next: &ProtocolSpec, rest: &Chunk<'_>) {
+        let start = self.start_in_role();
+        let Start { transport, client_port, server_port } = start;
+        let opening =
+            Opening { transport, sender: self.roles.of(rest.sender), client_port, server_port, bytes: rest.bytes };
+        if transport == Transport::Udp && (next.probe)(&opening) == Probe::Reversed {
+            self.roles = self.roles.turned();
+        }
+    }
+
     /// Hands the flow to another protocol, and what both sides sent and nobody consumed with it.
     fn upgrade(&mut self, to: Protocol, rest: Chunk<'_>, facts: &mut Vec<(Protocol, FactKind)>) -> Step {
-        let start = self.start_in_role();
-        let State::Parsing(parsing) = &mut self.state else {
+        let Some(next) = self.selection.spec(to) else {
             return Step::Stop;
         };
-        let Some(next) = self.selection.spec(to) else {
+        self.turn_roles(next, &rest);
+        let start = self.start_in_role();
+        let State::Parsing(parsing) = &mut self.state else {
             return Step::Stop;
         };
         self.protocol.get_or_insert(parsing.protocol);

@@ -36,6 +36,7 @@ const FIXTURES: &[fn() -> Vec<Fixture>] = &[
     crate::protocol::smb::tests::fixtures,
     crate::protocol::socks::tests::fixtures,
     crate::protocol::ssh::tests::fixtures,
+    crate::protocol::stun::tests::fixtures,
     crate::protocol::ah::tests::fixtures,
     crate::protocol::cdp::tests::fixtures,
     crate::protocol::eapol::tests::fixtures,

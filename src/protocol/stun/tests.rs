@@ -1,0 +1,152 @@
+use super::*;
+use crate::facts::Value;
+use crate::protocol::dtls;
+use crate::protocol::tests::{Fixture, hex};
+
+/// Conversations as every protocol's tests share them.
+pub(crate) fn fixtures() -> Vec<Fixture> {
+    vec![
+        udp("a binding as RFC 5769 has it", vec![client(RFC_5769_REQUEST), server(RFC_5769_RESPONSE)]),
+        udp("a relay", relay()),
+        udp("classic", classic()),
+        udp("dtls behind it, the server's client", dtls_behind(Sender::Server)),
+        udp("a message of MS-TURN without padding", vec![client(MS_TURN)]),
+        tcp("over tcp", vec![client(&[RFC_5769_REQUEST, RFC_5769_REQUEST].concat()), server(RFC_5769_RESPONSE)]),
+        tcp("over tcp with frames", vec![client(&framed(RFC_5769_REQUEST)), server(&framed(RFC_5769_RESPONSE))]),
+    ]
+}
+
+/// RFC 5769 §2.1.
+const RFC_5769_REQUEST: &str = "
+    00 01 00 58 21 12 a4 42 b7 e7 a7 01 bc 34 d6 86 fa 87 df ae 80 22 00 10 53 54 55 4e 20 74 65 73
+    74 20 63 6c 69 65 6e 74 00 24 00 04 6e 00 01 ff 80 29 00 08 93 2f f9 b1 51 26 3b 36 00 06 00 09
+    65 76 74 6a 3a 68 36 76 59 20 20 20 00 08 00 14 9a ea a7 0c bf d8 cb 56 78 1e f2 b5 b2 d3 f2 49
+    c1 b5 71 a2 80 28 00 04 e5 7a 3b cf";
+/// RFC 5769 §2.2.
+const RFC_5769_RESPONSE: &str = "
+    01 01 00 3c 21 12 a4 42 b7 e7 a7 01 bc 34 d6 86 fa 87 df ae 80 22 00 0b 74 65 73 74 20 76 65 63
+    74 6f 72 20 00 20 00 08 00 01 a1 47 e1 12 a6 43 00 08 00 14 2b 91 f5 99 fd 9e 90 c3 8c 74 89 f9
+    2a f9 ba 53 f0 6b e7 d7 80 28 00 04 c0 7d 4c 96";
+/// A software of five bytes right before a lifetime.
+const MS_TURN: &str = "
+    01 13 00 11 21 12 a4 42 b7 e7 a7 01 bc 34 d6 86 fa 87 df ae 80 22 00 05 72 65 6c 61 79 00 0d 00 04 00 00 02 58";
+
+fn client(text: &str) -> (Sender, Vec<u8>) {
+    (Sender::Client, hex(text))
+}
+
+fn server(text: &str) -> (Sender, Vec<u8>) {
+    (Sender::Server, hex(text))
+}
+
+fn udp(name: &'static str, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
+    Fixture { name, protocol: PROTOCOL, transport: Transport::Udp, client_port: 50_000, server_port: 3478, chunks }
+}
+
+fn tcp(name: &'static str, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
+    Fixture { transport: Transport::Tcp, ..udp(name, chunks) }
+}
+
+fn framed(message: &str) -> String {
+    format!("{:04x} {message}", hex(message).len())
+}
+
+/// An allocation, then a permission for 203.0.113.9:5000 (under the cookie), then Send with it.
+fn relay() -> Vec<(Sender, Vec<u8>)> {
+    let id = "21 12 a4 42 0102030405060708090a0b0c";
+    vec![
+        client(&format!("00 03 00 08 {id} 00 19 00 04 11 00 00 00")),
+        server(&format!("01 03 00 18 {id} 00 16 00 08 00 01 e3 4a e1 12 c2 42 00 20 00 08 00 01 a1 47 e1 12 a6 43")),
+        client(&format!("00 08 00 0c {id} 00 12 00 08 00 01 32 9a ea 12 d5 4b")),
+        client(&format!("00 16 00 0c {id} 00 12 00 08 00 01 32 9a ea 12 d5 4b")),
+    ]
+}
+
+fn classic() -> Vec<(Sender, Vec<u8>)> {
+    let id = "9429ef88294dd52632c72931cb8dbb4c";
+    vec![
+        client(&format!("0001 0008 {id} 0003 0004 00000000")),
+        server(&format!("0101 000c {id} 0001 0008 0001 d70a ac103fe0")),
+    ]
+}
+
+/// The client of STUN is `other`'s server of DTLS.
+fn dtls_behind(dtls_client: Sender) -> Vec<(Sender, Vec<u8>)> {
+    let mut chunks = vec![client(RFC_5769_REQUEST), server(RFC_5769_RESPONSE)];
+    let hellos = dtls::tests::fixtures().swap_remove(0).chunks;
+    chunks.extend(hellos.into_iter().map(|(sender, bytes)| match dtls_client {
+        Sender::Client => (sender, bytes),
+        Sender::Server => (sender.other(), bytes),
+    }));
+    chunks
+}
+
+fn values(facts: &[(Protocol, FactKind)], name: &str) -> Vec<Value> {
+    facts.iter().filter_map(|(_, kind)| kind.fields()?.get(name).cloned()).collect()
+}
+
+fn ip(text: &str) -> Value {
+    text.parse::<IpAddr>().unwrap().into()
+}
+
+#[test]
+fn each_side_says_hello_once_with_its_software_and_the_mapped_address() {
+    let mut fixture = fixtures().swap_remove(0);
+    fixture.chunks.extend(fixture.chunks.clone());
+    let facts = fixture.facts();
+    assert_eq!(facts.len(), 2);
+    assert_eq!(
+        values(&facts, "stun.software"),
+        ["STUN test client", "test vector"].map(|s| crate::net::Text::from(s).into())
+    );
+    assert_eq!(values(&facts, "stun.mapped.ip"), [ip("192.0.2.1")]);
+    assert_eq!(values(&facts, "stun.mapped.port"), [Value::Number(32_853)]);
+}
+
+#[test]
+fn a_hidden_ipv6_address_is_read() {
+    // RFC 5769 §2.3.
+    let response = "01 01 00 18 21 12 a4 42 b7 e7 a7 01 bc 34 d6 86 fa 87 df ae
+        00 20 00 14 00 02 a1 47 01 13 a9 fa a5 d3 f1 79 bc 25 f4 b5 be d2 b9 d9";
+    let facts = udp("", vec![client(RFC_5769_REQUEST), server(response)]).facts();
+    assert_eq!(values(&facts, "stun.mapped.ip"), [ip("2001:db8:1234:5678:11:2233:4455:6677")]);
+}
+
+#[test]
+fn a_relay_tells_what_it_lends_and_to_whom_it_is_used() {
+    let facts = udp("", relay()).facts();
+    assert_eq!(values(&facts, "stun.method"), ["allocate", "allocate", "create_permission"].map(Value::Word));
+    assert_eq!(values(&facts, "stun.relayed.ip"), [ip("192.0.102.0")]);
+    assert_eq!(values(&facts, "stun.peer.ip"), [ip("203.0.113.9")]);
+    assert_eq!(values(&facts, "stun.peer.port"), [Value::Number(5000)]);
+}
+
+#[test]
+fn a_classic_request_counts_only_with_its_own_answer() {
+    assert_eq!(udp("", classic()).facts().len(), 2);
+    assert!(udp("", classic()[..1].to_vec()).facts().is_empty());
+    let mut other = classic();
+    other[1].1[10] ^= 1;
+    assert!(udp("", other).facts().is_empty());
+}
+
+#[test]
+fn dtls_behind_it_is_read_whichever_side_begins() {
+    for dtls_client in [Sender::Client, Sender::Server] {
+        let facts = udp("", dtls_behind(dtls_client)).facts();
+        let hellos = facts.iter().filter(|(protocol, kind)| {
+            *protocol == dtls::PROTOCOL && matches!(kind, FactKind::Hello(hello) if !hello.fingerprints.is_empty())
+        });
+        assert!(hellos.count() >= 2, "{dtls_client:?}: {facts:?}");
+    }
+}
+
+#[test]
+fn attributes_that_do_not_fill_the_message_are_no_claim() {
+    let mut request = hex(RFC_5769_REQUEST);
+    request[23] = 0xff;
+    assert!(udp("", vec![(Sender::Client, request)]).facts().is_empty());
+    let mut longer = hex(RFC_5769_REQUEST);
+    longer.push(0);
+    assert!(udp("", vec![(Sender::Client, longer)]).facts().is_empty());
+}
