@@ -24,6 +24,7 @@ pub mod cursor;
 mod selection;
 pub mod der;
 pub mod hex;
+pub mod pieces;
 pub mod session;
 
 pub mod gss;

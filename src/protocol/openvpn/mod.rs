@@ -1,9 +1,11 @@
-//! The first messages of an OpenVPN control channel in (over UDP, or over TCP behind their length), a tunnel out.
+//! The messages of an OpenVPN control channel in (over UDP, or over TCP behind their length), a tunnel out, and where
+//! the channel is not encrypted the hellos of the TLS in it.
 //!
 //! Opcodes alone fit one random byte in six, so a claim rests on the answer: the server's reset names the session that
 //! the client's reset opened. Under tls-crypt, which hides that, it rests on lengths, replay counters and both opcodes.
 //! Static-key mode has no handshake and is not claimed.
 
+mod control;
 mod wire;
 
 #[cfg(test)]
@@ -12,7 +14,9 @@ pub(crate) mod tests;
 use crate::facts::{Confidence, FactKind, Fields, Sender, Tunnel};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
+use crate::protocol::tls::hello;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
+use control::Channel;
 use wire::ClientReset;
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
@@ -22,10 +26,18 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     opens_with: &[(0x00, 0x04), (0x38, 0x38), (0x50, 0x50)],
     probe,
     start: |start| Box::new(OpenVpn::new(start)),
-    fields: &[FieldSpec {
-        name: "openvpn.control_channel_wrap",
-        help: "How the control channel is wrapped: none, tls-auth, tls-crypt or tls-crypt-v2.",
-    }],
+    fields: &[
+        FieldSpec {
+            name: "openvpn.control_channel_wrap",
+            help: "How the control channel is wrapped: none, tls-auth, tls-crypt or tls-crypt-v2.",
+        },
+        hello::VERSION,
+        hello::VERSION_PROTOCOL,
+        hello::CIPHER,
+        hello::RESUMED,
+        hello::HELLO_RETRY,
+        hello::ALERT,
+    ],
 };
 
 fn probe(opening: &Opening<'_>) -> Probe {
@@ -65,6 +77,8 @@ struct OpenVpn {
     reset: Option<ClientReset>,
     said: Option<Confidence>,
     messages: u32,
+    /// Once both sides have opened the session, where its messages can be read.
+    channel: Option<Channel>,
 }
 
 impl OpenVpn {
@@ -72,17 +86,23 @@ impl OpenVpn {
     const MESSAGES_MAX: u32 = 16;
 
     fn new(start: &Start) -> Self {
-        Self { transport: start.transport, reset: None, said: None, messages: 0 }
+        Self { transport: start.transport, reset: None, said: None, messages: 0, channel: None }
     }
 
-    fn on_message(&mut self, sender: Sender, message: &[u8], facts: &mut Vec<FactKind>) -> Progress {
+    fn on_message(&mut self, message: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        if let Some(channel) = &mut self.channel {
+            channel.on_message(message, facts);
+            return if channel.is_over() { Progress::Done } else { Progress::Continue { consumed: 0 } };
+        }
         self.messages = self.messages.saturating_add(1);
-        match sender {
-            Sender::Client => self.open(message, facts),
+        match message.sender {
+            Sender::Client => self.open(message.bytes, facts),
             Sender::Server => {
-                if self.reset.is_some_and(|reset| reset.is_answered_by(message)) {
+                let answered = self.reset.and_then(|reset| Some((reset, reset.answer(message.bytes)?)));
+                if let Some((reset, server)) = answered {
                     self.say(Confidence::Certain, true, facts);
-                    return Progress::Done;
+                    self.channel = Channel::new(&reset, server);
+                    return if self.channel.is_some() { Progress::Continue { consumed: 0 } } else { Progress::Done };
                 }
             }
         }
@@ -119,12 +139,12 @@ impl OpenVpn {
 impl Parser for OpenVpn {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
         if self.transport != Transport::Tcp {
-            return self.on_message(chunk.sender, chunk.bytes, facts);
+            return self.on_message(chunk, facts);
         }
         let mut consumed = 0_usize;
         let mut rest = chunk.bytes;
         while let Framed::Message { message, consumed: len } = framed(rest) {
-            match self.on_message(chunk.sender, message, facts) {
+            match self.on_message(Chunk { bytes: message, ..chunk }, facts) {
                 Progress::Continue { .. } => {}
                 other => return other,
             }

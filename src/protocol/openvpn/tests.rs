@@ -147,3 +147,21 @@ fn a_flow_told_the_wrong_way_round_is_turned() {
     turned.chunks.iter_mut().for_each(|(sender, _)| *sender = sender.other());
     assert_eq!(tunnels(&turned), [(Confidence::Certain, true, Value::Word("none"))]);
 }
+
+#[test]
+fn the_tls_inside_says_its_hello_whatever_the_order_of_its_pieces() {
+    let mut fixture = plain();
+    fixture.chunks.truncate(2);
+    let hello = hex(&format!("16 0303 002a 02 000026 0303 {} 00 c02f 00", "5a".repeat(32)));
+    let (first, second) = hello.split_at(20);
+    let message = |number, piece: &[u8]| [&hex("20 7bd4e1e947e1c64e 00 000000")[..], &[number], piece].concat();
+    for bytes in [message(2, second), message(2, second), message(1, first), message(1, first)] {
+        fixture.chunks.push((Sender::Server, bytes));
+    }
+    let facts = fixture.facts();
+    let [(_, FactKind::Tunnel(_)), (_, FactKind::Hello(hello))] = &facts[..] else {
+        panic!("a tunnel, a hello: {facts:?}")
+    };
+    assert_eq!((hello.sender, hello.inside.map(|inside| inside.as_str())), (Sender::Server, Some("tls")));
+    assert_eq!(hello.fields.get("tls.version"), Some(&Value::Word("1.2")));
+}

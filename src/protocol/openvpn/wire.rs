@@ -85,16 +85,19 @@ impl ClientReset {
         Some(Self { session, wrap })
     }
 
-    /// Whether `message` is the server's answer: it names this session, or as much as tls-crypt leaves readable fits.
-    pub(super) fn is_answered_by(&self, message: &[u8]) -> bool {
-        self.answer(message).is_some()
-    }
-
-    fn answer(&self, message: &[u8]) -> Option<()> {
+    /// The server's session, where `message` is its answer: it names this session, or as much as tls-crypt leaves
+    /// readable fits.
+    pub(super) fn answer(&self, message: &[u8]) -> Option<SessionId> {
         let mut cursor = Cursor::new(message);
-        if cursor.u8()? != HARD_RESET_SERVER_V2 || session(&mut cursor)? == self.session {
+        let opcode = cursor.u8()?;
+        let server = session(&mut cursor)?;
+        if opcode != HARD_RESET_SERVER_V2 || server == self.session {
             return None;
         }
+        self.acknowledgment(message.len(), cursor).map(|()| server)
+    }
+
+    fn acknowledgment(&self, len: usize, mut cursor: Cursor<'_>) -> Option<()> {
         match self.wrap {
             Wrap::Plain => self.acknowledged(cursor),
             Wrap::TlsAuth { hmac_bytes } => {
@@ -105,7 +108,7 @@ impl ClientReset {
             Wrap::TlsCrypt | Wrap::TlsCryptV2 => {
                 let least = CRYPT_RESET_BYTES.saturating_add(ACK_BYTES);
                 let most = least.saturating_add(EARLY_NEGOTIATION_BYTES_MAX);
-                if !(least..=most).contains(&message.len()) {
+                if !(least..=most).contains(&len) {
                     return None;
                 }
                 replay(&mut cursor)
@@ -121,6 +124,32 @@ impl ClientReset {
             && cursor.u32()? == 0
             && cursor.is_empty();
         fits.then_some(())
+    }
+}
+
+/// A piece of the TLS stream that a control message carries, and its number.
+pub(super) struct Piece<'a> {
+    pub(super) number: u32,
+    pub(super) bytes: &'a [u8],
+}
+
+impl<'a> Piece<'a> {
+    /// Reads a message of the session, with an HMAC of so many bytes and a replay counter where it is authenticated.
+    pub(super) fn parse(message: &'a [u8], session: SessionId, hmac_bytes: Option<usize>) -> Option<Self> {
+        const CONTROL_V1: u8 = 4 << 3;
+        const ACKNOWLEDGMENTS_MAX: u8 = 8;
+        let mut cursor = Cursor::new(message);
+        if cursor.u8()? != CONTROL_V1 || cursor.array() != Some(session) {
+            return None;
+        }
+        if let Some(hmac_bytes) = hmac_bytes {
+            cursor.skip(hmac_bytes.saturating_add(REPLAY_BYTES))?;
+        }
+        let acknowledgments = cursor.u8().filter(|&count| count <= ACKNOWLEDGMENTS_MAX)?;
+        if acknowledgments > 0 {
+            cursor.skip(usize::from(acknowledgments).saturating_mul(4).saturating_add(8))?;
+        }
+        Some(Self { number: cursor.u32()?, bytes: cursor.rest() })
     }
 }
 

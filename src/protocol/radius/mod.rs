@@ -1,6 +1,8 @@
 //! RADIUS in (RFC 2865, RFC 2866), who logged on from where out: the user, the station that called, the address given
-//! to it, and whether it was let in. Passwords and their hashes are never read.
+//! to it, and whether it was let in; and the hellos of the TLS in its EAP (RFC 3579). Passwords and their hashes are
+//! never read.
 
+mod supplicants;
 mod wire;
 
 #[cfg(test)]
@@ -11,7 +13,10 @@ use std::collections::VecDeque;
 use crate::facts::{Credential, FactKind, Fields, Outcome, Sender};
 use crate::net::{Text, Transport};
 use crate::protocol::dns::budget::Budget;
+use crate::protocol::eap;
+use crate::protocol::tls::hello;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+use supplicants::Supplicants;
 use wire::{Code, Packet, attribute};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
@@ -42,6 +47,12 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
             name: "radius.tunnel_client_endpoint",
             help: "The far end of the tunnel that the session came in by.",
         },
+        eap::METHOD,
+        hello::VERSION,
+        hello::VERSION_PROTOCOL,
+        hello::CIPHER,
+        hello::RESUMED,
+        hello::ALERT,
     ],
 };
 
@@ -80,6 +91,7 @@ struct Radius {
     pending: VecDeque<Request>,
     /// Who was told already: a logon takes many requests.
     told: VecDeque<Who>,
+    supplicants: Supplicants,
     budget: Budget,
 }
 
@@ -103,38 +115,43 @@ impl Radius {
 
     const fn new() -> Self {
         let budget = Budget::per_minute(Self::FACTS_PER_MINUTE);
-        Self { pending: VecDeque::new(), told: VecDeque::new(), budget }
+        Self { pending: VecDeque::new(), told: VecDeque::new(), supplicants: Supplicants::new(), budget }
     }
 
-    /// Whether the packet is worth a fact, and of whom.
-    fn subject(&mut self, packet: &Packet<'_>) -> Option<Who> {
+    /// Whom the packet is about: an answer says so by its request.
+    fn who(&self, packet: &Packet<'_>, eap: Option<&eap::Packet<'_>>) -> Who {
         let own = Who {
-            user: packet.text(attribute::USER_NAME).or_else(|| packet.eap_identity()),
+            user: packet.text(attribute::USER_NAME).or_else(|| eap?.identity()),
             calling_station: packet.text(attribute::CALLING_STATION),
         };
-        match packet.code {
-            Code::AccessRequest => {
-                let is_news = !self.told.contains(&own);
-                if is_news {
-                    push(&mut self.told, own.clone(), Self::TOLD_MAX);
-                }
-                self.pending.retain(|request| request.identifier != packet.identifier);
-                push(&mut self.pending, Request { identifier: packet.identifier, who: own.clone() }, Self::PENDING_MAX);
-                is_news.then_some(own)
-            }
-            Code::AccessAccept | Code::AccessReject => {
-                let asked = self.take_pending(packet.identifier);
-                let user = asked.user.or(own.user);
-                Some(Who { user, calling_station: asked.calling_station.or(own.calling_station) })
-            }
-            Code::AccountingRequest | Code::Dynamic(_) => Some(own),
-            Code::AccessChallenge | Code::AccountingResponse | Code::StatusServer => None,
+        if !matches!(packet.code, Code::AccessAccept | Code::AccessChallenge | Code::AccessReject) {
+            return own;
         }
+        let asked = self.pending.iter().find(|request| request.identifier == packet.identifier);
+        let asked = asked.map(|request| request.who.clone()).unwrap_or_default();
+        Who { user: asked.user.or(own.user), calling_station: asked.calling_station.or(own.calling_station) }
     }
 
-    fn take_pending(&mut self, identifier: u8) -> Who {
-        let at = self.pending.iter().position(|request| request.identifier == identifier);
-        at.and_then(|at| self.pending.remove(at)).map(|request| request.who).unwrap_or_default()
+    /// Remembers what the packet asks or answers. Returns whether it is worth a fact.
+    fn is_news(&mut self, packet: &Packet<'_>, who: &Who) -> bool {
+        match packet.code {
+            Code::AccessRequest => {
+                self.pending.retain(|request| request.identifier != packet.identifier);
+                let request = Request { identifier: packet.identifier, who: who.clone() };
+                push(&mut self.pending, request, Self::PENDING_MAX);
+                let is_news = !self.told.contains(who);
+                if is_news {
+                    push(&mut self.told, who.clone(), Self::TOLD_MAX);
+                }
+                is_news
+            }
+            Code::AccessAccept | Code::AccessReject => {
+                self.pending.retain(|request| request.identifier != packet.identifier);
+                true
+            }
+            Code::AccountingRequest | Code::Dynamic(_) => true,
+            Code::AccessChallenge | Code::AccountingResponse | Code::StatusServer => false,
+        }
     }
 }
 
@@ -147,15 +164,25 @@ fn push<T>(queue: &mut VecDeque<T>, item: T, max: usize) {
 
 impl Parser for Radius {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
-        let subject = Packet::parse(chunk.bytes).and_then(|packet| Some((packet, self.subject(&packet)?)));
-        if let Some((packet, who)) = subject {
-            self.budget.push(chunk.at, FactKind::Credential(Box::new(credential(&packet, who))), facts);
+        let Some(packet) = Packet::parse(chunk.bytes) else {
+            return Progress::Continue { consumed: 0 };
+        };
+        let bytes = packet.eap_bytes();
+        let eap = eap::Packet::parse(&bytes);
+        let who = self.who(&packet, eap.as_ref());
+        let mut said = Vec::new();
+        let method = eap.and_then(|eap| self.supplicants.on_packet(chunk.at, &who, &eap, &mut said));
+        if self.is_news(&packet, &who) {
+            said.insert(0, FactKind::Credential(Box::new(credential(&packet, who, method))));
+        }
+        for fact in said {
+            self.budget.push(chunk.at, fact, facts);
         }
         Progress::Continue { consumed: 0 }
     }
 }
 
-fn credential(packet: &Packet<'_>, who: Who) -> Credential {
+fn credential(packet: &Packet<'_>, who: Who, method: Option<Text>) -> Credential {
     let outcome = match packet.code {
         Code::AccessAccept => Some(Outcome::Success),
         Code::AccessReject => Some(Outcome::Failure),
@@ -171,6 +198,7 @@ fn credential(packet: &Packet<'_>, who: Who) -> Credential {
     fields.push_some("radius.nas_port_type", packet.number(attribute::NAS_PORT_TYPE).map(port_type));
     fields.push_some("radius.accounting_status", packet.number(attribute::ACCOUNTING_STATUS).map(accounting_status));
     fields.push_some("radius.tunnel_client_endpoint", packet.tagged_text(attribute::TUNNEL_CLIENT));
+    fields.push_some(eap::METHOD.name, method);
     Credential { user: who.user, outcome, fields, ..Credential::default() }
 }
 

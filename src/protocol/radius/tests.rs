@@ -135,3 +135,28 @@ fn what_does_not_add_up_is_not_radius() {
         assert!(fixture.facts().is_empty());
     }
 }
+
+#[test]
+fn the_tls_in_eap_says_its_hello_over_several_packets_and_attributes() {
+    let hello = format!("16 0303 002a 02 000026 0303 {} 00 c02f 00", "5a".repeat(32));
+    let bytes = hex(&hello);
+    let (first, second) = bytes.split_at(20);
+    let shown = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let (half, other_half) = first.split_at(9);
+    let mut fixture = logon();
+    fixture.chunks.truncate(3);
+    fixture.chunks.extend([
+        (
+            Sender::Server,
+            packet(11, 8, &[(79, &format!("01 03 001e 19 c1 0000002f {}", shown(half))), (79, &shown(other_half))]),
+        ),
+        (
+            Sender::Client,
+            packet(1, 9, &[(1, "616e6e"), (31, "30322d30302d35652d31302d46462d4545"), (79, "02 03 0006 19 01")]),
+        ),
+        (Sender::Server, packet(11, 9, &[(79, &format!("01 04 0021 19 01 {}", shown(second)))])),
+    ]);
+    let facts = fixture.facts();
+    let [(_, FactKind::Credential(_)), (_, FactKind::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
+    assert_eq!((hello.sender, hello.inside.map(|inside| inside.as_str())), (Sender::Server, Some("tls")));
+}

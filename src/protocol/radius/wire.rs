@@ -130,15 +130,10 @@ impl<'a> Packet<'a> {
         Some(Ipv4Addr::from(number).into())
     }
 
-    /// The identity in an EAP response (RFC 3748 §5.1), in clear even where a tunnel hides what follows.
-    pub(super) fn eap_identity(&self) -> Option<Text> {
-        const RESPONSE: u8 = 2;
-        const IDENTITY: u8 = 1;
-        let mut cursor = Cursor::new(self.value(attribute::EAP_MESSAGE)?);
-        let (code, _identifier, len) = (cursor.u8()?, cursor.u8()?, cursor.u16()?);
-        let kind = cursor.u8()?;
-        let identity = cursor.take(usize::from(len).checked_sub(5)?)?;
-        (code == RESPONSE && kind == IDENTITY && !identity.is_empty()).then(|| Text::from_utf8(identity))
+    /// The EAP packet, which may be cut over several attributes (RFC 3579 §3.1).
+    pub(super) fn eap_bytes(&self) -> Vec<u8> {
+        let parts = self.attributes().filter(|(kind, _)| *kind == attribute::EAP_MESSAGE);
+        parts.flat_map(|(_, part)| part).copied().collect()
     }
 }
 
