@@ -2,6 +2,7 @@
 //! fatal alert that is sent in clear out; a flow that was encrypted already when the capture began is told by its records.
 //! Other datagrams between them (STUN, RTP: RFC 7983) are passed over.
 
+pub mod carried;
 pub mod wire;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
-//! The UDP transport of RDP ([MS-RDPEUDP]): SYN and SYN+ACK in, one [`RemoteDesktop`] out. What follows is TLS or DTLS in
-//! the transport's own packets, of the same two hosts whose RDP connection over TCP shows them.
+//! The UDP transport of RDP ([MS-RDPEUDP]): SYN and SYN+ACK in, one [`RemoteDesktop`] out, and then the hellos of the TLS
+//! or DTLS in its first versions' packets. The third version has packets of another form ([MS-RDPEUDP2]), not read.
 
+mod inside;
 mod wire;
 
 #[cfg(test)]
@@ -8,7 +9,9 @@ pub(crate) mod tests;
 
 use crate::facts::{FactKind, RemoteDesktop, Sender};
 use crate::net::Transport;
+use crate::protocol::rdpeudp::inside::Inside;
 use crate::protocol::rdpeudp::wire::Syn;
+use crate::protocol::tls::hello;
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, rdp};
 
 pub const PROTOCOL: Protocol = Protocol::new("rdpeudp");
@@ -26,6 +29,12 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
             help: "Whether lost packets are sent again: `reliable` or `lossy` ([MS-RDPEUDP] §1.3.1)",
         },
         FieldSpec { name: "rdpeudp.version", help: "The version number last announced ([MS-RDPEUDP] §2.2.2.9)" },
+        hello::VERSION,
+        hello::VERSION_PROTOCOL,
+        hello::CIPHER,
+        hello::RESUMED,
+        hello::HELLO_RETRY,
+        hello::ALERT,
     ],
 };
 
@@ -42,10 +51,16 @@ fn probe(opening: &Opening<'_>) -> Probe {
 struct RdpUdp {
     syn: Option<Syn>,
     answer: Option<Syn>,
+    /// What is inside, once the handshake is over.
+    inside: Option<Inside>,
 }
 
 impl Parser for RdpUdp {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        if let Some(inside) = &mut self.inside {
+            inside.on_datagram(chunk, facts);
+            return if inside.is_over() { Progress::Done } else { Progress::Continue { consumed: chunk.bytes.len() } };
+        }
         match (wire::syn(chunk.bytes), chunk.sender) {
             (Some(syn), Sender::Client) if syn.acknowledges.is_none() => self.syn = Some(syn),
             (Some(answer), Sender::Server) if answer.acknowledges.is_some() => self.answer = Some(answer),
@@ -58,13 +73,17 @@ impl Parser for RdpUdp {
         match (self.syn, self.answer) {
             (Some(syn), Some(answer)) if answer.acknowledges == Some(syn.sequence) => {
                 self.on_end(facts);
-                Progress::Done
+                self.inside = Inside::new(&syn, &answer);
+                if self.inside.is_none() { Progress::Done } else { Progress::Continue { consumed: chunk.bytes.len() } }
             }
             _ => Progress::Continue { consumed: chunk.bytes.len() },
         }
     }
 
     fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+        if self.inside.is_some() {
+            return;
+        }
         let Some(first) = self.syn.or(self.answer) else { return };
         let mut desktop = RemoteDesktop::default();
         desktop.fields.push("network.application", rdp::PROTOCOL.as_str());

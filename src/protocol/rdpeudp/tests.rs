@@ -45,6 +45,21 @@ fn a_handshake_is_one_remote_desktop() {
 }
 
 #[test]
+fn the_tls_inside_says_its_hello() {
+    let [syn, syn_ack, _] = <[_; 3]>::try_from(fixtures()[0].chunks.clone()).unwrap();
+    let hello = hex(&format!("16 0303 002a 02 000026 0303 {} 00 c02f 00", "5a".repeat(32)));
+    let (first, second) = hello.split_at(20);
+    // Acknowledgement, window, ACK and DATA, one element of acknowledgement and its padding, the place twice.
+    let datagram = |place: u8, piece: &[u8]| {
+        [&hex("0b127f15 0400 000c 0001 00 1f 0f94ea")[..], &[place], &hex("0f94ea"), &[place], piece].concat()
+    };
+    let chunks = [syn, syn_ack, (Sender::Server, datagram(0x0d, second)), (Sender::Server, datagram(0x0c, first))];
+    let facts = fixtures()[0].facts_of(&chunks);
+    let [_, (_, FactKind::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
+    assert_eq!((hello.sender, hello.inside.map(Protocol::as_str)), (Sender::Server, Some("tls")));
+}
+
+#[test]
 fn a_syn_sent_again_is_one_remote_desktop_too() {
     let [syn, syn_ack, _] = <[_; 3]>::try_from(fixtures()[0].chunks.clone()).unwrap();
     assert_eq!(desktops(&[syn.clone(), syn.clone(), syn_ack]).len(), 1);

@@ -1,4 +1,4 @@
-//! Bytes to values: the SYN and SYN+ACK datagrams of [MS-RDPEUDP] §2.2.2 and §3.1.5.1.
+//! Bytes to values: the SYN and SYN+ACK datagrams of [MS-RDPEUDP] §2.2.2 and §3.1.5.1, and the data after them.
 
 use crate::protocol::cursor::Cursor;
 
@@ -10,13 +10,17 @@ const NOTHING_ACKNOWLEDGED: u32 = 0xffff_ffff;
 
 const SYN: u16 = 0x0001;
 const ACK: u16 = 0x0004;
+const DATA: u16 = 0x0008;
+/// The datagram repairs others.
+const FEC: u16 = 0x0010;
+const ACK_OF_ACKS: u16 = 0x0100;
 const SYN_LOSSY: u16 = 0x0200;
 const CORRELATION_ID: u16 = 0x0800;
 const SYN_EX: u16 = 0x1000;
 /// `uSynExFlags`: the version is valid.
 const VERSION_INFO_VALID: u16 = 0x0001;
 /// RDPUDP_PROTOCOL_VERSION_3, with which a SYN carries the hash of a cookie.
-const VERSION_3: u16 = 0x0101;
+pub const VERSION_3: u16 = 0x0101;
 
 /// A SYN, or with `acknowledges` a SYN+ACK.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -48,6 +52,30 @@ pub fn syn(datagram: &[u8]) -> Option<Syn> {
     let version = if flags & SYN_EX == 0 { None } else { syn_ex(&mut cursor, acknowledges.is_none())? };
     let is_padded = cursor.rest().iter().all(|&byte| byte == 0);
     is_padded.then_some(Syn { sequence, acknowledges, is_lossy: flags & SYN_LOSSY != 0, version })
+}
+
+/// What a datagram after the handshake carries, and its place.
+pub struct Data<'a> {
+    pub sequence: u32,
+    pub bytes: &'a [u8],
+}
+
+/// Reads a datagram with data in the first format of the transport: fixed header, acknowledgements padded to words,
+/// source payload header (§2.2.2.4).
+pub fn data(datagram: &[u8]) -> Option<Data<'_>> {
+    let mut cursor = Cursor::new(datagram);
+    cursor.skip(6)?; // acknowledged sequence number, receive window
+    let flags = cursor.u16()?;
+    (flags & (DATA | FEC | SYN) == DATA).then_some(())?;
+    if flags & ACK != 0 {
+        let elements = usize::from(cursor.u16()?);
+        cursor.skip(elements.saturating_add(2).next_multiple_of(4).saturating_sub(2))?;
+    }
+    if flags & ACK_OF_ACKS != 0 {
+        cursor.skip(4)?;
+    }
+    let (_coded, sequence) = (cursor.u32()?, cursor.u32()?);
+    Some(Data { sequence, bytes: cursor.rest() })
 }
 
 /// RDPUDP_SYNDATAEX_PAYLOAD (§2.2.2.9).

@@ -1,9 +1,9 @@
-//! TLS in pieces that another protocol carries in, its hellos out, marked as being inside it.
+//! TLS that another protocol carries in, its hellos out, marked as being inside it.
 
 use crate::facts::{FactKind, Sender};
 use crate::protocol::tls::wire::content;
-use crate::protocol::tls::{PROTOCOL, Tls};
-use crate::protocol::{Chunk, Parser, Progress};
+use crate::protocol::tls::{self, Tls};
+use crate::protocol::{Chunk, Parser, Progress, Protocol};
 
 /// A TLS connection inside a conversation of another protocol, which puts its pieces in order.
 #[derive(Debug, Default)]
@@ -43,7 +43,7 @@ impl CarriedTls {
                 pending = Vec::new();
             }
         }
-        facts.extend(said.into_iter().map(inside));
+        facts.extend(said.into_iter().map(|kind| inside(kind, tls::PROTOCOL)));
         match chunk.sender {
             Sender::Client => self.client = pending,
             Sender::Server => self.server = pending,
@@ -56,9 +56,10 @@ impl CarriedTls {
     }
 }
 
-fn inside(mut kind: FactKind) -> FactKind {
+/// Marks a hello as being inside what the parser reads.
+pub(in crate::protocol) fn inside(mut kind: FactKind, protocol: Protocol) -> FactKind {
     if let FactKind::Hello(hello) = &mut kind {
-        hello.inside = Some(PROTOCOL);
+        hello.inside = Some(protocol);
     }
     kind
 }
