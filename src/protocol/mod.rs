@@ -42,6 +42,7 @@ pub mod dtls;
 pub mod quic;
 pub mod smb;
 pub mod socks;
+pub mod ssdp;
 pub mod ssh;
 pub mod stun;
 pub mod ah;
@@ -103,6 +104,7 @@ pub const ALL: &[&ProtocolSpec] = &[
     &tacacs::SPEC,
     &pptp::SPEC,
     &openvpn::SPEC,
+    &ssdp::SPEC,
     &dhcp::SPEC,
     &dhcpv6::SPEC,
     &radius::SPEC,

@@ -35,6 +35,7 @@ const FIXTURES: &[fn() -> Vec<Fixture>] = &[
     crate::protocol::rfb::tests::fixtures,
     crate::protocol::smb::tests::fixtures,
     crate::protocol::socks::tests::fixtures,
+    crate::protocol::ssdp::tests::fixtures,
     crate::protocol::ssh::tests::fixtures,
     crate::protocol::stun::tests::fixtures,
     crate::protocol::ah::tests::fixtures,

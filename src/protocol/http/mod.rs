@@ -21,20 +21,25 @@ pub const PROTOCOL: Protocol = Protocol::new("http");
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,
     transports: &[Transport::Tcp],
-    opens_with: &[(b'C', b'D'), (b'G', b'H'), (b'L', b'M'), (b'O', b'P'), (b'R', b'U')],
+    opens_with: &[(b'C', b'D'), (b'G', b'H'), (b'L', b'P'), (b'R', b'U')],
     probe,
     start,
     fields: &[METHOD, DOMAIN, PORT, USER_AGENT, STATUS, SERVER, UPGRADE],
 };
 
-const METHOD: FieldSpec = FieldSpec { name: "http.request.method", help: "The method of the request (RFC 9110 §9)." };
-const DOMAIN: FieldSpec =
-    FieldSpec { name: "url.domain", help: "The host asked for, in lower case and without its port." };
+pub(super) const METHOD: FieldSpec =
+    FieldSpec { name: "http.request.method", help: "The method of the request (RFC 9110 §9)." };
+pub(super) const DOMAIN: FieldSpec = FieldSpec {
+    name: "url.domain",
+    help: "The host asked for, in lower case and without its port; an IPv6 address in brackets.",
+};
 const PORT: FieldSpec =
     FieldSpec { name: "url.port", help: "The port of the host asked for, where the client says it." };
-const USER_AGENT: FieldSpec = FieldSpec { name: "user_agent.original", help: "What the client says it runs." };
-const STATUS: FieldSpec = FieldSpec { name: "http.response.status_code", help: "The status of the response." };
-const SERVER: FieldSpec = FieldSpec { name: "http.server", help: "What the server says it runs." };
+pub(super) const USER_AGENT: FieldSpec =
+    FieldSpec { name: "user_agent.original", help: "What the client says it runs." };
+pub(super) const STATUS: FieldSpec =
+    FieldSpec { name: "http.response.status_code", help: "The status of the response." };
+pub(super) const SERVER: FieldSpec = FieldSpec { name: "http.server", help: "What the server says it runs." };
 const UPGRADE: FieldSpec =
     FieldSpec { name: "http.upgrade", help: "The protocol that both sides go on with: `websocket` (RFC 9110 §7.8)." };
 
@@ -184,10 +189,7 @@ impl Http {
         let is_connect = method == "CONNECT";
         self.tunnel = if is_connect { Tunnel::Asked } else { Tunnel::No };
         let authority = if is_connect { Some(target) } else { head.host.or_else(|| wire::authority_of(target)) };
-        let (domain, port) = authority.map_or((None, None), |authority| {
-            let (host, port) = wire::authority(authority);
-            (Some(Text::from_utf8(&host.to_ascii_lowercase())).filter(|domain| !domain.is_empty()), port)
-        });
+        let (domain, port) = authority.map_or((None, None), domain);
         let user_agent = head.user_agent.map(Text::from_utf8);
         let seen = Some((domain.clone(), user_agent.clone()));
         if is_connect || self.told != seen {
@@ -264,6 +266,12 @@ impl Http {
         }
         if waits { Inner::More } else { Inner::None }
     }
+}
+
+/// Host and port of an authority, the host in lower case.
+pub(super) fn domain(authority: &[u8]) -> (Option<Text>, Option<u16>) {
+    let (host, port) = wire::authority(authority);
+    (Some(Text::from_utf8(&host.to_ascii_lowercase())).filter(|domain| !domain.is_empty()), port)
 }
 
 enum Inner {

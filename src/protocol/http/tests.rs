@@ -120,7 +120,7 @@ fn a_client_that_does_not_wait_for_the_proxy_is_followed() {
 fn a_change_to_web_sockets_is_told() {
     let facts = fixture("", web_socket()).facts();
     assert_eq!(fields(&facts, "http.upgrade"), ["websocket"]);
-    assert_eq!(fields(&facts, "url.domain"), ["2001:db8::1"]);
+    assert_eq!(fields(&facts, "url.domain"), ["[2001:db8::1]"]);
 }
 
 #[test]
@@ -167,8 +167,8 @@ fn first_lines_are_judged_strictly() {
 fn authorities_have_hosts_and_ports() {
     assert_eq!(wire::authority(b"example.com:443"), (&b"example.com"[..], Some(443)));
     assert_eq!(wire::authority(b"user:pass@example.com"), (&b"example.com"[..], None));
-    assert_eq!(wire::authority(b"[::1]:80"), (&b"::1"[..], Some(80)));
-    assert_eq!(wire::authority(b"[::1"), (&b"::1"[..], None));
+    assert_eq!(wire::authority(b"[::1]:80"), (&b"[::1]"[..], Some(80)));
+    assert_eq!(wire::authority(b"[::1]"), (&b"[::1]"[..], None));
     assert_eq!(wire::authority_of(b"http://example.com/a?b"), Some(&b"example.com"[..]));
     assert_eq!(wire::authority_of(b"/a"), None);
 }

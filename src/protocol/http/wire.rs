@@ -1,6 +1,6 @@
 //! The head of a request or response of HTTP/1 in, its first line and the headers that are read out (RFC 9112).
 //!
-//! Read by hand: of a head only six headers matter, secrets among the others must not be touched, and what real
+//! Read by hand: of a head only some headers matter, secrets among the others must not be touched, and what real
 //! servers send (bare line feeds, bytes beyond ASCII) must not cost the flow.
 
 use crate::protocol::cursor::Cursor;
@@ -9,7 +9,7 @@ use crate::protocol::cursor::Cursor;
 pub const HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// The methods a request can open with: RFC 9110 §9, RFC 5789, RFC 4918, RPC over HTTP (MS-RPCH), the Remote Desktop
-/// gateway (MS-TSGU) and SSTP (MS-SSTP).
+/// gateway (MS-TSGU), SSTP (MS-SSTP), and the discovery and events of UPnP.
 pub const METHODS: &[&str] = &[
     "CONNECT",
     "COPY",
@@ -17,8 +17,10 @@ pub const METHODS: &[&str] = &[
     "GET",
     "HEAD",
     "LOCK",
+    "M-SEARCH",
     "MKCOL",
     "MOVE",
+    "NOTIFY",
     "OPTIONS",
     "PATCH",
     "POST",
@@ -31,8 +33,10 @@ pub const METHODS: &[&str] = &[
     "RPC_IN_DATA",
     "RPC_OUT_DATA",
     "SSTP_DUPLEX_POST",
+    "SUBSCRIBE",
     "TRACE",
     "UNLOCK",
+    "UNSUBSCRIBE",
 ];
 
 const RESPONSE: &[u8] = b"HTTP/1.";
@@ -53,6 +57,10 @@ pub struct Head<'a> {
     pub server: Option<&'a [u8]>,
     pub upgrade: Option<&'a [u8]>,
     pub authorization: Option<&'a [u8]>,
+    /// What a machine of UPnP announces or looks for (`NT`, `ST`).
+    pub device_kind: Option<&'a [u8]>,
+    /// The unique name of what it announces (`USN`).
+    pub device_name: Option<&'a [u8]>,
     pub body: Body,
 }
 
@@ -99,6 +107,8 @@ pub fn head<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Head<'a>>, &'static st
         server: None,
         upgrade: None,
         authorization: None,
+        device_kind: None,
+        device_name: None,
         body: Body::Unsaid,
     };
     while let Some(line) = line(&mut ahead) {
@@ -124,6 +134,8 @@ impl<'a> Head<'a> {
             _ if name.eq_ignore_ascii_case(b"authorization") || name.eq_ignore_ascii_case(b"proxy-authorization") => {
                 &mut self.authorization
             }
+            _ if name.eq_ignore_ascii_case(b"nt") || name.eq_ignore_ascii_case(b"st") => &mut self.device_kind,
+            _ if name.eq_ignore_ascii_case(b"usn") => &mut self.device_name,
             _ if name.eq_ignore_ascii_case(b"transfer-encoding") => return self.body = Body::Unknown,
             _ if name.eq_ignore_ascii_case(b"content-length") && self.body == Body::Unsaid => {
                 let length = std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok());
@@ -170,13 +182,11 @@ fn base64(digit: u8) -> Option<u32> {
     Some(u32::from(value))
 }
 
-/// Host and port of an authority: `example.com:443`, `[2001:db8::1]:443`.
+/// Host and port of an authority: `example.com:443`, `[2001:db8::1]:443`. The brackets are the host's, as in ECS.
 pub fn authority(text: &[u8]) -> (&[u8], Option<u16>) {
     let text = text.rsplit(|&byte| byte == b'@').next().unwrap_or(text);
-    if let Some(bracketed) = text.strip_prefix(b"[") {
-        let mut rest = Cursor::new(bracketed);
-        let host = rest.until(b']').unwrap_or(bracketed);
-        return (host, rest.rest().strip_prefix(b":").and_then(port));
+    if text.ends_with(b"]") {
+        return (text, None);
     }
     match text.iter().rposition(|&byte| byte == b':').and_then(|at| text.split_at_checked(at)) {
         Some((host, rest)) => (host, rest.strip_prefix(b":").and_then(port)),
