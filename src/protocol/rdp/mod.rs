@@ -143,6 +143,9 @@ impl Rdp {
     }
 
     fn on_server(&mut self, cursor: &mut Cursor<'_>, facts: &mut Vec<FactKind>) -> Step {
+        if cursor.is_empty() {
+            return Step::Wait;
+        }
         if self.confirm.is_some_and(Confirm::is_tls) {
             // The request was not seen, and will not be any more.
             self.say(facts);
@@ -178,7 +181,6 @@ impl Rdp {
                 self.say(facts);
                 Step::Tls
             }
-            (None, Some(Confirm::Selected(_) | Confirm::Failure(_))) => Step::Wait,
             _ => Step::Again,
         }
     }

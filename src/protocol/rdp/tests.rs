@@ -229,3 +229,17 @@ fn other_users_of_the_iso_transport_are_not_claimed() {
         assert!(facts.is_empty(), "{facts:?}");
     }
 }
+
+#[test]
+fn an_answer_without_its_request_says_the_same_however_it_was_cut() {
+    let (client, server) = (Sender::Client, Sender::Server);
+    let answer = [confirm_of(2, 8), hex("08 00 0b 00 00 00 fa 17 7c")].concat();
+    let fixture = fixtures().remove(0);
+    let said = |chunks: Vec<(Sender, Vec<u8>)>| format!("{:?}", fixture.facts_of(&chunks));
+    let whole = said(vec![(client, hex("03 00 80 c3 50")), (server, answer.clone())]);
+    for len in 1..answer.len() {
+        let (before, behind) = answer.split_at(len);
+        let cut = vec![(client, hex("03 00 80 c3 50")), (server, before.to_vec()), (server, behind.to_vec())];
+        assert_eq!(said(cut), whole, "cut at {len}");
+    }
+}
