@@ -105,6 +105,11 @@ impl Parser for Socks {
                 }
             }
         }
+        // Who speaks out of turn before the proxy's first answer speaks something else; the probe says the same of a
+        // client that goes on within its first segment.
+        if !self.is_certain && self.phase.speaker() != chunk.sender && !cursor.is_empty() {
+            return Progress::Reject;
+        }
         Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) }
     }
 

@@ -81,6 +81,18 @@ fn a_first_message_without_the_proxys_answer_is_no_claim() {
 }
 
 #[test]
+fn a_client_that_does_not_wait_for_the_answer_is_no_claim_however_it_was_cut() {
+    for fixture in fixtures() {
+        let mut whole = fixture.chunks.clone();
+        whole[0].1.extend(b"more");
+        let mut cut = fixture.chunks.clone();
+        cut.insert(1, (Sender::Client, b"more".to_vec()));
+        assert!(fixture.facts_of(&whole).is_empty(), "{}", fixture.name);
+        assert!(fixture.facts_of(&cut).is_empty(), "{}", fixture.name);
+    }
+}
+
+#[test]
 fn a_relayed_tls_goes_on_as_tls() {
     let mut socks = Socks::default();
     let mut facts = Vec::new();
