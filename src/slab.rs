@@ -14,56 +14,72 @@ impl Slot {
     }
 }
 
+/// Grows by chunks, so that no growth copies what is there or needs room for it twice.
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
-    places: Vec<Option<T>>,
+    chunks: Vec<Vec<Option<T>>>,
+    len: usize,
     /// The latest freed first: its memory is still in the cache.
     free: Vec<Slot>,
 }
 
 impl<T> Slab<T> {
+    const CHUNK_LEN: usize = 1024;
+
     pub(crate) const fn new() -> Self {
-        Self { places: Vec::new(), free: Vec::new() }
+        Self { chunks: Vec::new(), len: 0, free: Vec::new() }
     }
 
     pub(crate) const fn len(&self) -> usize {
-        self.places.len().saturating_sub(self.free.len())
+        self.len
     }
 
     /// Bytes of memory it holds.
     pub(crate) const fn allocated_bytes(&self) -> usize {
-        self.places.capacity().saturating_mul(size_of::<Option<T>>())
+        self.chunks.len().saturating_mul(Self::CHUNK_LEN).saturating_mul(size_of::<Option<T>>())
     }
 
-    /// Beyond `u32::MAX - 1` values the last slot is shared; a capacity of the table is far below.
     pub(crate) fn insert(&mut self, value: T) -> Slot {
+        self.len = self.len.saturating_add(1);
         if let Some(slot) = self.free.pop()
-            && let Some(place) = self.places.get_mut(slot.index())
+            && let Some(place) = self.place(slot)
         {
             *place = Some(value);
             return slot;
         }
-        let slot = Slot(u32::try_from(self.places.len()).unwrap_or(u32::MAX));
-        self.places.push(Some(value));
+        if self.chunks.last().is_none_or(|chunk| chunk.len() >= Self::CHUNK_LEN) {
+            self.chunks.push(Vec::with_capacity(Self::CHUNK_LEN));
+        }
+        let full_len = self.chunks.len().saturating_sub(1).saturating_mul(Self::CHUNK_LEN);
+        let Some(chunk) = self.chunks.last_mut() else {
+            return Slot::NONE;
+        };
+        let slot = Slot(u32::try_from(full_len.saturating_add(chunk.len())).unwrap_or(u32::MAX));
+        chunk.push(Some(value));
         slot
     }
 
     pub(crate) fn remove(&mut self, slot: Slot) -> Option<T> {
-        let value = self.places.get_mut(slot.index())?.take()?;
+        let value = self.place(slot)?.take()?;
         self.free.push(slot);
+        self.len = self.len.saturating_sub(1);
         Some(value)
     }
 
     pub(crate) fn get(&self, slot: Slot) -> Option<&T> {
-        self.places.get(slot.index())?.as_ref()
+        self.chunks.get(slot.index() / Self::CHUNK_LEN)?.get(slot.index() % Self::CHUNK_LEN)?.as_ref()
     }
 
     pub(crate) fn get_mut(&mut self, slot: Slot) -> Option<&mut T> {
-        self.places.get_mut(slot.index())?.as_mut()
+        self.place(slot)?.as_mut()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Slot, &T)> {
-        (0..).map(Slot).zip(&self.places).filter_map(|(slot, place)| Some((slot, place.as_ref()?)))
+        (0..).map(Slot).zip(self.chunks.iter().flatten()).filter_map(|(slot, place)| Some((slot, place.as_ref()?)))
+    }
+
+    fn place(&mut self, slot: Slot) -> Option<&mut Option<T>> {
+        self.chunks.get_mut(slot.index() / Self::CHUNK_LEN)?.get_mut(slot.index() % Self::CHUNK_LEN)
     }
 }
 

@@ -84,9 +84,8 @@ impl FlowTable {
             && let Some(protocol) = conversation.protocol()
         {
             // A protocol that follows another one on the flow may turn the roles.
-            flow.is_reversed = conversation.is_reversed();
-            if flow.protocol.is_none() {
-                flow.protocol = Some(protocol);
+            let is_reversed = conversation.is_reversed();
+            if flow.recognise(protocol, is_reversed) {
                 self.counters.count_session(protocol);
             }
         }

@@ -19,6 +19,10 @@ use crate::time::Timestamp;
 
 /// A flow of the table. Its client is the side that opened it; where the protocol's bytes say otherwise, `is_reversed`
 /// turns what is told to the outside.
+///
+/// The members stand in the order of use: a packet of a known flow touches the first two cache lines and the one of its
+/// side.
+#[repr(C, align(64))]
 pub(super) struct Flow {
     pub(super) key: Key,
     client_end: End,
@@ -26,30 +30,39 @@ pub(super) struct Flow {
     pub(super) class: Class,
     /// Nobody listens to the bytes any more.
     pub(super) is_read: bool,
-    pub(super) is_reversed: bool,
+    is_reversed: bool,
+    is_recognised: bool,
     /// How many times the open flow was reported.
     pub(super) reports: u8,
     direction: Direction,
-    tunnel: Option<Encapsulation>,
     closed: Option<EndReason>,
+    tunnel: Option<Encapsulation>,
     pub(super) last_at: Timestamp,
+
     /// The earliest moment that something is due in; the wheel knows the flow by it.
     pub(super) wake: Timestamp,
+    pub(super) conversation: Option<Box<Conversation>>,
+    timing: Timing,
+    pub(super) id: FlowId,
+
     pub(super) client: Side,
     pub(super) server: Side,
-    timing: Timing,
-    pub(super) conversation: Option<Box<Conversation>>,
-    pub(super) protocol: Option<Protocol>,
-    pub(super) id: FlowId,
+
     pub(super) started: Timestamp,
+    protocol: Option<Protocol>,
+    client_signature: Option<SynSignature>,
+    server_signature: Option<SynSignature>,
     client_mac: Option<Mac>,
     server_mac: Option<Mac>,
     vlan: Option<u16>,
     inner_vlan: Option<u16>,
 }
 
+const _: () = assert!(size_of::<Option<Flow>>() == 384, "six cache lines");
+
 /// One side of a flow, as opened.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
 pub(super) struct Side {
     packets: u64,
     bytes: u64,
@@ -57,11 +70,11 @@ pub(super) struct Side {
     retransmitted_bytes: u64,
     lost_bytes: u64,
     pub(super) track: Track,
-    /// The number of its SYN.
-    syn: Option<Sequence>,
-    ttl: u8,
+    /// The number of its SYN, if it has sent one.
+    syn: Sequence,
+    has_sent_syn: bool,
     has_finished: bool,
-    signature: Option<SynSignature>,
+    ttl: u8,
 }
 
 /// What a flow is doing, which decides how long its silence is waited out.
@@ -182,19 +195,22 @@ impl Flow {
             class: Class::Unanswered,
             is_read: false,
             is_reversed: false,
+            is_recognised: false,
             reports: 0,
             direction,
-            tunnel: head.tunnel,
             closed: None,
+            tunnel: head.tunnel,
             last_at: head.at,
             wake: Timestamp::MAX,
+            conversation: None,
+            timing: Timing::new(),
+            id: FlowId(head.seq),
             client: Side::default(),
             server: Side::default(),
-            timing: Timing::new(),
-            conversation: None,
-            protocol: None,
-            id: FlowId(head.seq),
             started: head.at,
+            protocol: None,
+            client_signature: None,
+            server_signature: None,
             client_mac,
             server_mac,
             vlan: head.vlan,
@@ -231,13 +247,11 @@ impl Flow {
             Sender::Server => (&self.server, &self.client),
         };
         let answers = tcp.has(TcpHeader::ACK);
-        match own.syn {
-            Some(syn) if syn.0 == tcp.sequence => self.closed.is_some() && !answers,
-            Some(_) => true,
-            None if self.closed.is_some() || own.packets > 0 => true,
-            // A SYN/ACK may overtake its SYN on the way through the mirror.
-            None => !answers && other.syn.is_none(),
+        if own.has_sent_syn {
+            return own.syn.0 != tcp.sequence || (self.closed.is_some() && !answers);
         }
+        // A SYN/ACK may overtake its SYN on the way through the mirror.
+        self.closed.is_some() || own.packets > 0 || (!answers && !other.has_sent_syn)
     }
 
     /// Counts a packet's headers and takes the flow's state further.
@@ -264,6 +278,17 @@ impl Flow {
         if head.tcp.as_ref().is_some_and(|tcp| tcp.has(TcpHeader::ACK) && !tcp.has(TcpHeader::SYN)) {
             self.timing.on_ack(head.at, sender, seen.fresh > 0);
         }
+    }
+
+    /// A parser has claimed the flow, which is known by the first one. Returns whether this is it.
+    pub(super) const fn recognise(&mut self, protocol: Protocol, is_reversed: bool) -> bool {
+        self.is_reversed = is_reversed;
+        let is_first = !self.is_recognised;
+        if is_first {
+            self.protocol = Some(protocol);
+            self.is_recognised = true;
+        }
+        is_first
     }
 
     pub(super) fn idle_end(&self, times: &IdleTimes) -> Timestamp {
@@ -303,8 +328,8 @@ impl Flow {
     /// The flow in numbers; `end` where it is over, unless it was closed before.
     pub(super) fn summary(&self, end: Option<EndReason>) -> FlowSummary {
         let as_opened = FlowSummary {
-            client: self.client.summary(),
-            server: self.server.summary(),
+            client: self.client.summary(self.client_signature),
+            server: self.server.summary(self.server_signature),
             duration: self.last_at.since(self.started),
             client_rtt: self.timing.client_rtt(),
             server_rtt: self.timing.server_rtt(),
@@ -328,11 +353,7 @@ impl Flow {
     fn on_tcp(&mut self, head: &Head, tcp: &TcpHeader, sender: Sender) {
         let sequence = Sequence(tcp.sequence);
         if tcp.has(TcpHeader::SYN) {
-            let side = self.side(sender);
-            if side.syn.replace(sequence).is_none() {
-                side.track.begin(sequence.plus(1));
-            }
-            side.signature.get_or_insert_with(|| SynSignature::read(head, tcp));
+            self.on_syn(head, tcp, sender);
             if tcp.has(TcpHeader::ACK) {
                 self.timing.on_syn_ack(head.at);
             } else {
@@ -355,6 +376,20 @@ impl Flow {
         if tcp.has(TcpHeader::FIN) && self.closed.is_none() {
             self.on_finish(sender);
         }
+    }
+
+    fn on_syn(&mut self, head: &Head, tcp: &TcpHeader, sender: Sender) {
+        let (side, signature) = match sender {
+            Sender::Client => (&mut self.client, &mut self.client_signature),
+            Sender::Server => (&mut self.server, &mut self.server_signature),
+        };
+        if side.has_sent_syn {
+            return;
+        }
+        side.has_sent_syn = true;
+        side.syn = Sequence(tcp.sequence);
+        side.track.begin(side.syn.plus(1));
+        *signature = Some(SynSignature::read(head, tcp));
     }
 
     fn on_finish(&mut self, sender: Sender) {
@@ -387,7 +422,7 @@ impl Flow {
             State::Closed | State::Refused => Class::Over,
             _ if !self.both_were_heard() => Class::Unanswered,
             State::Opening | State::Exchange => Class::Answered,
-            State::Open | State::Closing | State::Stream if self.protocol.is_some() => Class::Recognised,
+            State::Open | State::Closing | State::Stream if self.is_recognised => Class::Recognised,
             State::Open | State::Closing => Class::Established,
             State::Stream => Class::Answered,
         }
@@ -403,7 +438,7 @@ impl Side {
         self.lost_bytes = self.lost_bytes.saturating_sub(u64::from(seen.found));
     }
 
-    fn summary(&self) -> SideSummary {
+    fn summary(&self, signature: Option<SynSignature>) -> SideSummary {
         SideSummary {
             packets: self.packets,
             bytes: self.bytes,
@@ -411,8 +446,8 @@ impl Side {
             retransmitted_bytes: self.retransmitted_bytes,
             lost_bytes: self.lost_bytes,
             ttl: (self.ttl > 0).then_some(self.ttl),
-            mss: self.signature.and_then(|signature| signature.mss()),
-            syn_signature: self.signature,
+            mss: signature.and_then(|signature| signature.mss()),
+            syn_signature: signature,
         }
     }
 }

@@ -100,8 +100,18 @@ impl Identity {
     /// Takes a fact in the order of packet time.
     pub fn observe(&mut self, fact: &Fact, networks: &Networks) {
         let flow = &fact.flow;
-        for (end, mac) in [(flow.client.ip, flow.client_mac), (flow.server.ip, flow.server_mac)] {
-            self.observe_end(end, mac, fact.at, networks);
+        let (client_spoke, server_spoke) = match &fact.kind {
+            // An address that answers nothing need not be a machine's.
+            FactKind::Activity(summary) | FactKind::FlowEnded(summary) => {
+                (summary.client.packets > 0, summary.server.packets > 0)
+            }
+            _ => (true, true),
+        };
+        let (client, server) = ((flow.client.ip, flow.client_mac), (flow.server.ip, flow.server_mac));
+        for ((end, mac), spoke) in [(client, client_spoke), (server, server_spoke)] {
+            if spoke {
+                self.observe_end(end, mac, fact.at, networks);
+            }
         }
         match &fact.kind {
             FactKind::Credential(credential) => self.observe_credential(credential, flow.client.ip, fact.at),

@@ -8,8 +8,14 @@ pub struct Hex<'a>(pub &'a [u8]);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        use fmt::Write;
+        self.0.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]).try_for_each(|nibble| f.write_char(digit(nibble)))
     }
+}
+
+/// The digit of the four low bits. Digits are written one by one: formatting numbers is dear where there are many.
+pub fn digit(nibble: u8) -> char {
+    char::from_digit(u32::from(nibble & 0x0f), 16).unwrap_or('0')
 }
 
 #[cfg(test)]
