@@ -45,6 +45,10 @@ pub mod socks;
 pub mod ssdp;
 pub mod ssh;
 pub mod stun;
+pub mod rlogin;
+pub mod rsh;
+pub mod telnet;
+pub mod xdmcp;
 pub mod ah;
 pub mod cdp;
 pub mod dhcp;
@@ -96,6 +100,9 @@ pub const ALL: &[&ProtocolSpec] = &[
     &nx::SPEC,
     &ica::SPEC,
     &radmin::SPEC,
+    &telnet::SPEC,
+    &rlogin::SPEC,
+    &rsh::SPEC,
     &x11::SPEC,
     &ldap::SPEC,
     &dtls::SPEC,
@@ -105,6 +112,7 @@ pub const ALL: &[&ProtocolSpec] = &[
     &pptp::SPEC,
     &openvpn::SPEC,
     &ssdp::SPEC,
+    &xdmcp::SPEC,
     &dhcp::SPEC,
     &dhcpv6::SPEC,
     &radius::SPEC,
