@@ -68,6 +68,10 @@ pub mod tacacs;
 pub mod dhcpv6;
 pub mod radius;
 pub mod openvpn;
+pub mod softether;
+pub mod starttls;
+pub mod tailscale;
+pub mod tinc;
 pub mod tls;
 pub mod wireguard;
 pub mod x11;
@@ -105,8 +109,15 @@ pub const ALL: &[&ProtocolSpec] = &[
     &rsh::SPEC,
     &x11::SPEC,
     &ldap::SPEC,
+    &starttls::FTP,
+    &starttls::IMAP,
+    &starttls::POP3,
+    &starttls::SMTP,
     &dtls::SPEC,
     &quic::SPEC,
+    &tailscale::SPEC,
+    &tinc::SPEC,
+    &softether::SPEC,
     &wireguard::SPEC,
     &tacacs::SPEC,
     &pptp::SPEC,

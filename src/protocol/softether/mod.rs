@@ -1,0 +1,81 @@
+//! SoftEther's NAT traversal in, a tunnel out: a VPN server that makes itself reachable behind a router tells its name to
+//! the vendor's relay, in clear.
+
+mod wire;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::facts::{Confidence, FactKind, Fields, Sender, Tunnel};
+use crate::net::{Text, Transport};
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+use wire::Dictionary;
+
+pub const SPEC: ProtocolSpec = ProtocolSpec {
+    protocol: Protocol::new("softether"),
+    transports: &[Transport::Udp],
+    // The high byte of a count.
+    opens_with: &[(0x00, 0x00)],
+    probe,
+    start: |_| Box::new(SoftEther::default()),
+    fields: &[
+        FieldSpec {
+            name: "softether.operation",
+            help: "What the server asks of the relay: get_token, nat_t_register …",
+        },
+        FieldSpec { name: "host.hostname", help: "The name of the machine that the VPN server runs on." },
+    ],
+};
+
+fn probe(opening: &Opening<'_>) -> Probe {
+    match Dictionary::parse(opening.bytes) {
+        Some(dictionary) if dictionary.text("opcode").is_none() => Probe::No,
+        Some(dictionary) if dictionary.is_answer() == (opening.sender == Sender::Server) => Probe::Match,
+        Some(_) => Probe::Reversed,
+        None => Probe::No,
+    }
+}
+
+#[derive(Default)]
+struct SoftEther {
+    operation: Option<Text>,
+    host: Option<Text>,
+    is_answered: bool,
+    datagrams: u32,
+}
+
+impl SoftEther {
+    /// The name comes with the second request.
+    const DATAGRAMS_MAX: u32 = 16;
+
+    fn say(&mut self, facts: &mut Vec<FactKind>) {
+        let Some(operation) = self.operation.take() else { return };
+        let mut fields = Fields::default();
+        fields.push("softether.operation", operation);
+        fields.push_some("host.hostname", self.host.take());
+        let (confidence, established) = (Confidence::Certain, self.is_answered);
+        facts.push(FactKind::Tunnel(Box::new(Tunnel { confidence, established, fields })));
+    }
+}
+
+impl Parser for SoftEther {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        self.datagrams = self.datagrams.saturating_add(1);
+        if let Some(dictionary) = Dictionary::parse(chunk.bytes)
+            && let Some(operation) = dictionary.text("opcode")
+        {
+            self.operation = Some(operation);
+            self.host = dictionary.text("host_name").or(self.host.take());
+            self.is_answered = self.is_answered || chunk.sender == Sender::Server;
+        }
+        if (self.is_answered && self.host.is_some()) || self.datagrams >= Self::DATAGRAMS_MAX {
+            self.say(facts);
+            return Progress::Done;
+        }
+        Progress::Continue { consumed: chunk.bytes.len() }
+    }
+
+    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+        self.say(facts);
+    }
+}

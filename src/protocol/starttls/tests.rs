@@ -1,0 +1,79 @@
+use super::*;
+use crate::protocol::tests::{Fixture, hex};
+
+pub(crate) fn fixtures() -> Vec<Fixture> {
+    vec![
+        fixture(FTP.protocol, "220-Welcome\r\n220 files.example ready\r\n|AUTH TLS\r\n|234 Proceed\r\n"),
+        fixture(
+            IMAP.protocol,
+            "* OK mail.example ready\r\n|. CAPABILITY\r\n|* CAPABILITY IMAP4rev2 STARTTLS\r\n. OK done\r\n|a2 starttls\r\n|a2 OK begin\r\n",
+        ),
+        fixture(
+            POP3.protocol,
+            "+OK ready\r\n|AUTH\r\n|-ERR which\r\n|CAPA\r\n|+OK\r\nSTLS\r\n.\r\n|STLS\r\n|+OK begin\r\n",
+        ),
+        fixture(
+            SMTP.protocol,
+            "220 mx.example ESMTP\r\n|EHLO pc.example\r\n|250-mx.example\r\n250 STARTTLS\r\n|STARTTLS\r\n|220 go ahead\r\n",
+        ),
+    ]
+}
+
+/// Server and client by turns, then a ServerHello.
+fn fixture(protocol: Protocol, text: &str) -> Fixture {
+    let hello = hex(&format!("16 0303 002a 02 000026 0303 {} 00 c02f 00", "5a".repeat(32)));
+    let turns = [Sender::Server, Sender::Client].into_iter().cycle();
+    let mut chunks: Vec<_> = turns.zip(text.split('|').map(|said| said.as_bytes().to_vec())).collect();
+    chunks.push((Sender::Server, hello));
+    let (name, transport) = (protocol.as_str(), Transport::Tcp);
+    Fixture { name, protocol, transport, client_port: 50_000, server_port: 50_001, chunks }
+}
+
+fn spoken(fixture: &Fixture) -> Vec<&'static str> {
+    fixture.facts().iter().map(|(protocol, _)| protocol.as_str()).collect()
+}
+
+#[test]
+fn a_client_that_asks_for_tls_is_read_as_tls() {
+    for fixture in fixtures() {
+        assert_eq!(spoken(&fixture), [fixture.protocol.as_str(), "tls"]);
+    }
+}
+
+#[test]
+fn the_greeting_is_told() {
+    let facts = fixtures()[3].facts();
+    let Some((_, FactKind::Hello(hello))) = facts.first() else { panic!("{facts:?}") };
+    assert_eq!(hello.fields.get("starttls.greeting"), Some(&Text::from("220 mx.example ESMTP").into()));
+}
+
+#[test]
+fn who_logs_on_in_clear_is_read_no_further() {
+    let mut clear = fixture(POP3.protocol, "+OK ready\r\n|USER ann\r\n|+OK\r\n|PASS secret\r\n");
+    clear.chunks.pop();
+    assert_eq!(spoken(&clear), ["pop3"]);
+    let shown = format!("{:?}", clear.facts());
+    assert!(!shown.contains("ann") && !shown.contains("secret"), "{shown}");
+}
+
+#[test]
+fn a_refusal_leaves_the_flow_in_clear() {
+    let refused =
+        fixture(SMTP.protocol, "220 mx.example\r\n|EHLO a\r\n|250 ok\r\n|STARTTLS\r\n|454 not now\r\n|QUIT\r\n");
+    assert_eq!(spoken(&refused), ["smtp"]);
+}
+
+#[test]
+fn text_of_other_protocols_is_none_of_these() {
+    for text in [
+        ":irc.example NOTICE * :hello\r\n|USER ann 0 * :Ann\r\n",
+        "220 ready\r\n|GET / HTTP/1.1\r\n",
+        "|EHLO without a greeting\r\n",
+        "* BYE\r\n|a1 STARTTLS\r\n",
+    ] {
+        let mut other = fixture(SMTP.protocol, text);
+        other.chunks.retain(|(_, bytes)| !bytes.is_empty());
+        other.chunks.pop();
+        assert!(other.facts().is_empty(), "{text}");
+    }
+}

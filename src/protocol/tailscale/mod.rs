@@ -1,0 +1,84 @@
+//! Tailscale's path discovery in, a tunnel out: datagrams with which two nodes look for a way to each other beside the
+//! WireGuard between them.
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::facts::{Confidence, FactKind, Fields, Sender, Tunnel};
+use crate::net::Transport;
+use crate::protocol::cursor::Cursor;
+use crate::protocol::hex::Hex;
+use crate::protocol::{Chunk, FieldSpec, Parser, Probe, Progress, Protocol, ProtocolSpec};
+
+pub const SPEC: ProtocolSpec = ProtocolSpec {
+    protocol: Protocol::new("tailscale"),
+    transports: &[Transport::Udp],
+    opens_with: &[(b'T', b'T')],
+    probe: |opening| if Disco::parse(opening.bytes).is_some() { Probe::Match } else { Probe::No },
+    start: |_| Box::new(Tailscale::default()),
+    fields: &[FieldSpec {
+        name: "tailscale.disco_key",
+        help: "The client's public key for path discovery, which names a node for one run of its program.",
+    }],
+};
+
+/// A datagram of path discovery: magic, the sender's key, a nonce, a sealed box.
+#[derive(Clone, Copy)]
+struct Disco {
+    key: [u8; 32],
+}
+
+impl Disco {
+    fn parse(datagram: &[u8]) -> Option<Self> {
+        const MAGIC: [u8; 6] = *b"TS\xf0\x9f\x92\xac";
+        const NONCE_BYTES: usize = 24;
+        /// A tag of 16 bytes, a type and a version.
+        const BOX_BYTES_MIN: usize = 18;
+        let mut cursor = Cursor::new(datagram);
+        let (magic, key) = (cursor.array()?, cursor.array()?);
+        cursor.skip(NONCE_BYTES)?;
+        (magic == MAGIC && cursor.len() >= BOX_BYTES_MIN).then_some(Self { key })
+    }
+}
+
+#[derive(Default)]
+struct Tailscale {
+    client: Option<Disco>,
+    server: Option<Disco>,
+    datagrams: u32,
+}
+
+impl Tailscale {
+    /// After so many datagrams of one node the other is not waited for.
+    const DATAGRAMS_MAX: u32 = 8;
+
+    fn say(&self, facts: &mut Vec<FactKind>) {
+        let mut fields = Fields::default();
+        fields.push_some("tailscale.disco_key", self.client.map(|disco| Hex(&disco.key).to_string()));
+        let established = self.client.is_some() && self.server.is_some();
+        facts.push(FactKind::Tunnel(Box::new(Tunnel { confidence: Confidence::Certain, established, fields })));
+    }
+}
+
+impl Parser for Tailscale {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        self.datagrams = self.datagrams.saturating_add(1);
+        if let Some(disco) = Disco::parse(chunk.bytes) {
+            match chunk.sender {
+                Sender::Client => self.client = Some(disco),
+                Sender::Server => self.server = Some(disco),
+            }
+        }
+        if (self.client.is_some() && self.server.is_some()) || self.datagrams >= Self::DATAGRAMS_MAX {
+            self.say(facts);
+            return Progress::Done;
+        }
+        Progress::Continue { consumed: chunk.bytes.len() }
+    }
+
+    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+        if self.client.is_some() || self.server.is_some() {
+            self.say(facts);
+        }
+    }
+}

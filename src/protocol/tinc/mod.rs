@@ -1,0 +1,103 @@
+//! The first lines of a tinc meta connection in, a tunnel between two named nodes out: each side gives its name and the
+//! protocol's version, 17 since 1999.
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::facts::{Confidence, FactKind, Fields, Sender, Tunnel};
+use crate::net::{Text, Transport};
+use crate::protocol::cursor::Cursor;
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+
+pub const SPEC: ProtocolSpec = ProtocolSpec {
+    protocol: Protocol::new("tinc"),
+    transports: &[Transport::Tcp],
+    opens_with: &[(b'0', b'0')],
+    probe,
+    start: |_| Box::new(Tinc::default()),
+    fields: &[
+        FieldSpec { name: "tinc.client_node", help: "The name that the connecting node gives itself." },
+        FieldSpec { name: "tinc.server_node", help: "The name that the answering node gives itself." },
+        FieldSpec { name: "tinc.version", help: "The version of the protocol that the answering node speaks." },
+    ],
+};
+
+fn probe(opening: &Opening<'_>) -> Probe {
+    match Identity::parse(opening.bytes) {
+        Some(Some(_)) => Probe::Match,
+        Some(None) => Probe::No,
+        None => Probe::More,
+    }
+}
+
+/// A node's first line: `0`, its name, its version.
+struct Identity {
+    name: Text,
+    version: Text,
+    len: usize,
+}
+
+impl Identity {
+    const LINE_BYTES_MAX: usize = 300;
+
+    /// None where the line has not come whole, some none where it is another one.
+    #[expect(clippy::option_option, reason = "the two say different things")]
+    fn parse(bytes: &[u8]) -> Option<Option<Self>> {
+        let mut cursor = Cursor::new(bytes);
+        match cursor.until(b'\n') {
+            Some(line) => Some(Self::of_line(line, bytes.len().saturating_sub(cursor.len()))),
+            None if bytes.len() > Self::LINE_BYTES_MAX => Some(None),
+            None if b"0 ".iter().zip(bytes).any(|(expected, byte)| expected != byte) => Some(None),
+            None => None,
+        }
+    }
+
+    fn of_line(line: &[u8], len: usize) -> Option<Self> {
+        let mut words = line.split(|&byte| byte == b' ');
+        let (request, name, version, end) = (words.next()?, words.next()?, words.next()?, words.next());
+        let is_name = !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+        let minor = version.strip_prefix(b"17")?;
+        let is_minor = minor.is_empty()
+            || minor
+                .strip_prefix(b".")
+                .is_some_and(|minor| (1..=3).contains(&minor.len()) && minor.iter().all(u8::is_ascii_digit));
+        let fits = request == b"0" && is_name && is_minor && end.is_none();
+        fits.then(|| Self { name: Text::from_utf8(name), version: Text::from_utf8(version), len })
+    }
+}
+
+#[derive(Default)]
+struct Tinc {
+    client: Option<Identity>,
+    server: Option<Identity>,
+}
+
+impl Parser for Tinc {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        let side = match chunk.sender {
+            Sender::Client => &mut self.client,
+            Sender::Server => &mut self.server,
+        };
+        let mut consumed = 0;
+        if side.is_none() {
+            match Identity::parse(chunk.bytes) {
+                Some(Some(identity)) => {
+                    consumed = identity.len;
+                    *side = Some(identity);
+                }
+                Some(None) => return Progress::Reject,
+                None => {}
+            }
+        }
+        let (Some(client), Some(server)) = (&self.client, &self.server) else {
+            return Progress::Continue { consumed };
+        };
+        let mut fields = Fields::default();
+        fields.push("tinc.client_node", client.name.clone());
+        fields.push("tinc.server_node", server.name.clone());
+        fields.push("tinc.version", server.version.clone());
+        let (confidence, established) = (Confidence::Certain, true);
+        facts.push(FactKind::Tunnel(Box::new(Tunnel { confidence, established, fields })));
+        Progress::Done
+    }
+}
