@@ -107,7 +107,12 @@ impl World {
             FactKind::FlowEnded(_) => self.applications.remove(&key),
             FactKind::Hello(hello) => {
                 let name = hello.server_name.as_ref().map(|name| name.as_str());
-                let seen = self.products.by_hello(hello).map(|sighting| self.judge(sighting, name));
+                let sighting = self.products.by_hello(hello).or_else(|| self.by_protocol(fact));
+                let seen = sighting.map(|sighting| self.judge(sighting, name));
+                self.remember(key, seen, fact.at)
+            }
+            FactKind::RemoteDesktop(_) => {
+                let seen = self.by_protocol(fact).map(|sighting| self.judge(sighting, None));
                 self.remember(key, seen, fact.at)
             }
             FactKind::Name(name) => {
@@ -144,6 +149,10 @@ impl World {
     /// How many entries gave way to others because a table was full.
     pub fn evicted(&self) -> u64 {
         self.identity.evicted() + self.applications.evicted()
+    }
+
+    fn by_protocol(&self, fact: &Fact) -> Option<Sighting> {
+        self.products.by_protocol(fact.protocol?)
     }
 
     fn judge(&self, sighting: Sighting, name: Option<&str>) -> Application {

@@ -1,4 +1,4 @@
-//! Server names, ALPN identifiers and certificates in, the product that uses them out.
+//! Server names, ALPN identifiers, certificates and protocols in, the product that uses them out.
 //!
 //! The signatures are data (`rules/data/products.yml`), so that a product is added without a build.
 
@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::facts::{Certificate, Hello};
 use crate::net::Text;
+use crate::protocol::Protocol;
 use crate::yaml::{self, Fault, Spanned};
 
 /// One product of the data file.
@@ -33,6 +34,9 @@ pub struct Product {
     /// Attributes of a certificate's subject or issuer, such as `CN=AnyNet Relay`.
     #[serde(default)]
     pub certificates: Vec<String>,
+    /// Protocols that the product, and nothing else, speaks: values of `network.protocol`.
+    #[serde(default)]
+    pub protocols: Vec<String>,
 }
 
 /// What a product is used for.
@@ -68,6 +72,8 @@ pub enum Basis {
     Certificate,
     /// Its name was asked for, which is less than a connection.
     DnsQuestion,
+    /// It spoke its own protocol.
+    Protocol,
     ServerName,
     /// A server name that the vendor uses for other things, too.
     VendorName,
@@ -79,6 +85,7 @@ impl Basis {
             Self::Alpn => "alpn",
             Self::Certificate => "certificate",
             Self::DnsQuestion => "dns_question",
+            Self::Protocol => "protocol",
             Self::ServerName => "server_name",
             Self::VendorName => "vendor_name",
         }
@@ -99,6 +106,7 @@ pub struct Products {
     names: HashMap<Box<str>, (Arc<Product>, Basis)>,
     alpn: HashMap<Box<str>, Arc<Product>>,
     certificates: HashMap<Box<str>, Arc<Product>>,
+    protocols: HashMap<Box<str>, Arc<Product>>,
 }
 
 impl Products {
@@ -152,6 +160,12 @@ impl Products {
         alpn().or_else(certificate).or_else(name)
     }
 
+    /// The product of a protocol that nothing else speaks.
+    pub fn by_protocol(&self, protocol: Protocol) -> Option<Sighting> {
+        let product = Arc::clone(self.protocols.get(protocol.as_str())?);
+        Some(Sighting { product, basis: Basis::Protocol })
+    }
+
     fn by_alpn(&self, protocol: &Text) -> Option<Sighting> {
         let name = protocol.as_str().split('/').next()?.to_ascii_lowercase();
         let product = Arc::clone(self.alpn.get(&*name)?);
@@ -197,6 +211,11 @@ impl Products {
         for attribute in &product.certificates {
             if let Some(first) = self.certificates.insert(attribute.to_ascii_lowercase().into(), Arc::clone(&product)) {
                 return twice(attribute, &first);
+            }
+        }
+        for protocol in &product.protocols {
+            if let Some(first) = self.protocols.insert(protocol.as_str().into(), Arc::clone(&product)) {
+                return twice(protocol, &first);
             }
         }
         self.products.push(product);

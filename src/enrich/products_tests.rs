@@ -47,6 +47,17 @@ fn what_only_the_product_says_counts_before_its_servers_names() {
 }
 
 #[test]
+fn a_protocol_of_its_own_tells_the_product() {
+    let products = shipped();
+    let sighting = products.by_protocol(crate::protocol::teamviewer::PROTOCOL).unwrap();
+    assert_eq!((sighting.product.id.as_str(), sighting.basis), ("teamviewer", Basis::Protocol));
+    assert_eq!(products.by_protocol(crate::protocol::ssh::PROTOCOL), None);
+    for protocol in products.iter().flat_map(|product| &product.protocols) {
+        assert!(crate::protocol::ALL.iter().any(|spec| spec.protocol.as_str() == protocol), "{protocol}");
+    }
+}
+
+#[test]
 fn a_certificate_tells_the_product_by_its_attributes_or_a_few_names() {
     let products = shipped();
     let of_certificate = |certificate: Certificate| {

@@ -223,7 +223,7 @@ static APPLICATION: &[Field] = &[
     field(
         "spanwatch.application.basis",
         Keyword,
-        "How it was recognised: `alpn`, `certificate`, `server_name`, `dns_question` or `vendor_name`.",
+        "How it was recognised: `alpn`, `certificate`, `protocol`, `server_name`, `dns_question` or `vendor_name`.",
         |e| word(e.application?.basis.as_str()),
     ),
     field(

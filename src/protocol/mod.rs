@@ -47,6 +47,7 @@ pub mod ssh;
 pub mod stun;
 pub mod rlogin;
 pub mod rsh;
+pub mod teamviewer;
 pub mod telnet;
 pub mod xdmcp;
 pub mod ah;
@@ -104,6 +105,7 @@ pub const ALL: &[&ProtocolSpec] = &[
     &nx::SPEC,
     &ica::SPEC,
     &radmin::SPEC,
+    &teamviewer::SPEC,
     &telnet::SPEC,
     &rlogin::SPEC,
     &rsh::SPEC,

@@ -37,6 +37,7 @@ const FIXTURES: &[fn() -> Vec<Fixture>] = &[
     crate::protocol::socks::tests::fixtures,
     crate::protocol::rlogin::tests::fixtures,
     crate::protocol::rsh::tests::fixtures,
+    crate::protocol::teamviewer::tests::fixtures,
     crate::protocol::telnet::tests::fixtures,
     crate::protocol::xdmcp::tests::fixtures,
     crate::protocol::ssdp::tests::fixtures,
