@@ -18,7 +18,7 @@ const TRANSPORTS: [Transport; 5] = [Transport::Tcp, Transport::Udp, Transport::E
 fuzz_target!(|input: &[u8]| {
     let Some((&[selector, c0, c1, s0, s1], conversation)) = input.split_first_chunk() else { return };
     let start = Start {
-        transport: TRANSPORTS[usize::from(selector % 5)],
+        transport: TRANSPORTS[usize::from(selector & 7) % TRANSPORTS.len()],
         client_port: u16::from_be_bytes([c0, c1]),
         server_port: u16::from_be_bytes([s0, s1]),
     };
@@ -30,7 +30,7 @@ fuzz_target!(|input: &[u8]| {
     let cut: Vec<(Sender, &[u8])> = said
         .iter()
         .flat_map(|&(sender, bytes)| {
-            let (before, behind) = bytes.split_at(usize::from(selector >> 2) * bytes.len() / 64);
+            let (before, behind) = bytes.split_at(usize::from(selector >> 3) * bytes.len() / 32);
             [(sender, before), (sender, behind)]
         })
         .collect();
