@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use crate::net::Transport;
-use crate::protocol::{ALL, COUNT_MAX, Protocol, ProtocolSpec};
+use crate::protocol::{ALL, COUNT_MAX, Opening, Probe, Protocol, ProtocolSpec};
 
 /// A list of protocols in probing order, and by transport and first byte the set of those to probe.
 pub(super) struct Selection {
@@ -53,6 +53,28 @@ impl Selection {
     pub(super) fn spec(&self, protocol: Protocol) -> Option<&'static ProtocolSpec> {
         self.specs.iter().copied().find(|spec| spec.protocol == protocol)
     }
+}
+
+/// What is spoken within a tunnel.
+pub(super) enum Inner {
+    /// It cannot be told yet.
+    More,
+    None,
+    Protocol(Protocol),
+}
+
+/// What the first bytes within a tunnel are. Whoever speaks them in the wrong role is nobody.
+pub(super) fn inner(opening: &Opening<'_>) -> Inner {
+    let selection = of_all();
+    let mut waits = false;
+    for (_, spec) in selection.members(selection.candidates(opening.transport, opening.bytes)) {
+        match (spec.probe)(opening) {
+            Probe::Match => return Inner::Protocol(spec.protocol),
+            Probe::More => waits = true,
+            Probe::No | Probe::Reversed => {}
+        }
+    }
+    if waits { Inner::More } else { Inner::None }
 }
 
 /// The selection over [`ALL`].

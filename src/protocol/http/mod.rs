@@ -1,5 +1,5 @@
 //! A stream of HTTP/1 in (RFC 9112), a hello for each host that a client asks for, for its server's first answer and for
-//! a change of protocol out. Paths, queries, cookies and credentials other than a Basic user's name are not looked at.
+//! a change of protocol out. Paths, queries, cookies and credentials other than names are not looked at.
 //!
 //! A CONNECT is told as a hello with that method, not as a tunnel: every browser behind a proxy sends one for each
 //! server. What is spoken through it is read by its own protocol.
@@ -9,10 +9,12 @@ pub mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Credential, FactKind, Fields, Hello, Sender};
+use crate::facts::{Credential, FactKind, Fields, Hello, Outcome, Sender};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
-use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, selection};
+use crate::protocol::gss::LogOn;
+use crate::protocol::selection::{self, Inner};
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, ntlm};
 
 use wire::{Body, FirstLine, Head};
 
@@ -65,17 +67,30 @@ struct Http {
     told: Option<(Option<Text>, Option<Text>)>,
     /// The user name told last.
     user: Option<Text>,
+    log_on: LogOn,
     requests: u32,
+    /// The answer to the last request has a body's length and no body (HEAD).
+    is_bodiless: bool,
     tunnel: Tunnel,
 }
 
 #[derive(Default)]
 struct Side {
-    /// What is left of the body.
+    /// What is left of the body or of its chunk.
     body_bytes: u64,
+    chunks: Chunks,
     /// The end of a body cannot be found, or bytes were lost.
     is_over: bool,
     has_spoken: bool,
+}
+
+/// Where in a body in chunks (RFC 9112 §7.1) a side is, behind `body_bytes`.
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
+enum Chunks {
+    #[default]
+    No,
+    Size,
+    Trailer,
 }
 
 /// How far a client has come with CONNECT.
@@ -88,10 +103,15 @@ enum Tunnel {
 
 impl Parser for Http {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
-        match self.read(chunk, facts) {
-            Ok(progress) => progress,
-            Err(reason) => Progress::Malformed(reason),
+        let progress = self.read(chunk, facts).unwrap_or_else(Progress::Malformed);
+        if !matches!(progress, Progress::Continue { .. }) {
+            self.log_on.on_end(facts);
         }
+        progress
+    }
+
+    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+        self.log_on.on_end(facts);
     }
 
     /// Where the next head begins is not known any more.
@@ -116,7 +136,9 @@ impl Http {
             server: Side::default(),
             told: None,
             user: None,
+            log_on: LogOn::default(),
             requests: 0,
+            is_bodiless: false,
             tunnel: Tunnel::No,
         }
     }
@@ -137,21 +159,20 @@ impl Http {
         let consumed = |cursor: &Cursor<'_>| chunk.bytes.len().saturating_sub(cursor.len());
         loop {
             let side = self.side(chunk.sender);
-            let body_bytes = usize::try_from(side.body_bytes).unwrap_or(usize::MAX).min(cursor.len());
-            cursor.skip(body_bytes);
-            side.body_bytes = side.body_bytes.saturating_sub(u64::try_from(body_bytes).unwrap_or(0));
+            side.skip_body(&mut cursor);
             if side.is_over {
                 return Ok(self.progress(chunk.bytes.len()));
             }
-            if cursor.is_empty() {
-                return Ok(self.progress(chunk.bytes.len()));
+            if cursor.is_empty() || side.is_amid_chunks() {
+                return Ok(self.progress(consumed(&cursor)));
             }
             if self.tunnel == Tunnel::Open || (self.tunnel == Tunnel::Asked && chunk.sender == Sender::Client) {
                 match self.inner(chunk.sender, cursor.rest()) {
+                    // The proxy was asked once more.
+                    Inner::Protocol(PROTOCOL) if self.tunnel == Tunnel::Asked => {}
                     Inner::Protocol(to) => return Ok(Progress::Upgrade { to, consumed: consumed(&cursor) }),
                     Inner::More => return Ok(self.progress(consumed(&cursor))),
                     Inner::None => return Ok(Progress::Done),
-                    Inner::Request => {}
                 }
             }
             let Some(head) = self.head(chunk.sender, &mut cursor)? else {
@@ -186,6 +207,7 @@ impl Http {
     fn on_request(&mut self, head: &Head<'_>, method: &'static str, target: &[u8], facts: &mut Vec<FactKind>) -> Next {
         self.client.has_spoken = true;
         self.requests = self.requests.saturating_add(1);
+        self.is_bodiless = method == "HEAD";
         let is_connect = method == "CONNECT";
         self.tunnel = if is_connect { Tunnel::Asked } else { Tunnel::No };
         let authority = if is_connect { Some(target) } else { head.host.or_else(|| wire::authority_of(target)) };
@@ -203,6 +225,7 @@ impl Http {
         }
         self.on_authorization(head, facts);
         match head.body {
+            Body::Chunks if !is_connect => self.client.chunks = Chunks::Size,
             Body::Length(len) if !is_connect => self.client.body_bytes = len,
             Body::Unknown if !is_connect => self.client.is_over = true,
             _ => {}
@@ -211,6 +234,9 @@ impl Http {
     }
 
     fn on_authorization(&mut self, head: &Head<'_>, facts: &mut Vec<FactKind>) {
+        if let Some(token) = head.authorization.and_then(wire::gss_token) {
+            return self.log_on.on_client(&token, facts);
+        }
         let user = head.authorization.and_then(wire::basic_user).map(|user| Text::from_utf8(&user));
         if user.is_some() && user != self.user {
             self.user.clone_from(&user);
@@ -230,6 +256,7 @@ impl Http {
             facts.push(hello(Sender::Server, fields));
         }
         self.server.has_spoken = true;
+        self.on_judgement(head, status, facts);
         if is_switch {
             return Next::Done;
         }
@@ -238,6 +265,8 @@ impl Http {
             return Next::Head;
         }
         match head.body {
+            Body::Chunks | Body::Length(_) if self.is_bodiless && status >= 200 => {}
+            Body::Chunks => self.server.chunks = Chunks::Size,
             Body::Length(len) => self.server.body_bytes = len,
             Body::Unsaid if matches!(status, 100..=199 | 204 | 304) => {}
             Body::Unknown | Body::Unsaid => self.server.is_over = true,
@@ -245,26 +274,57 @@ impl Http {
         Next::Head
     }
 
+    /// What a response says of the log-on that waits. A client that only began with NTLM was not let in by name.
+    fn on_judgement(&mut self, head: &Head<'_>, status: u16, facts: &mut Vec<FactKind>) {
+        let token = head.challenge.and_then(wire::gss_token).unwrap_or_default();
+        let is_nameless = |claim: &mut Credential| claim.user.is_none() && claim.protocol == Some(ntlm::PROTOCOL);
+        let outcome = match status {
+            100..=199 => None,
+            401 | 407 if LogOn::is_challenge(&token) => None,
+            401 | 407 => Some(Outcome::Failure),
+            _ if self.log_on.pending().is_some_and(is_nameless) => None,
+            _ => Some(Outcome::Success),
+        };
+        self.log_on.on_server(&token, outcome, facts);
+    }
+
     /// What is spoken through the proxy.
     fn inner(&self, sender: Sender, bytes: &[u8]) -> Inner {
-        let opening = Opening {
-            transport: self.start.transport,
-            sender,
-            client_port: self.start.client_port,
-            server_port: self.start.server_port,
-            bytes,
-        };
-        let selection = selection::of_all();
-        let mut waits = false;
-        for (_, spec) in selection.members(selection.candidates(opening.transport, bytes)) {
-            match (spec.probe)(&opening) {
-                Probe::Match if spec.protocol == PROTOCOL && self.tunnel == Tunnel::Asked => return Inner::Request,
-                Probe::Match => return Inner::Protocol(spec.protocol),
-                Probe::More => waits = true,
-                Probe::No | Probe::Reversed => {}
+        let Start { transport, client_port, server_port } = self.start;
+        selection::inner(&Opening { transport, sender, client_port, server_port, bytes })
+    }
+}
+
+impl Side {
+    /// Passes over what is there of the body. Where a chunk ends is not known any more if its size is not one.
+    fn skip_body(&mut self, cursor: &mut Cursor<'_>) {
+        loop {
+            let body_bytes = usize::try_from(self.body_bytes).unwrap_or(usize::MAX).min(cursor.len());
+            cursor.skip(body_bytes);
+            self.body_bytes = self.body_bytes.saturating_sub(u64::try_from(body_bytes).unwrap_or(0));
+            if cursor.is_empty() {
+                return;
+            }
+            match self.chunks {
+                Chunks::No => return,
+                Chunks::Size => match wire::chunk_bytes(cursor) {
+                    Ok(Some(0)) => self.chunks = Chunks::Trailer,
+                    // A line's end stands behind a chunk.
+                    Ok(Some(size)) => self.body_bytes = size.saturating_add(2),
+                    Ok(None) => return,
+                    Err(_) => return self.is_over = true,
+                },
+                Chunks::Trailer => match wire::line(cursor) {
+                    Some([]) => self.chunks = Chunks::No,
+                    Some(_) => {}
+                    None => return,
+                },
             }
         }
-        if waits { Inner::More } else { Inner::None }
+    }
+
+    const fn is_amid_chunks(&self) -> bool {
+        !matches!(self.chunks, Chunks::No)
     }
 }
 
@@ -272,14 +332,6 @@ impl Http {
 pub(super) fn domain(authority: &[u8]) -> (Option<Text>, Option<u16>) {
     let (host, port) = wire::authority(authority);
     (Some(Text::from_utf8(&host.to_ascii_lowercase())).filter(|domain| !domain.is_empty()), port)
-}
-
-enum Inner {
-    More,
-    None,
-    Protocol(Protocol),
-    /// The proxy was asked once more.
-    Request,
 }
 
 enum Next {

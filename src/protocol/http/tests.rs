@@ -1,7 +1,7 @@
 use super::*;
 use crate::facts::Value;
 use crate::protocol::tests::Fixture;
-use crate::protocol::tls;
+use crate::protocol::{gss, tls};
 
 /// Conversations as every protocol's tests share them.
 pub(crate) fn fixtures() -> Vec<Fixture> {
@@ -9,6 +9,7 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         fixture("two hosts on one connection", two_hosts()),
         fixture("through a proxy", through_a_proxy()),
         fixture("a web socket", web_socket()),
+        fixture("a log-on with ntlm", log_on("200 OK")),
     ]
 }
 
@@ -61,6 +62,33 @@ fn web_socket() -> Vec<(Sender, Vec<u8>)> {
     ]
 }
 
+/// Negotiate, challenge in chunks with a trailer, authenticate, and the server's judgement.
+fn log_on(judgement: &str) -> Vec<(Sender, Vec<u8>)> {
+    let request = |token: &[u8]| {
+        client(&format!("GET / HTTP/1.1\r\nHost: dav.example\r\nAuthorization: NTLM {}\r\n\r\n", base64(token)))
+    };
+    let challenge = format!(
+        "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM {}\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\
+         Transfer-Encoding: chunked\r\n\r\n3;a=b\r\nno!\r\n0\r\nX-Trailer: 1\r\n\r\n",
+        base64(&ntlm::tests::challenge())
+    );
+    vec![
+        request(b"NTLMSSP\0\x01\0\0\0"),
+        server(&challenge),
+        request(&gss::tests::response(ntlm::tests::authenticate("CORP", "alice", "LAPTOP-7"))),
+        server(&format!("HTTP/1.1 {judgement}\r\nContent-Length: 0\r\n\r\n")),
+    ]
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digits = bytes.chunks(3).flat_map(|group| {
+        let bits = group.iter().fold(0, |bits, byte| bits << 8 | usize::from(*byte)) << (8 * (3 - group.len()));
+        (0..=group.len()).map(move |at| char::from(ALPHABET[bits >> (18 - 6 * at) & 0x3f]))
+    });
+    digits.collect()
+}
+
 fn fields(facts: &[(Protocol, FactKind)], name: &str) -> Vec<String> {
     let value = |(_, kind): &(Protocol, FactKind)| match kind {
         FactKind::Hello(hello) => match hello.fields.get(name)? {
@@ -82,6 +110,49 @@ fn each_host_is_told_once() {
     assert_eq!(fields(&facts, "user_agent.original"), ["curl/8.5.0"]);
     assert_eq!(fields(&facts, "http.response.status_code"), ["200"]);
     assert_eq!(fields(&facts, "http.server"), ["nginx"]);
+}
+
+fn credentials(facts: &[(Protocol, FactKind)]) -> Vec<&Credential> {
+    let of_ntlm = facts.iter().filter(|(protocol, _)| *protocol == ntlm::PROTOCOL);
+    of_ntlm
+        .filter_map(|(_, kind)| match kind {
+            FactKind::Credential(credential) => Some(credential.as_ref()),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn an_ntlm_log_on_is_one_credential_with_the_servers_name_and_judgement() {
+    for (judgement, outcome) in [("200 OK", Outcome::Success), ("401 Unauthorized", Outcome::Failure)] {
+        let facts = fixture("", log_on(judgement)).facts();
+        let [credential] = credentials(&facts)[..] else { panic!("{facts:?}") };
+        assert_eq!(credential.user, Some("alice".into()));
+        assert_eq!(credential.host, Some("LAPTOP-7".into()));
+        assert_eq!(credential.outcome, Some(outcome));
+        assert_eq!(credential.fields.get("ntlm.server_name"), Some(&Text::from("files.example.com").into()));
+    }
+}
+
+#[test]
+fn a_log_on_that_only_began_was_not_judged() {
+    let mut chunks = log_on("200 OK");
+    chunks.truncate(1);
+    chunks.push(server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+    let facts = fixture("", chunks).facts();
+    let [credential] = credentials(&facts)[..] else { panic!("{facts:?}") };
+    assert_eq!((&credential.user, credential.outcome), (&None, None));
+}
+
+#[test]
+fn an_answer_to_head_has_no_body() {
+    let chunks = vec![
+        client("HEAD / HTTP/1.1\r\nHost: a.example\r\n\r\n"),
+        server("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"),
+        client("GET /chat HTTP/1.1\r\nHost: a.example\r\nUpgrade: websocket\r\n\r\n"),
+        server("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"),
+    ];
+    assert_eq!(fields(&fixture("", chunks).facts(), "http.response.status_code"), ["200", "101"]);
 }
 
 #[test]

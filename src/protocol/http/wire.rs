@@ -56,7 +56,10 @@ pub struct Head<'a> {
     pub user_agent: Option<&'a [u8]>,
     pub server: Option<&'a [u8]>,
     pub upgrade: Option<&'a [u8]>,
+    /// Of the client, for the server or a proxy.
     pub authorization: Option<&'a [u8]>,
+    /// What the server or a proxy wants for it: the last one with a token in it.
+    pub challenge: Option<&'a [u8]>,
     /// What a machine of UPnP announces or looks for (`NT`, `ST`).
     pub device_kind: Option<&'a [u8]>,
     /// The unique name of what it announces (`USN`).
@@ -67,8 +70,9 @@ pub struct Head<'a> {
 /// How the end of the body is found (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Body {
+    Chunks,
     Length(u64),
-    /// In chunks, or up to the end of the stream.
+    /// Up to the end of the stream, or by a rule that is not read.
     Unknown,
     /// No header speaks of one.
     Unsaid,
@@ -107,6 +111,7 @@ pub fn head<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Head<'a>>, &'static st
         server: None,
         upgrade: None,
         authorization: None,
+        challenge: None,
         device_kind: None,
         device_name: None,
         body: Body::Unsaid,
@@ -136,7 +141,15 @@ impl<'a> Head<'a> {
             }
             _ if name.eq_ignore_ascii_case(b"nt") || name.eq_ignore_ascii_case(b"st") => &mut self.device_kind,
             _ if name.eq_ignore_ascii_case(b"usn") => &mut self.device_name,
-            _ if name.eq_ignore_ascii_case(b"transfer-encoding") => return self.body = Body::Unknown,
+            _ if name.eq_ignore_ascii_case(b"www-authenticate") || name.eq_ignore_ascii_case(b"proxy-authenticate") => {
+                return self.challenge = Some(value).filter(|value| is_with_token(value)).or(self.challenge);
+            }
+            _ if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+                let is_last_in_chunks = value.rsplit(|&byte| byte == b',').next();
+                let is_in_chunks =
+                    is_last_in_chunks.is_some_and(|last| last.trim_ascii().eq_ignore_ascii_case(b"chunked"));
+                return self.body = if is_in_chunks { Body::Chunks } else { Body::Unknown };
+            }
             _ if name.eq_ignore_ascii_case(b"content-length") && self.body == Body::Unsaid => {
                 let length = std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok());
                 return self.body = length.map_or(Body::Unknown, Body::Length);
@@ -149,25 +162,55 @@ impl<'a> Head<'a> {
 
 /// The user name of a Basic credential (RFC 7617 §2). What follows the colon is not decoded.
 pub fn basic_user(authorization: &[u8]) -> Option<Vec<u8>> {
-    let (scheme, token) = authorization.split_at_checked(6)?;
-    if !scheme.eq_ignore_ascii_case(b"basic ") {
-        return None;
-    }
+    let mut bytes = decoded(credentials(authorization, &[b"basic"])?);
     let mut user = Vec::new();
-    let (mut bits, mut count) = (0_u32, 0_u32);
-    for digit in token.trim_ascii().iter().map_while(|&digit| base64(digit)) {
-        bits = bits.wrapping_shl(6) | digit;
-        count = count.saturating_add(6);
-        if count < 8 {
-            continue;
-        }
-        count = count.saturating_sub(8);
-        match u8::try_from(bits.wrapping_shr(count) & 0xff).ok()? {
+    loop {
+        match bytes.next()? {
             b':' => return Some(user),
             byte => user.push(byte),
         }
     }
-    None
+}
+
+/// The token of GSS-API in a credential or a challenge (RFC 4559; MS-NTHT).
+pub fn gss_token(value: &[u8]) -> Option<Vec<u8>> {
+    credentials(value, &[b"negotiate", b"ntlm"]).map(|token| decoded(token).collect())
+}
+
+fn is_with_token(challenge: &[u8]) -> bool {
+    credentials(challenge, &[b"negotiate", b"ntlm"]).is_some()
+}
+
+/// What stands behind a scheme that is one of these.
+fn credentials<'a>(value: &'a [u8], schemes: &[&[u8]]) -> Option<&'a [u8]> {
+    let mut words = Cursor::new(value);
+    let scheme = words.until(b' ')?;
+    schemes.iter().any(|name| name.eq_ignore_ascii_case(scheme)).then(|| words.rest().trim_ascii())
+}
+
+/// The bytes of a text in Base64 (RFC 4648 §4), up to the first character that is none of its alphabet.
+fn decoded(text: &[u8]) -> impl Iterator<Item = u8> {
+    let mut digits = text.iter().map_while(|&digit| base64(digit));
+    let (mut bits, mut count) = (0_u32, 0_u32);
+    std::iter::from_fn(move || {
+        while count < 8 {
+            bits = bits.wrapping_shl(6) | digits.next()?;
+            count = count.saturating_add(6);
+        }
+        count = count.saturating_sub(8);
+        u8::try_from(bits.wrapping_shr(count) & 0xff).ok()
+    })
+}
+
+/// The size of the next chunk (RFC 9112 §7.1), with the cursor then behind its line; none as long as that has not come.
+pub fn chunk_bytes(cursor: &mut Cursor<'_>) -> Result<Option<u64>, &'static str> {
+    const LINE_BYTES_MAX: usize = 1 << 10;
+    let Some(line) = line(cursor) else {
+        return if cursor.len() > LINE_BYTES_MAX { Err("chunk") } else { Ok(None) };
+    };
+    let digits = line.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+    let size = std::str::from_utf8(digits).ok().and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    size.map(Some).ok_or("chunk")
 }
 
 fn base64(digit: u8) -> Option<u32> {
@@ -204,7 +247,8 @@ fn port(digits: &[u8]) -> Option<u16> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-fn line<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
+/// A line without its end.
+pub fn line<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
     cursor.until(b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line))
 }
 

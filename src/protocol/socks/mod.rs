@@ -1,5 +1,5 @@
 //! SOCKS 4, 4a and 5 (RFC 1928, RFC 1929): the negotiation in, one [`Tunnel`] with its destination, and a [`Credential`]
-//! where a user is named, out. Passwords are passed over. A TLS that is relayed goes on as TLS.
+//! where a user is named, out. Passwords are passed over. What is relayed is handed to its own protocol.
 
 mod wire;
 
@@ -9,7 +9,8 @@ pub(crate) mod tests;
 use crate::facts::{Confidence, Credential, FactKind, Outcome, Sender, Tunnel};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
-use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, tls};
+use crate::protocol::selection::{self, Inner};
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
 
 pub const PROTOCOL: Protocol = Protocol::new("socks");
 
@@ -18,7 +19,7 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     transports: &[Transport::Tcp],
     opens_with: &[(0x04, 0x05)],
     probe,
-    start: |_| Box::<Socks>::default(),
+    start: |start| Box::new(Socks::new(*start)),
     fields: &[
         FieldSpec { name: "socks.version", help: "4 or 5" },
         FieldSpec { name: "socks.command", help: "`connect`, `bind` or `udp_associate` (RFC 1928 §4)" },
@@ -43,8 +44,8 @@ fn probe(opening: &Opening<'_>) -> Probe {
     }
 }
 
-#[derive(Default)]
 struct Socks {
+    start: Start,
     phase: Phase,
     version: u8,
     request: Option<wire::Request>,
@@ -54,9 +55,8 @@ struct Socks {
     said: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Phase {
-    #[default]
     Opening,
     Answer4,
     Method,
@@ -79,24 +79,19 @@ impl Phase {
 enum Step {
     Next(Phase),
     Over,
-    Tls,
     Wait,
 }
 
 impl Parser for Socks {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
-        while self.phase.speaker() == chunk.sender {
+        while self.phase.speaker() == chunk.sender && self.phase != Phase::Relayed {
             match self.step(&mut cursor, facts) {
                 Ok(Step::Next(phase)) => self.phase = phase,
                 Ok(Step::Wait) => break,
                 Ok(Step::Over) => {
                     self.on_end(facts);
                     return Progress::Done;
-                }
-                Ok(Step::Tls) => {
-                    let consumed = chunk.bytes.len().saturating_sub(cursor.len());
-                    return Progress::Upgrade { to: tls::PROTOCOL, consumed };
                 }
                 Err(_) if !self.is_certain => return Progress::Reject,
                 Err(reason) => {
@@ -105,12 +100,20 @@ impl Parser for Socks {
                 }
             }
         }
+        let consumed = chunk.bytes.len().saturating_sub(cursor.len());
+        if self.phase == Phase::Relayed && !cursor.is_empty() {
+            return match self.inner(chunk.sender, cursor.rest()) {
+                Inner::Protocol(to) => Progress::Upgrade { to, consumed },
+                Inner::More => Progress::Continue { consumed },
+                Inner::None => Progress::Done,
+            };
+        }
         // Who speaks out of turn before the proxy's first answer speaks something else; the probe says the same of a
         // client that goes on within its first segment.
         if !self.is_certain && self.phase.speaker() != chunk.sender && !cursor.is_empty() {
             return Progress::Reject;
         }
-        Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) }
+        Progress::Continue { consumed }
     }
 
     /// What was lost may have been the answer, so whether the tunnel was opened is not known.
@@ -127,6 +130,10 @@ impl Parser for Socks {
 }
 
 impl Socks {
+    fn new(start: Start) -> Self {
+        Self { start, phase: Phase::Opening, version: 0, request: None, user: None, is_certain: false, said: false }
+    }
+
     fn step(&mut self, cursor: &mut Cursor<'_>, facts: &mut Vec<FactKind>) -> Result<Step, &'static str> {
         Ok(match self.phase {
             Phase::Opening if cursor.peek() == Some(4) => {
@@ -170,12 +177,14 @@ impl Socks {
                 let Some(is_granted) = wire::answer5(cursor)? else { return Ok(Step::Wait) };
                 self.judged(is_granted, facts)
             }
-            Phase::Relayed => match cursor.peek() {
-                None => Step::Wait,
-                Some(0x16) => Step::Tls,
-                Some(_) => Step::Over,
-            },
+            Phase::Relayed => Step::Wait,
         })
+    }
+
+    /// What is spoken through the proxy.
+    fn inner(&self, sender: Sender, bytes: &[u8]) -> Inner {
+        let Start { transport, client_port, server_port } = self.start;
+        selection::inner(&Opening { transport, sender, client_port, server_port, bytes })
     }
 
     fn judged(&mut self, is_granted: bool, facts: &mut Vec<FactKind>) -> Step {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::protocol::tests::{Fixture, hex};
+use crate::protocol::{http, ssh, tls};
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
     let (client, server) = (Sender::Client, Sender::Server);
@@ -93,12 +94,21 @@ fn a_client_that_does_not_wait_for_the_answer_is_no_claim_however_it_was_cut() {
 }
 
 #[test]
-fn a_relayed_tls_goes_on_as_tls() {
-    let mut socks = Socks::default();
-    let mut facts = Vec::new();
-    let mut chunks = fixtures()[1].chunks.clone();
-    chunks[6].1 = hex("16 03 01 00 05");
-    let at = crate::time::Timestamp::ZERO;
-    let ends = chunks.iter().map(|(sender, bytes)| socks.on_bytes(Chunk { at, sender: *sender, bytes }, &mut facts));
-    assert_eq!(ends.last(), Some(Progress::Upgrade { to: tls::PROTOCOL, consumed: 0 }));
+fn what_is_relayed_goes_on_as_itself_whoever_speaks_first() {
+    let cases = [
+        (Sender::Client, hex("16 03 01 00 05 01 00 00 01 03"), tls::PROTOCOL),
+        (Sender::Client, b"GET / HTTP/1.1\r\n".to_vec(), http::PROTOCOL),
+        (Sender::Server, b"SSH-2.0-OpenSSH_9.2\r\n".to_vec(), ssh::PROTOCOL),
+    ];
+    for (sender, bytes, to) in cases {
+        let fixture = &fixtures()[1];
+        let mut socks = Socks::new(fixture.start());
+        let mut facts = Vec::new();
+        let mut chunks = fixture.chunks.clone();
+        chunks[6] = (sender, bytes);
+        let at = crate::time::Timestamp::ZERO;
+        let ends =
+            chunks.iter().map(|(sender, bytes)| socks.on_bytes(Chunk { at, sender: *sender, bytes }, &mut facts));
+        assert_eq!(ends.last(), Some(Progress::Upgrade { to, consumed: 0 }));
+    }
 }
