@@ -127,9 +127,9 @@ impl FlowTable {
     /// The most flows that one call of [`Self::finish`] ends, so that a full table is not doubled by the facts of its end.
     pub const FINISHED_MAX: usize = 256;
     /// The most flows that one call of [`Self::on_time`] looks at.
-    const EXPIRED_MAX: usize = 4096;
+    pub const EXPIRED_MAX: usize = 4096;
     /// The most flows looked at on the side of a packet: more than packets can open.
-    const EXPIRED_MAX_PER_PACKET: usize = 4;
+    pub const EXPIRED_MAX_PER_PACKET: usize = 4;
 
     pub fn new(settings: &Settings) -> Self {
         Self {
