@@ -183,10 +183,12 @@ impl FlowTable {
     pub fn finish(&mut self, now: Timestamp, facts: &mut Vec<Fact>) -> Watermark {
         if self.unfinished.is_none() {
             self.now = self.now.max(now);
-            if self.expire(Self::EXPIRED_MAX, facts) {
+            let nothing_is_due = self.expire(Self::EXPIRED_MAX, facts);
+            let watermark = self.watermark();
+            if nothing_is_due {
                 self.begin_to_finish(facts);
             }
-            return self.watermark();
+            return watermark;
         }
         let mut watermark = Watermark::END;
         for _ in 0..Self::FINISHED_MAX {
@@ -292,11 +294,19 @@ impl FlowTable {
         false
     }
 
+    /// Nothing is looked up any more: what orders the flows is dropped as a whole.
     fn begin_to_finish(&mut self, facts: &mut Vec<Fact>) {
+        let is_due = |flow: &Flow| flow.wake <= self.now;
+        let due: Vec<Slot> = self.flows.iter().filter(|(_, flow)| is_due(flow)).map(|(slot, _)| slot).collect();
+        for slot in due {
+            self.settle(slot, self.now, facts);
+        }
         let mut live: Vec<(FlowId, Slot)> = self.flows.iter().map(|(slot, flow)| (flow.id, slot)).collect();
-        live.retain(|&(_, slot)| self.settle(slot, self.now, facts));
         live.sort_unstable_by(|a, b| b.cmp(a));
         self.unfinished = Some(live);
+        self.index = HashTable::new();
+        self.classes = Queues::new(Class::COUNT);
+        self.wheel = Wheel::new();
     }
 
     fn end(&mut self, slot: Slot, moment: Moment, reason: EndReason, facts: &mut Vec<Fact>) {

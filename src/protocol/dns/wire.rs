@@ -171,7 +171,7 @@ impl<'a> Data<'a> {
 /// that the way ends; the whole is at most 255 bytes (§3.1, §4.1.4).
 pub(in crate::protocol) fn name(message: &[u8], cursor: &mut Cursor<'_>) -> Option<String> {
     const BYTES_MAX: usize = 255;
-    let mut text = String::new();
+    let mut text = String::with_capacity(64);
     let mut bytes = 1_usize;
     let mut part_start = message.len().checked_sub(cursor.len())?;
     let mut reader = Cursor::new(message.get(part_start..)?);
@@ -212,6 +212,10 @@ pub(in crate::protocol) fn name(message: &[u8], cursor: &mut Cursor<'_>) -> Opti
 fn push_label(text: &mut String, label: &[u8]) {
     if !text.is_empty() {
         text.push('.');
+    }
+    let is_plain = |&byte: &u8| byte.is_ascii_graphic() && byte != b'.' && byte != b'\\';
+    if let (true, Ok(plain)) = (label.iter().all(is_plain), std::str::from_utf8(label)) {
+        return text.push_str(plain);
     }
     for chunk in label.utf8_chunks() {
         for c in chunk.valid().chars() {
