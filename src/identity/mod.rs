@@ -101,9 +101,9 @@ impl Identity {
     pub fn observe(&mut self, fact: &Fact, networks: &Networks) {
         let flow = &fact.flow;
         let (client_spoke, server_spoke) = match &fact.kind {
-            // An address that answers nothing need not be a machine's.
+            // Bare handshakes are cheap to forge: a scan or a flood makes no devices.
             FactKind::Activity(summary) | FactKind::FlowEnded(summary) => {
-                (summary.client.packets > 0, summary.server.packets > 0)
+                (summary.client.payload_bytes > 0, summary.server.payload_bytes > 0)
             }
             _ => (true, true),
         };
