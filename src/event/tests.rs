@@ -84,6 +84,7 @@ fn a_flow_is_one_line_with_its_fields_in_the_order_of_the_catalogue() {
     let mut summary = summary(2);
     (summary.client.packets, summary.client.bytes, summary.client.ttl) = (3, 180, Some(64));
     (summary.server.packets, summary.server.bytes, summary.server.lost_bytes) = (2, 1200, 7);
+    (summary.client.payload_bytes, summary.server.payload_bytes) = (60, 1120);
     summary.server_rtt = Some(std::time::Duration::from_micros(12_500));
     summary.end = Some(crate::facts::EndReason::Finished);
     let line = json(&mut world, &fact(flow, 1_700_000_003, FactKind::FlowEnded(summary)));
