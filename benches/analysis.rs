@@ -13,7 +13,7 @@ use spanwatch::event::Event;
 use spanwatch::facts::{
     Direction, Fact, FactKind, FlowId, FlowRef, FlowSummary, Hello, Sender, SideSummary, Watermark,
 };
-use spanwatch::net::{Endpoint, Mac, Transport};
+use spanwatch::net::{Endpoint, Mac, Transport, Vlans};
 use spanwatch::protocol::Protocol;
 use spanwatch::rules::Rules;
 use spanwatch::shard::{Batch, Counters};
@@ -44,8 +44,8 @@ fn flow(id: u64) -> FlowRef {
         direction: Direction::Handshake,
         client_mac: Some(Mac([0, 0x11, 0x22, 0, 0, 1])),
         server_mac: Some(Mac([0, 0x11, 0x22, 0, 0, 2])),
-        vlan: None,
-        inner_vlan: None,
+        client_vlans: Vlans::NONE,
+        server_vlans: Vlans::NONE,
         tunnel: None,
         protocol: Some(Protocol::new("tls")),
         started: Timestamp::from_secs(id / 1000),

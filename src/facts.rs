@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::flow::SynSignature;
-use crate::net::{Endpoint, Mac, Text, Transport};
+use crate::net::{Endpoint, Mac, Text, Transport, Vlans};
 use crate::protocol::Protocol;
 use crate::time::Timestamp;
 
@@ -58,10 +58,9 @@ pub struct FlowRef {
     /// The link addresses of the first frame, client then server; none on links without them.
     pub client_mac: Option<Mac>,
     pub server_mac: Option<Mac>,
-    /// The outermost 802.1Q VLAN identifier.
-    pub vlan: Option<u16>,
-    /// The VLAN identifier of the tag inside it (QinQ).
-    pub inner_vlan: Option<u16>,
+    /// The tags of each side's first frame: a mirror may see the directions on different VLANs.
+    pub client_vlans: Vlans,
+    pub server_vlans: Vlans,
     /// What the mirror or the network wrapped the flow in.
     pub tunnel: Option<Encapsulation>,
     /// The first protocol recognised on the flow.

@@ -109,6 +109,31 @@ impl fmt::Display for Network {
 }
 
 /// What carries a flow.
+/// The VLAN identifiers of a frame: of its outermost 802.1Q tag, and of the one inside that (QinQ).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Vlans {
+    outer: u16,
+    inner: u16,
+}
+
+impl Vlans {
+    /// No tag; an identifier has 12 bits.
+    const UNTAGGED: u16 = u16::MAX;
+    pub const NONE: Self = Self { outer: Self::UNTAGGED, inner: Self::UNTAGGED };
+
+    pub fn new(outer: Option<u16>, inner: Option<u16>) -> Self {
+        Self { outer: outer.unwrap_or(Self::UNTAGGED), inner: inner.unwrap_or(Self::UNTAGGED) }
+    }
+
+    pub fn outer(self) -> Option<u16> {
+        Some(self.outer).filter(|&id| id != Self::UNTAGGED)
+    }
+
+    pub fn inner(self) -> Option<u16> {
+        Some(self.inner).filter(|&id| id != Self::UNTAGGED)
+    }
+}
+
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Transport {
     Ah,

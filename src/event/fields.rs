@@ -11,7 +11,7 @@ use crate::event::{Event, integer, owned};
 use crate::facts::{Certificate, Direction, FactKind, FingerprintMethod, Sender};
 use crate::flow::community_id;
 use crate::identity::device::DeviceId;
-use crate::net::{Mac, Text};
+use crate::net::{Mac, Text, Vlans};
 use crate::time::Timestamp;
 
 /// Fields under one heading.
@@ -94,10 +94,18 @@ static NETWORK: &[Field] = &[
         let flow = e.flow();
         flow.transport.is_over_ip().then(|| owned(community_id(flow.client, flow.server, flow.transport)))
     }),
-    field("network.inner.vlan.id", Keyword, "The VLAN identifier of the tag inside it (QinQ).", |e| {
-        Some(owned(e.flow().inner_vlan?))
-    }),
-    field("network.vlan.id", Keyword, "The outermost 802.1Q VLAN identifier.", |e| Some(owned(e.flow().vlan?))),
+    field(
+        "network.inner.vlan.id",
+        Keyword,
+        "The VLAN identifier of the inner tag (QinQ); a list where the directions differ.",
+        |e| vlans(e, |vlans| [vlans.inner(), None]),
+    ),
+    field(
+        "network.vlan.id",
+        Keyword,
+        "The 802.1Q VLAN identifier; with QinQ or where the directions differ a list of all, the client's outermost first.",
+        |e| vlans(e, |vlans| [vlans.outer(), vlans.inner()]),
+    ),
     field("network.bytes", Integer, "Bytes of IP packets, both ways.", |e| {
         let summary = e.summary()?;
         Some(integer(summary.client.bytes.saturating_add(summary.server.bytes)))
@@ -491,6 +499,21 @@ fn borrowed<'e>(text: &'e (impl AsRef<str> + ?Sized)) -> Option<EventValue<'e>> 
 
 fn text(text: &Text) -> Option<EventValue<'_>> {
     borrowed(text.as_str())
+}
+
+/// The identifiers of both directions, each once: one, or a list.
+fn vlans<'e>(e: &Event<'_>, of: fn(Vlans) -> [Option<u16>; 2]) -> Option<EventValue<'e>> {
+    let mut ids: Vec<u16> = Vec::new();
+    for id in [e.flow().client_vlans, e.flow().server_vlans].into_iter().flat_map(of).flatten() {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    match ids[..] {
+        [] => None,
+        [id] => Some(owned(id)),
+        _ => Some(EventValue::Array(ids.into_iter().map(owned).collect())),
+    }
 }
 
 fn mac<'e>(mac: Option<Mac>) -> Option<EventValue<'e>> {

@@ -3,7 +3,7 @@ use crate::enrich::geo::Geo;
 use crate::enrich::products::Products;
 use crate::facts::{Direction, FlowId, FlowSummary};
 use crate::identity;
-use crate::net::{Endpoint, Mac, Transport};
+use crate::net::{Endpoint, Mac, Transport, Vlans};
 
 /// A flow between two ends, written as `192.0.2.1:80` or `[2001:db8::1]:80`.
 pub(crate) fn flow(client: &str, server: &str, transport: Transport) -> FlowRef {
@@ -19,8 +19,8 @@ pub(crate) fn flow(client: &str, server: &str, transport: Transport) -> FlowRef 
         direction: Direction::Handshake,
         client_mac: None,
         server_mac: None,
-        vlan: None,
-        inner_vlan: None,
+        client_vlans: Vlans::NONE,
+        server_vlans: Vlans::NONE,
         tunnel: None,
         protocol: None,
         started: Timestamp::ZERO,
@@ -79,7 +79,8 @@ fn a_flow_is_one_line_with_its_fields_in_the_order_of_the_catalogue() {
     );
     let mut flow = flow("10.0.0.1:50000", "192.0.2.1:443", Transport::Tcp);
     flow.client_mac = Some(Mac([0, 0x11, 0x22, 0, 0, 1]));
-    flow.vlan = Some(20);
+    flow.client_vlans = Vlans::new(Some(20), None);
+    flow.server_vlans = flow.client_vlans;
     flow.started = Timestamp::from_secs(1_700_000_000);
     let mut summary = summary(2);
     (summary.client.packets, summary.client.bytes, summary.client.ttl) = (3, 180, Some(64));
@@ -107,6 +108,27 @@ fn a_flow_is_one_line_with_its_fields_in_the_order_of_the_catalogue() {
          \"spanwatch.flow.server_rtt\":0.0125,\"spanwatch.source.ttl\":64,\
          \"spanwatch.flow.retransmitted_bytes\":0,\"spanwatch.flow.gap_bytes\":7}"
     );
+}
+
+#[test]
+fn vlans_are_a_list_where_there_are_several() {
+    let of = |client, server| {
+        let mut flow = flow("10.0.0.1:5000", "192.0.2.1:443", Transport::Tcp);
+        (flow.client_vlans, flow.server_vlans) = (client, server);
+        let (fact, world) = (fact(flow, 1, FactKind::Malformed("x")), world(""));
+        let event = Event::of_fact(&fact, None, &world);
+        let ids = |name| -> Vec<String> { event.get(name).iter().flat_map(texts).map(|id| id.into_owned()).collect() };
+        (ids("network.vlan.id"), ids("network.inner.vlan.id"))
+    };
+    let lists = |vlan: &[&str], inner: &[&str]| {
+        let owned = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+        (owned(vlan), owned(inner))
+    };
+    let (tagged, double) = (|id| Vlans::new(Some(id), None), Vlans::new(Some(201), Some(200)));
+    assert_eq!(of(Vlans::NONE, Vlans::NONE), lists(&[], &[]));
+    assert_eq!(of(tagged(0), Vlans::NONE), lists(&["0"], &[]));
+    assert_eq!(of(tagged(81), tagged(80)), lists(&["81", "80"], &[]));
+    assert_eq!(of(double, double), lists(&["201", "200"], &["200"]));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::flow::key::{End, Key};
 use crate::flow::reassembly::{Payload, Seen, Sequence, Track};
 use crate::flow::signature::SynSignature;
 use crate::flow::timing::Timing;
-use crate::net::{Mac, Network, Transport};
+use crate::net::{Mac, Network, Transport, Vlans};
 use crate::protocol::{Protocol, Start};
 use crate::quantity;
 use crate::time::Timestamp;
@@ -54,8 +54,8 @@ pub(super) struct Flow {
     server_signature: Option<SynSignature>,
     client_mac: Option<Mac>,
     server_mac: Option<Mac>,
-    vlan: Option<u16>,
-    inner_vlan: Option<u16>,
+    client_vlans: Vlans,
+    server_vlans: Vlans,
 }
 
 const _: () = assert!(size_of::<Option<Flow>>() == 384, "six cache lines");
@@ -213,8 +213,8 @@ impl Flow {
             server_signature: None,
             client_mac,
             server_mac,
-            vlan: head.vlan,
-            inner_vlan: head.inner_vlan,
+            client_vlans: Vlans::NONE,
+            server_vlans: Vlans::NONE,
         }
     }
 
@@ -257,10 +257,10 @@ impl Flow {
     /// Counts a packet's headers and takes the flow's state further.
     pub(super) fn on_head(&mut self, head: &Head, sender: Sender) {
         self.last_at = head.at;
-        let side = self.side(sender);
-        if side.packets == 0 {
-            side.ttl = head.ip.ttl;
+        if self.side(sender).packets == 0 {
+            self.on_first_head(head, sender);
         }
+        let side = self.side(sender);
         side.packets = side.packets.saturating_add(1);
         side.bytes = side.bytes.saturating_add(u64::from(head.ip.len));
         match &head.tcp {
@@ -270,6 +270,15 @@ impl Flow {
             }
             None => {}
         }
+    }
+
+    fn on_first_head(&mut self, head: &Head, sender: Sender) {
+        self.side(sender).ttl = head.ip.ttl;
+        let vlans = match sender {
+            Sender::Client => &mut self.client_vlans,
+            Sender::Server => &mut self.server_vlans,
+        };
+        *vlans = Vlans::new(head.vlan, head.inner_vlan);
     }
 
     /// Counts payload, which [`Flow::on_head`] has been told of.
@@ -306,8 +315,8 @@ impl Flow {
             direction: self.direction,
             client_mac: self.client_mac,
             server_mac: self.server_mac,
-            vlan: self.vlan,
-            inner_vlan: self.inner_vlan,
+            client_vlans: self.client_vlans,
+            server_vlans: self.server_vlans,
             tunnel: self.tunnel,
             protocol: self.protocol,
             started: self.started,
@@ -321,6 +330,8 @@ impl Flow {
             direction: Direction::Protocol,
             client_mac: self.server_mac,
             server_mac: self.client_mac,
+            client_vlans: self.server_vlans,
+            server_vlans: self.client_vlans,
             ..as_opened
         }
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::decode::{Head, IpHeader, Packet, TcpHeader};
 use crate::facts::{EndReason, Fact, FactKind, FlowId, FlowSummary, Sender, Watermark};
 use crate::flow::{FlowTable, Settings};
-use crate::net::{Endpoint, Transport};
+use crate::net::{Endpoint, Transport, Vlans};
 use crate::time::Timestamp;
 
 pub(super) const BEGIN: Timestamp = Timestamp::from_secs(1_750_000_000);
@@ -205,4 +205,17 @@ pub(super) fn head(
         tcp: None,
         payload_len,
     }
+}
+
+#[test]
+fn each_direction_has_its_own_vlan() {
+    let (mut bench, line) = (Bench::new(), Line::udp("10.0.0.1:5000", "192.0.2.1:9"));
+    for (sender, vlan) in [(Sender::Server, Some(80)), (Sender::Client, None), (Sender::Client, Some(7))] {
+        let head = Head { vlan, ..bench.head(&line, sender, 1) };
+        bench.give(head, b"x");
+    }
+    bench.finish();
+    let flow = &bench.facts.last().unwrap().flow;
+    assert_eq!(flow.client, line.server, "who was seen first opened it");
+    assert_eq!((flow.client_vlans, flow.server_vlans), (Vlans::new(Some(80), None), Vlans::NONE));
 }
