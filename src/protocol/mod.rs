@@ -52,6 +52,7 @@ pub mod telnet;
 pub mod xdmcp;
 pub mod ah;
 pub mod cdp;
+pub mod dcerpc;
 pub mod dhcp;
 pub mod dns;
 pub mod eap;
@@ -102,6 +103,7 @@ pub const ALL: &[&ProtocolSpec] = &[
     &kerberos::SPEC,
     &smb::SPEC,
     &socks::SPEC,
+    &dcerpc::SPEC,
     &nx::SPEC,
     &ica::SPEC,
     &radmin::SPEC,

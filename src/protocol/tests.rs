@@ -47,6 +47,7 @@ const FIXTURES: &[fn() -> Vec<Fixture>] = &[
     crate::protocol::cdp::tests::fixtures,
     crate::protocol::eapol::tests::fixtures,
     crate::protocol::lldp::tests::fixtures,
+    crate::protocol::dcerpc::tests::fixtures,
     crate::protocol::dhcp::tests::fixtures,
     crate::protocol::dns::tests::fixtures,
     crate::protocol::esp::tests::fixtures,
