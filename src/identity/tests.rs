@@ -165,3 +165,16 @@ fn clients_of_the_vpn_are_told_by_their_addresses_behind_the_gateways_mac() {
     assert_ne!(first, second);
     assert_eq!(first, Some(DeviceId::of_address(address("10.20.0.2"))));
 }
+
+#[test]
+fn a_bare_handshake_makes_no_device_and_payload_does() {
+    let mut identity = identity();
+    let flow = between(("10.0.0.1", Some(ANN)), ("10.0.0.2", Some(BOB)));
+    for (client_bytes, devices) in [(0, 0), (1, 1)] {
+        let mut summary = crate::event::tests::summary(1);
+        summary.client.payload_bytes = client_bytes;
+        identity.observe(&fact(flow, 1, FactKind::FlowEnded(summary)), &networks());
+        assert_eq!(identity.device_count(), devices);
+    }
+    assert_eq!(id(&identity, "10.0.0.1"), Some(DeviceId::of_mac(ANN)));
+}
