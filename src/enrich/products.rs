@@ -125,6 +125,12 @@ impl Products {
         }
     }
 
+    /// The products as the sensor was built with them.
+    pub fn shipped() -> Self {
+        let text = include_str!("../../rules/data/products.yml");
+        Self::parse("products.yml", text).expect("a test reads the shipped file")
+    }
+
     fn parse(file: &str, text: &str) -> Result<Self, Box<Fault>> {
         let mut products = Self::default();
         for product in yaml::parse::<Vec<Spanned<Product>>>(file, text)? {

@@ -108,3 +108,9 @@ fn faults_of_the_data_file_have_a_place() {
         Some("products.yml:1:26: unknown value `vpm`; did you mean `vpn`?")
     );
 }
+
+#[test]
+fn the_shipped_products_need_no_folder() {
+    let found = by_name(&Products::shipped(), "relay-1a2b3c4d.net.anydesk.com");
+    assert_eq!(found, Some(("anydesk".into(), Basis::ServerName)));
+}

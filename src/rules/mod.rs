@@ -128,6 +128,11 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// No rules, and the products that the project ships: what is recognised does not hang on a folder.
+    pub fn none() -> Self {
+        Self { products: Arc::new(Products::shipped()), ..Self::default() }
+    }
+
     /// The rules, by path.
     pub fn list(&self) -> impl Iterator<Item = &Rule> {
         self.rules.iter().map(|rule| &**rule)

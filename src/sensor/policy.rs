@@ -36,7 +36,7 @@ impl Policy {
     /// Reads the rules and opens the databases that a configuration names.
     pub fn load(config: &Config) -> Result<Self, PolicyError> {
         let directory = config.rules.directory.clone().or_else(default_directory);
-        let rules = directory.as_deref().map_or_else(|| Ok(Rules::default()), Rules::load)?;
+        let rules = directory.as_deref().map_or_else(|| Ok(Rules::none()), Rules::load)?;
         let geo = Geo::open(&config.geo.databases)?;
         Ok(Self { settings: config.analysis(), rules, geo, directory })
     }
