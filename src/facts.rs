@@ -153,6 +153,7 @@ pub enum FactKind {
     Lease(Box<Lease>),
     /// A parser gave the flow up, for a reason out of a closed set.
     Malformed(&'static str),
+    Minute(Box<Minute>),
     Name(Box<Name>),
     RemoteDesktop(Box<RemoteDesktop>),
     Tunnel(Box<Tunnel>),
@@ -168,8 +169,18 @@ impl FactKind {
     }
 
     /// The names a rule's `logsource.category` takes for facts.
-    pub const CATEGORIES: &'static [&'static str] =
-        &["activity", "credential", "flow", "hello", "lease", "malformed", "name", "remote_desktop", "tunnel"];
+    pub const CATEGORIES: &'static [&'static str] = &[
+        "activity",
+        "credential",
+        "flow",
+        "hello",
+        "lease",
+        "malformed",
+        "minute",
+        "name",
+        "remote_desktop",
+        "tunnel",
+    ];
 
     pub const fn category(&self) -> &'static str {
         match self {
@@ -179,6 +190,7 @@ impl FactKind {
             Self::Hello(_) => "hello",
             Self::Lease(_) => "lease",
             Self::Malformed(_) => "malformed",
+            Self::Minute(_) => "minute",
             Self::Name(_) => "name",
             Self::RemoteDesktop(_) => "remote_desktop",
             Self::Tunnel(_) => "tunnel",
@@ -194,7 +206,7 @@ impl FactKind {
             Self::Name(name) => Some(&name.fields),
             Self::RemoteDesktop(desktop) => Some(&desktop.fields),
             Self::Tunnel(tunnel) => Some(&tunnel.fields),
-            Self::Activity(_) | Self::FlowEnded(_) | Self::Malformed(_) => None,
+            Self::Activity(_) | Self::FlowEnded(_) | Self::Malformed(_) | Self::Minute(_) => None,
         }
     }
 }
@@ -315,6 +327,47 @@ pub struct Lease {
     /// The option numbers in the order sent, then the requested ones: `53,61,12,60,55/1,3,6,15`.
     pub fingerprint: Option<Box<str>>,
     pub fields: Fields,
+}
+
+/// What a flow that somebody drives something through (a remote desktop, a shell, a tunnel) did in one minute of packet
+/// time: said when the minute or the flow is over, and only where the client sent payload.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Minute {
+    /// A whole minute since the Unix epoch.
+    pub start: Timestamp,
+    pub client_packets: u32,
+    pub server_packets: u32,
+    /// Bytes of the IP packets, headers and all.
+    pub client_bytes: u64,
+    pub server_bytes: u64,
+    /// Groups of small packets of the client that a hand may have made: they began 30 ms to 10 s after the packet before.
+    pub client_bursts: u32,
+    /// All groups of small packets of the client that are 30 ms or more apart.
+    pub client_groups: Groups,
+}
+
+/// How regularly groups of packets began, such that the parts of several minutes add up.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Groups {
+    pub count: u32,
+    /// When the first and the last one began; zero where there is none.
+    pub first: Timestamp,
+    pub last: Timestamp,
+    /// The sum of the squares of the times between their beginnings, in ms².
+    pub gap_squares_ms2: u64,
+}
+
+impl Minute {
+    pub const LENGTH: Duration = Duration::from_secs(60);
+
+    /// The beginning of the minute that holds `at`.
+    pub const fn start_of(at: Timestamp) -> Timestamp {
+        Timestamp::from_secs(at.as_secs() / 60 * 60)
+    }
+
+    pub fn end(&self) -> Timestamp {
+        self.start + Self::LENGTH
+    }
 }
 
 /// A name asked for or answered.

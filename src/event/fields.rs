@@ -107,12 +107,10 @@ static NETWORK: &[Field] = &[
         |e| vlans(e, |vlans| [vlans.outer(), vlans.inner()]),
     ),
     field("network.bytes", Integer, "Bytes of IP packets, both ways.", |e| {
-        let summary = e.summary()?;
-        Some(integer(summary.client.bytes.saturating_add(summary.server.bytes)))
+        Some(integer(e.sent(Sender::Client)?.bytes.saturating_add(e.sent(Sender::Server)?.bytes)))
     }),
     field("network.packets", Integer, "Packets, both ways.", |e| {
-        let summary = e.summary()?;
-        Some(integer(summary.client.packets.saturating_add(summary.server.packets)))
+        Some(integer(e.sent(Sender::Client)?.packets.saturating_add(e.sent(Sender::Server)?.packets)))
     }),
 ];
 
@@ -129,11 +127,11 @@ macro_rules! side {
                 (e.flow().transport.has_ports()).then(|| integer(u64::from(port)))
             }),
             field(concat!($side, ".mac"), Keyword, "The link address of the first frame.", |e| mac(e.flow().$mac)),
-            field(concat!($side, ".bytes"), Integer, "Bytes of IP packets sent.", |e| {
-                Some(integer(e.side_summary($sender)?.bytes))
+            field(concat!($side, ".bytes"), Integer, "Bytes of IP packets sent, of a `minute` in that minute.", |e| {
+                Some(integer(e.sent($sender)?.bytes))
             }),
-            field(concat!($side, ".packets"), Integer, "Packets sent.", |e| {
-                Some(integer(e.side_summary($sender)?.packets))
+            field(concat!($side, ".packets"), Integer, "Packets sent, of a `minute` in that minute.", |e| {
+                Some(integer(e.sent($sender)?.packets))
             }),
             field(concat!($side, ".geo.country_iso_code"), Keyword, "The country, ISO 3166-1 alpha-2.", |e| {
                 e.world.geo.get(e.address($sender)?).country.as_ref().map(owned)
@@ -348,6 +346,19 @@ static BEHAVIOUR: &[Field] = &[
             _ => None,
         }
     }),
+    field("spanwatch.minute.start", Date, "The first moment of the minute that is told.", |e| match e.kind()? {
+        FactKind::Minute(minute) => time(minute.start),
+        _ => None,
+    }),
+    field(
+        "spanwatch.minute.client_bursts",
+        Integer,
+        "Groups of small packets of the client with a hand's pauses between them, 30 ms to 10 s.",
+        |e| match e.kind()? {
+            FactKind::Minute(minute) => Some(integer(u64::from(minute.client_bursts))),
+            _ => None,
+        },
+    ),
     field("spanwatch.finding.family", Keyword, "Which kind of evidence a finding is.", |e| {
         word(e.finding()?.family.as_str())
     }),

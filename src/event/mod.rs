@@ -36,6 +36,12 @@ enum Subject<'a> {
     Finding(&'a Finding),
 }
 
+/// Packets of one side, and their bytes.
+struct Sent {
+    packets: u64,
+    bytes: u64,
+}
+
 impl<'a> Event<'a> {
     pub const fn of_fact(fact: &'a Fact, application: Option<&'a Application>, world: &'a World) -> Self {
         Self { subject: Subject::Fact(fact), application, world }
@@ -190,6 +196,17 @@ impl<'a> Event<'a> {
             Sender::Client => &summary.client,
             Sender::Server => &summary.server,
         })
+    }
+
+    /// What a side sent, in the life of the flow or in the minute that is told.
+    fn sent(&self, side: Sender) -> Option<Sent> {
+        if let FactKind::Minute(minute) = self.kind()? {
+            return Some(match side {
+                Sender::Client => Sent { packets: minute.client_packets.into(), bytes: minute.client_bytes },
+                Sender::Server => Sent { packets: minute.server_packets.into(), bytes: minute.server_bytes },
+            });
+        }
+        self.side_summary(side).map(|summary| Sent { packets: summary.packets, bytes: summary.bytes })
     }
 
     fn hello(&self, sender: Sender) -> Option<&'a Hello> {

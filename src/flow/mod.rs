@@ -26,6 +26,7 @@ mod counters;
 mod direction;
 mod expiry;
 mod key;
+mod meter;
 mod reading;
 mod reassembly;
 mod record;
@@ -265,16 +266,22 @@ impl FlowTable {
     /// Does what is due on the flow by `now`. Returns whether it lives on.
     fn settle(&mut self, slot: Slot, now: Timestamp, facts: &mut Vec<Fact>) -> bool {
         while let Some(flow) = self.flows.get_mut(slot) {
-            let (idle_end, report_at) = (flow.idle_end(&self.settings.idle), report_at(flow));
-            if idle_end.min(report_at) > now {
-                flow.wake = idle_end.min(report_at);
+            let (idle_end, report_at, minute_end) =
+                (flow.idle_end(&self.settings.idle), report_at(flow), flow.minute_end());
+            let say_at = report_at.min(minute_end.unwrap_or(report_at));
+            if idle_end.min(say_at) > now {
+                flow.wake = idle_end.min(say_at);
                 self.wheel.enter(slot, flow.wake);
                 return true;
             }
             let seq = flow.id.0;
-            if idle_end <= report_at {
+            if idle_end <= say_at {
                 self.end(slot, Moment { at: idle_end, seq }, EndReason::Idle, facts);
                 return false;
+            }
+            if minute_end == Some(say_at) {
+                facts.extend(flow.take_minute(Moment { at: say_at, seq }));
+                continue;
             }
             let kind = FactKind::Activity(flow.summary(None));
             facts.push(Fact { at: report_at, seq, flow: flow.reference(), protocol: None, kind });
@@ -313,13 +320,14 @@ impl FlowTable {
         self.end_conversation(slot, moment, facts);
         self.wheel.leave(slot);
         self.classes.remove(slot);
-        let Some(flow) = self.flows.remove(slot) else {
+        let Some(mut flow) = self.flows.remove(slot) else {
             return;
         };
         let hash = self.hash(&flow.key);
         if let Ok(entry) = self.index.find_entry(spread(hash), |indexed| indexed.slot == slot) {
             entry.remove();
         }
+        facts.extend(flow.take_minute(moment));
         let summary = flow.summary(Some(reason));
         self.counters.count_end(summary.end.unwrap_or(reason));
         facts.push(Fact {
@@ -337,9 +345,10 @@ impl FlowTable {
             return;
         };
         let idle_end = flow.idle_end(&self.settings.idle);
-        if idle_end < flow.wake {
-            flow.wake = idle_end;
-            self.wheel.enter(slot, idle_end);
+        let due = flow.minute_end().map_or(idle_end, |minute_end| minute_end.min(idle_end));
+        if due < flow.wake {
+            flow.wake = due;
+            self.wheel.enter(slot, due);
         }
         let class = flow.worth();
         if class != flow.class {

@@ -7,7 +7,7 @@ use crate::flow::key::End;
 use crate::flow::reassembly::{Room, Seen, Sequence};
 use crate::flow::record::{Flow, payload_of};
 use crate::flow::{FlowTable, Moment};
-use crate::protocol::Chunk;
+use crate::protocol::{Chunk, INTERACTIVE};
 use crate::slab::Slot;
 
 impl FlowTable {
@@ -91,8 +91,11 @@ impl FlowTable {
         }
         let reference = flow.reference();
         for (protocol, kind) in self.said.drain(..) {
-            if let FactKind::Malformed(reason) = kind {
-                self.counters.count_malformed(protocol, reason);
+            match kind {
+                FactKind::Malformed(reason) => self.counters.count_malformed(protocol, reason),
+                FactKind::RemoteDesktop(_) | FactKind::Tunnel(_) => flow.begin_metering(),
+                _ if INTERACTIVE.contains(&protocol) => flow.begin_metering(),
+                _ => {}
             }
             let Moment { at, seq } = moment;
             facts.push(Fact { at, seq, flow: reference, protocol: Some(protocol), kind });

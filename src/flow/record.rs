@@ -5,10 +5,14 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::decode::{Head, TcpHeader};
-use crate::facts::{Direction, Encapsulation, EndReason, FlowId, FlowRef, FlowSummary, Sender, SideSummary};
+use crate::facts::{
+    Direction, Encapsulation, EndReason, Fact, FactKind, FlowId, FlowRef, FlowSummary, Sender, SideSummary,
+};
+use crate::flow::Moment;
 use crate::flow::conversation::Conversation;
 use crate::flow::direction::{Opener, opener};
 use crate::flow::key::{End, Key};
+use crate::flow::meter::Meter;
 use crate::flow::reassembly::{Payload, Seen, Sequence, Track};
 use crate::flow::signature::SynSignature;
 use crate::flow::timing::Timing;
@@ -42,6 +46,7 @@ pub(super) struct Flow {
     /// The earliest moment that something is due in; the wheel knows the flow by it.
     pub(super) wake: Timestamp,
     pub(super) conversation: Option<Box<Conversation>>,
+    meter: Option<Box<Meter>>,
     timing: Timing,
     pub(super) id: FlowId,
 
@@ -203,6 +208,7 @@ impl Flow {
             last_at: head.at,
             wake: Timestamp::MAX,
             conversation: None,
+            meter: None,
             timing: Timing::new(),
             id: FlowId(head.seq),
             client: Side::default(),
@@ -287,6 +293,26 @@ impl Flow {
         if head.tcp.as_ref().is_some_and(|tcp| tcp.has(TcpHeader::ACK) && !tcp.has(TcpHeader::SYN)) {
             self.timing.on_ack(head.at, sender, seen.fresh > 0);
         }
+        if let Some(meter) = &mut self.meter {
+            let sender = if self.is_reversed { sender.other() } else { sender };
+            meter.on_packet(head, sender, seen.fresh);
+        }
+    }
+
+    /// From now on the flow's minutes are told.
+    pub(super) fn begin_metering(&mut self) {
+        self.meter.get_or_insert_default();
+    }
+
+    /// When the present minute is to be told, where it is.
+    pub(super) fn minute_end(&self) -> Option<Timestamp> {
+        self.meter.as_ref()?.due()
+    }
+
+    /// What is to be told of the present minute.
+    pub(super) fn take_minute(&mut self, Moment { at, seq }: Moment) -> Option<Fact> {
+        let minute = self.meter.as_mut()?.take()?;
+        Some(Fact { at, seq, flow: self.reference(), protocol: None, kind: FactKind::Minute(Box::new(minute)) })
     }
 
     /// A parser has claimed the flow, which is known by the first one. Returns whether this is it.

@@ -145,6 +145,10 @@ pub const ALL: &[&ProtocolSpec] = &[
     &lldp::SPEC,
 ];
 
+/// The protocols of a shell that is typed into.
+pub const INTERACTIVE: &[Protocol] =
+    &[rlogin::SPEC.protocol, rsh::SPEC.protocol, ssh::SPEC.protocol, telnet::SPEC.protocol];
+
 /// The name of a protocol, as `network.protocol` and the metrics carry it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Protocol(&'static str);

@@ -2,6 +2,7 @@
 
 mod chaos;
 mod deadlines;
+mod minutes;
 mod reassembly;
 mod room;
 mod tcp;
