@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::facts::{Groups, Minute};
 use crate::flow::IdleTimes;
 
 /// A packet of a random conversation between a few hosts, and the time since the one before it.
@@ -124,13 +125,26 @@ fn run(packets: &[(Head, Vec<u8>)], shards: u8, settings: &Settings, looks: impl
 fn shown(facts: &[Fact], begin: Timestamp) -> Vec<String> {
     let line = |fact: &Fact| {
         let (at, started) = (fact.at.since(begin), fact.flow.started.since(begin));
-        let (flow, kind, protocol) = (&fact.flow, &fact.kind, fact.protocol);
+        let (flow, protocol) = (&fact.flow, fact.protocol);
+        let kind = match &fact.kind {
+            FactKind::Minute(minute) => format!("{:?}", since(minute, begin)),
+            kind => format!("{kind:?}"),
+        };
         format!(
-            "{at:?} {} {} {} {:?} {started:?} {protocol:?} {kind:?}",
+            "{at:?} {} {} {} {:?} {started:?} {protocol:?} {kind}",
             fact.seq, flow.client, flow.server, flow.direction
         )
     };
     facts.iter().map(line).collect()
+}
+
+/// The minute with its times counted from an hour before `begin`.
+fn since(minute: &Minute, begin: Timestamp) -> Minute {
+    let hour = begin - secs(3600);
+    let moved = |at: Timestamp| Timestamp::ZERO + at.since(hour);
+    let groups = minute.client_groups;
+    let client_groups = Groups { first: moved(groups.first), last: moved(groups.last), ..groups };
+    Minute { start: moved(minute.start), client_groups, ..minute.clone() }
 }
 
 proptest! {
