@@ -1,4 +1,4 @@
-//! NetBIOS datagrams in (RFC 1002 §4.4), the name of the machine that sends them out.
+//! NetBIOS datagrams in (RFC 1002 §4.4), the name of the machine that sends them out, and what it announces by SMB.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -10,6 +10,7 @@ use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::dns::budget::Budget;
 use crate::protocol::nbns::wire::NetbiosName;
+use crate::protocol::smb::mailslot::{MAILSLOT, Mail, OS_VERSION};
 use crate::protocol::{Chunk, FieldSpec, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
@@ -24,6 +25,8 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     fields: &[
         FieldSpec { name: "host.hostname", help: "The name that the sending machine gives itself." },
         FieldSpec { name: "nbdgm.destination", help: "The machine or group that the datagram is for." },
+        MAILSLOT,
+        OS_VERSION,
     ],
 };
 
@@ -36,6 +39,7 @@ struct Datagram {
     source_address: Ipv4Addr,
     source: NetbiosName,
     destination: NetbiosName,
+    mail: Option<Mail>,
 }
 
 impl Datagram {
@@ -50,7 +54,8 @@ impl Datagram {
         let source_address = Ipv4Addr::from(cursor.array::<4>()?);
         // Port, length, offset.
         cursor.skip(6)?;
-        Some(Self { source_address, source: name(&mut cursor)?, destination: name(&mut cursor)? })
+        let (source, destination) = (name(&mut cursor)?, name(&mut cursor)?);
+        Some(Self { source_address, source, destination, mail: Mail::parse(cursor.rest()) })
     }
 }
 
@@ -82,6 +87,9 @@ impl Parser for Nbdgm {
         let addresses = vec![datagram.source_address.into()];
         let name = Name { question: None, kind: None, answered: true, addresses, fields };
         self.budget.push(chunk.at, FactKind::Name(Box::new(name)), facts);
+        if let Some(mail) = &datagram.mail {
+            self.budget.push(chunk.at, mail.hello(), facts);
+        }
         self.told = Some(datagram);
         Progress::Continue { consumed: 0 }
     }

@@ -1,6 +1,7 @@
 //! SMB 1 to 3 ([MS-CIFS], [MS-SMB2]) over TCP and the NetBIOS session service: negotiation and session setups in, a
 //! [`Hello`] of each side and a [`Credential`] for each log-on out. Files and their names are not read.
 
+pub mod mailslot;
 mod wire;
 
 #[cfg(test)]
