@@ -84,11 +84,14 @@ pub enum Direction {
 /// The innermost header that a packet was unwrapped from.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Encapsulation {
+    Ayiya,
+    Capwap,
     Erspan,
     Geneve,
     Gre,
     Gtp,
     IpInIp,
+    L2tp,
     Mpls,
     Pppoe,
     Teredo,
@@ -97,11 +100,14 @@ pub enum Encapsulation {
 
 impl Encapsulation {
     pub const ALL: &'static [Self] = &[
+        Self::Ayiya,
+        Self::Capwap,
         Self::Erspan,
         Self::Geneve,
         Self::Gre,
         Self::Gtp,
         Self::IpInIp,
+        Self::L2tp,
         Self::Mpls,
         Self::Pppoe,
         Self::Teredo,
@@ -110,11 +116,14 @@ impl Encapsulation {
 
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Ayiya => "ayiya",
+            Self::Capwap => "capwap",
             Self::Erspan => "erspan",
             Self::Geneve => "geneve",
             Self::Gre => "gre",
             Self::Gtp => "gtp",
             Self::IpInIp => "ipip",
+            Self::L2tp => "l2tp",
             Self::Mpls => "mpls",
             Self::Pppoe => "pppoe",
             Self::Teredo => "teredo",

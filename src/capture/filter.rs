@@ -38,9 +38,7 @@ impl Filter {
             // The byte order of the address family is the writer's, which nobody knows; the IP version tells as much.
             LinkType::Null => (LinkType::Raw, Cow::Borrowed(frame.get(4..).unwrap_or_default())),
             LinkType::Ethernet if self.untagged_by_kernel() => (link, without_outer_tag(frame)),
-            LinkType::Ethernet | LinkType::LinuxSll | LinkType::LinuxSll2 | LinkType::Ppp | LinkType::Raw => {
-                (link, Cow::Borrowed(frame))
-            }
+            link => (link, Cow::Borrowed(frame)),
         };
         if !self.programs.iter().any(|(compiled, _)| *compiled == link) {
             self.compile(link)?;
@@ -96,10 +94,18 @@ const SHIFTING: [&str; 6] = ["geneve", "mpls", "pppoed", "pppoes", "vlan", "vxla
 /// libpcap's number for a link type.
 fn datalink(link: LinkType) -> Linktype {
     match link {
+        LinkType::CiscoHdlc => Linktype(104),
         LinkType::Ethernet => Linktype::ETHERNET,
+        LinkType::Ieee80211 => Linktype(105),
+        LinkType::Ieee80211Avs => Linktype(163),
+        LinkType::Ieee80211Prism => Linktype(119),
+        LinkType::Ieee80211Radiotap => Linktype(127),
         LinkType::LinuxSll => Linktype::LINUX_SLL,
         LinkType::LinuxSll2 => Linktype(276),
+        LinkType::Nflog => Linktype(239),
         LinkType::Null => Linktype::NULL,
+        LinkType::Pktap => Linktype(258),
+        LinkType::Ppi => Linktype(192),
         LinkType::Ppp => Linktype(9),
         LinkType::Raw => Linktype(12),
         LinkType::Unknown(value) => Linktype(i32::from(value)),

@@ -33,11 +33,27 @@ use crate::time::Timestamp;
 /// What a frame begins with (the LINKTYPE_ values of the tcpdump group).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum LinkType {
+    /// LINKTYPE_C_HDLC (104): Cisco's framing of serial lines.
+    CiscoHdlc,
     Ethernet,
+    /// LINKTYPE_IEEE802_11 (105).
+    Ieee80211,
+    /// LINKTYPE_IEEE802_11_AVS (163).
+    Ieee80211Avs,
+    /// LINKTYPE_IEEE802_11_PRISM (119).
+    Ieee80211Prism,
+    /// LINKTYPE_IEEE802_11_RADIOTAP (127).
+    Ieee80211Radiotap,
     LinuxSll,
     LinuxSll2,
+    /// LINKTYPE_NFLOG (239): what Linux's packet filter logged.
+    Nflog,
     /// DLT_NULL and DLT_LOOP: four bytes of address family.
     Null,
+    /// LINKTYPE_PKTAP (258): macOS's header, which says what follows it.
+    Pktap,
+    /// LINKTYPE_PPI (192): a header that says what follows it.
+    Ppi,
     /// LINKTYPE_PPP (9) and LINKTYPE_PPP_HDLC (50).
     Ppp,
     /// Raw IP: LINKTYPE_RAW (101), LINKTYPE_IPV4 (228), LINKTYPE_IPV6 (229).
@@ -54,7 +70,15 @@ impl LinkType {
             1 => Self::Ethernet,
             9 | 50 => Self::Ppp,
             12 | 14 | 101 | 228 | 229 => Self::Raw,
+            104 => Self::CiscoHdlc,
+            105 => Self::Ieee80211,
             113 => Self::LinuxSll,
+            119 => Self::Ieee80211Prism,
+            127 => Self::Ieee80211Radiotap,
+            163 => Self::Ieee80211Avs,
+            192 => Self::Ppi,
+            239 => Self::Nflog,
+            258 => Self::Pktap,
             276 => Self::LinuxSll2,
             other => Self::Unknown(other),
         }

@@ -21,11 +21,22 @@ pub(super) enum Layer {
     Link(u16),
     /// IEEE 802.2 logical link control.
     Llc,
+    Nflog,
     /// Four bytes of address family.
     Null,
+    Pktap,
+    Ppi,
     Ppp,
+    /// A Prism or AVS header before IEEE 802.11.
+    Prism,
+    /// A radiotap header before IEEE 802.11.
+    Radiotap,
     Sll,
     Sll2,
+    /// IEEE 802.11.
+    Wlan,
+    /// IEEE 802.11 whose header is padded to a multiple of four bytes.
+    WlanPadded,
 }
 
 /// Bytes not read yet, and how many more the wire carried than were captured.
@@ -217,6 +228,7 @@ pub(super) fn walk_inside(position: &mut Position<'_>, protocol: u8) -> Result<F
 }
 
 /// A datagram on a tunnel's port is unwrapped where everything inside reads well; otherwise it is a datagram like any.
+/// So is what the ends of an L2TP tunnel say to each other in PPP, which shows that it is one.
 fn walk_overlay(position: &mut Position<'_>) -> Result<Found, Skip> {
     let datagram = *position;
     let found = match overlay::unwrap(position) {
@@ -226,7 +238,8 @@ fn walk_overlay(position: &mut Position<'_>) -> Result<Found, Skip> {
     };
     match found {
         Err(Skip::Truncated) if datagram.rest.is_cut() => Err(Skip::Truncated),
-        Err(Skip::Malformed | Skip::Truncated) => {
+        Err(Skip::NotIp) if position.head.tunnel != Some(Encapsulation::L2tp) => Err(Skip::NotIp),
+        Err(Skip::Malformed | Skip::NotIp | Skip::Truncated) => {
             *position = datagram;
             Ok(Found::Packet)
         }

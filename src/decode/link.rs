@@ -1,8 +1,9 @@
 //! Link headers in, the IP packet or the link's own frame behind them out: Ethernet with its tags, 802.2, Linux cooked
-//! captures, BSD loopback.
+//! captures, BSD loopback. What is read elsewhere: PPP in [`tunnel`], IEEE 802.11 in [`wlan`], what capturing programs
+//! put before a frame in [`preamble`].
 
 use super::layer::{Layer, Position};
-use super::{Skip, tunnel};
+use super::{Skip, preamble, tunnel, wlan};
 use crate::capture::LinkType;
 use crate::net::Mac;
 
@@ -32,11 +33,17 @@ const ETHER_TYPE_MIN: u16 = 0x0600;
 /// What a frame of this link type begins with.
 pub(super) const fn first_layer(link: LinkType) -> Option<Layer> {
     match link {
+        LinkType::CiscoHdlc | LinkType::Ppp => Some(Layer::Ppp),
         LinkType::Ethernet => Some(Layer::Ethernet),
+        LinkType::Ieee80211 => Some(Layer::Wlan),
+        LinkType::Ieee80211Avs | LinkType::Ieee80211Prism => Some(Layer::Prism),
+        LinkType::Ieee80211Radiotap => Some(Layer::Radiotap),
         LinkType::LinuxSll => Some(Layer::Sll),
         LinkType::LinuxSll2 => Some(Layer::Sll2),
+        LinkType::Nflog => Some(Layer::Nflog),
         LinkType::Null => Some(Layer::Null),
-        LinkType::Ppp => Some(Layer::Ppp),
+        LinkType::Pktap => Some(Layer::Pktap),
+        LinkType::Ppi => Some(Layer::Ppi),
         LinkType::Raw => Some(Layer::Ip),
         LinkType::Unknown(_) => None,
     }
@@ -50,10 +57,16 @@ pub(super) fn unwrap(position: &mut Position<'_>) -> Result<(), Skip> {
             Layer::EtherType(value) => ether_type(position, value)?,
             Layer::Ethernet => ethernet(position)?,
             Layer::Llc => llc(position)?,
+            Layer::Nflog => preamble::nflog(position)?,
             Layer::Null => null(position)?,
+            Layer::Pktap => preamble::pktap(position)?,
+            Layer::Ppi => preamble::ppi(position)?,
             Layer::Ppp => tunnel::ppp(position)?,
+            Layer::Prism => preamble::prism(position)?,
+            Layer::Radiotap => preamble::radiotap(position)?,
             Layer::Sll => sll(position)?,
             Layer::Sll2 => sll2(position)?,
+            Layer::Wlan | Layer::WlanPadded => wlan::data(position)?,
         }
     }
 }

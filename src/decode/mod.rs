@@ -25,8 +25,10 @@ mod ip;
 mod layer;
 mod link;
 mod overlay;
+mod preamble;
 mod transport;
 mod tunnel;
+mod wlan;
 
 #[cfg(test)]
 mod tests;

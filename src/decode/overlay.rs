@@ -1,4 +1,4 @@
-//! Tunnels over UDP in, what they carry out: VXLAN, GENEVE, GTP-U and Teredo.
+//! Tunnels over UDP in, what they carry out: VXLAN, GENEVE, GTP-U, Teredo, L2TP, CAPWAP and AYIYA.
 //!
 //! A port alone proves nothing, so a header must be right in every bit that its specification fixes.
 
@@ -6,8 +6,11 @@ use super::layer::{Layer, Position};
 use super::{Skip, link, tunnel};
 use crate::facts::Encapsulation;
 
+const AYIYA: u16 = 5072;
+const CAPWAP_DATA: u16 = 5247;
 const GENEVE: u16 = 6081;
 const GTP_U: u16 = 2152;
+const L2TP: u16 = 1701;
 const TEREDO: u16 = 3544;
 const VXLAN: u16 = 4789;
 /// Linux's, from before the assignment.
@@ -16,7 +19,7 @@ const VXLAN_GPE: u16 = 4790;
 
 /// Whether a datagram from or to this port may carry a tunnel.
 pub(super) const fn is_port(port: u16) -> bool {
-    matches!(port, GENEVE | GTP_U | TEREDO | VXLAN | VXLAN_LINUX | VXLAN_GPE)
+    matches!(port, AYIYA | CAPWAP_DATA | GENEVE | GTP_U | L2TP | TEREDO | VXLAN | VXLAN_LINUX | VXLAN_GPE)
 }
 
 /// Reads a tunnel's header from the start of a datagram. `false`: it is none.
@@ -27,6 +30,9 @@ pub(super) fn unwrap(position: &mut Position<'_>) -> Result<bool, Skip> {
         (_, GENEVE) => geneve(position),
         (GTP_U, _) | (_, GTP_U) => gtp(position),
         (TEREDO, _) | (_, TEREDO) => teredo(position),
+        (L2TP, _) | (_, L2TP) => l2tp(position),
+        (CAPWAP_DATA, _) | (_, CAPWAP_DATA) => capwap(position),
+        (AYIYA, _) | (_, AYIYA) => ayiya(position),
         _ => Ok(false),
     }
 }
@@ -134,5 +140,80 @@ fn teredo(position: &mut Position<'_>) -> Result<bool, Skip> {
         return Ok(false);
     }
     position.enter(Encapsulation::Teredo, Layer::Ip)?;
+    Ok(true)
+}
+
+/// RFC 2661 §3.1: a data message of version 2, perhaps with a length, sequence numbers and an offset, then PPP. Control
+/// messages are the tunnel's own conversation.
+fn l2tp(position: &mut Position<'_>) -> Result<bool, Skip> {
+    const CONTROL: u16 = 0x8000;
+    const LENGTH: u16 = 0x4000;
+    const SEQUENCE: u16 = 0x0800;
+    const OFFSET: u16 = 0x0200;
+    const RESERVED_AND_VERSION: u16 = 0x34ff;
+    let datagram_len = position.rest.wire_len();
+    let flags = position.rest.u16()?;
+    if flags & (CONTROL | RESERVED_AND_VERSION) != 2 {
+        return Ok(false);
+    }
+    if flags & LENGTH != 0 && u32::from(position.rest.u16()?) != datagram_len {
+        return Ok(false);
+    }
+    position.rest.skip(if flags & SEQUENCE == 0 { 4 } else { 8 })?;
+    if flags & OFFSET != 0 {
+        let padding = position.rest.u16()?;
+        position.rest.skip(usize::from(padding))?;
+    }
+    position.enter(Encapsulation::L2tp, Layer::Ppp)?;
+    Ok(true)
+}
+
+/// RFC 5415 §4.3: version and type 0, the header's length in words, radio, binding and flags, fragment, then what the
+/// header's length says. The payload is Ethernet, or a frame of the binding (1 is IEEE 802.11). A fragment waits for no
+/// others.
+fn capwap(position: &mut Position<'_>) -> Result<bool, Skip> {
+    const NATIVE: u32 = 0x100;
+    const FRAGMENT: u32 = 0x80;
+    const KEEP_ALIVE: u32 = 0x08;
+    const RESERVED: u32 = 0x07;
+    const BINDING_802_11: u32 = 1;
+    const FIXED_WORDS: u32 = 2;
+    let word = position.rest.u32()?;
+    let [_, _, offset_high, offset_low] = position.rest.array()?;
+    let (words, binding) = ((word >> 19) & 0x1f, (word >> 9) & 0x1f);
+    let Some(optional_words) = words.checked_sub(FIXED_WORDS) else {
+        return Ok(false);
+    };
+    if word >> 24 != 0 || word & (FRAGMENT | KEEP_ALIVE | RESERVED) != 0 || (offset_high, offset_low) != (0, 0) {
+        return Ok(false);
+    }
+    position.rest.skip(usize::try_from(optional_words).unwrap_or(usize::MAX).saturating_mul(4))?;
+    let layer = match (word & NATIVE != 0, binding) {
+        (false, _) => Layer::Ethernet,
+        (true, BINDING_802_11) => Layer::Wlan,
+        _ => return Ok(false),
+    };
+    position.enter(Encapsulation::Capwap, layer)?;
+    Ok(true)
+}
+
+/// draft-massar-v6ops-ayiya §3: lengths and types of identity and signature, authentication and the forwarding of a
+/// packet, the protocol inside, a time, then identity and signature.
+fn ayiya(position: &mut Position<'_>) -> Result<bool, Skip> {
+    const FORWARD: u8 = 1;
+    const IPV6: u8 = 41;
+    let [identity, signature, authentication, IPV6, _, _, _, _] = position.rest.array()? else {
+        return Ok(false);
+    };
+    let identity_len = 1_usize << (identity >> 4);
+    let signature_len = usize::from(signature >> 4).saturating_mul(4);
+    if authentication & 0x0f != FORWARD {
+        return Ok(false);
+    }
+    position.rest.skip(identity_len.saturating_add(signature_len))?;
+    if !tunnel::is_ip(&position.rest)? {
+        return Ok(false);
+    }
+    position.enter(Encapsulation::Ayiya, Layer::Ip)?;
     Ok(true)
 }

@@ -112,6 +112,9 @@ pub(super) fn gre(position: &mut Position<'_>) -> Result<(), Skip> {
     const VERSION: u16 = 0x0007;
     const ERSPAN_1_OR_2: u16 = 0x88be;
     const ERSPAN_3: u16 = 0x22eb;
+    /// Aruba's access points: the low bits number a queue.
+    const WLAN_FIRST: u16 = 0x8200;
+    const WLAN_LAST: u16 = 0x820f;
     let flags = position.rest.u16()?;
     let protocol = position.rest.u16()?;
     match flags & VERSION {
@@ -133,6 +136,7 @@ pub(super) fn gre(position: &mut Position<'_>) -> Result<(), Skip> {
         ERSPAN_1_OR_2 => erspan_2(position),
         ERSPAN_3 => erspan_3(position),
         link::TRANSPARENT_ETHERNET => position.enter(Encapsulation::Gre, Layer::Ethernet),
+        WLAN_FIRST..=WLAN_LAST => position.enter(Encapsulation::Gre, Layer::Wlan),
         value => position.enter(Encapsulation::Gre, Layer::EtherType(value)),
     }
 }

@@ -60,7 +60,8 @@ fn links() -> Vec<Fixture> {
         link("ppp", LinkType::Ppp, "0021", None),
         link("ppp like HDLC", LinkType::Ppp, "ff03 0021", None),
         link("ppp with a short protocol", LinkType::Ppp, "21", None),
-        link("cisco hdlc", LinkType::Ppp, "0f00 0800", None),
+        link("ppp as cisco hdlc", LinkType::Ppp, "0f00 0800", None),
+        link("cisco hdlc", LinkType::CiscoHdlc, "0f00 0800", None),
         // Packet type 0 (to us), ARPHRD 1 (Ethernet), address of 6 bytes.
         link("sll", LinkType::LinuxSll, "0000 0001 0006 0200 0000 0001 0000 0800", OUTER),
         // ARPHRD 65534 (none), as of a tun device.
@@ -87,6 +88,75 @@ fn links() -> Vec<Fixture> {
     ]
 }
 
+/// Between a station, 02:00:00:00:00:01, and what is behind its access point.
+fn wireless() -> Vec<Fixture> {
+    const SNAP: &str = "aaaa03 000000 0800";
+    const ENDS: &str = "0200 0000 00aa  0200 0000 0001  0200 0000 0002";
+    let to_system = format!("08 01 0000 {ENDS} 0000 {SNAP}");
+    let with_quality = |quality: &str| format!("88 01 0000 {ENDS} 0000 {quality}");
+    let radiotap = LinkType::Ieee80211Radiotap;
+    vec![
+        link("to the system", LinkType::Ieee80211, &to_system, OUTER),
+        link(
+            "from the system",
+            LinkType::Ieee80211,
+            &format!("08 02 0000 0200 0000 0002 0200 0000 00aa 0200 0000 0001 0000 {SNAP}"),
+            OUTER,
+        ),
+        link(
+            "between stations",
+            LinkType::Ieee80211,
+            &format!("08 00 0000 0200 0000 0002 0200 0000 0001 0200 0000 00aa 0000 {SNAP}"),
+            OUTER,
+        ),
+        link(
+            "between access points",
+            LinkType::Ieee80211,
+            &format!("08 03 0000 0200 0000 00aa 0200 0000 00bb 0200 0000 0002 0000 0200 0000 0001 {SNAP}"),
+            OUTER,
+        ),
+        link("with quality of service", LinkType::Ieee80211, &format!("{} {SNAP}", with_quality("0000")), OUTER),
+        link(
+            "with high throughput",
+            LinkType::Ieee80211,
+            &format!("{} 00000000 {SNAP}", with_quality("0000").replacen("88 01", "88 81", 1)),
+            OUTER,
+        ),
+        link(
+            "the first of an aggregate",
+            LinkType::Ieee80211,
+            &format!("{} 0200 0000 0002 0200 0000 0001 0034 {SNAP}", with_quality("8000")),
+            OUTER,
+        ),
+        link("radiotap", radiotap, &format!("00 00 0800 00000000 {to_system}"), OUTER),
+        // A timestamp and flags; two words of presence.
+        link(
+            "radiotap with fields",
+            radiotap,
+            &format!("00 00 1900 03000080 00000000 00000000 0000000000000000 00 {to_system}"),
+            OUTER,
+        ),
+        link(
+            "radiotap with a padded header",
+            radiotap,
+            &format!("00 00 0900 02000000 20 {} 0000 {SNAP}", with_quality("0000")),
+            OUTER,
+        ),
+        link("prism", LinkType::Ieee80211Prism, &format!("44000000 0c000000 00000000 {to_system}"), OUTER),
+        link("avs", LinkType::Ieee80211Avs, &format!("80211001 0000000c 00000000 {to_system}"), OUTER),
+    ]
+}
+
+fn preambles() -> Vec<Fixture> {
+    vec![
+        link("ppi before ethernet", LinkType::Ppi, &format!("00 00 0c00 01000000 00000000 {ETHERNET} 0800"), OUTER),
+        link("pktap before raw", LinkType::Pktap, "10000000 01000000 0c000000 00000000", None),
+        // A prefix of two bytes, padded; then the packet.
+        link("nflog, little-endian", LinkType::Nflog, "02 00 0000  0600 0a00 6100 0000  3000 0900", None),
+        link("nflog, big-endian", LinkType::Nflog, "02 00 0000  0006 000a 6100 0000  0030 0009", None),
+    ]
+}
+
 fn tunnels() -> Vec<Fixture> {
     use Encapsulation::{Erspan, Gre, IpInIp, Mpls, Pppoe};
     let inner = format!("{INNER_ETHERNET} 0800");
@@ -105,6 +175,13 @@ fn tunnels() -> Vec<Fixture> {
         // Key and sequence, version 1, PPP of 48 bytes, call 1, sequence 1; then with an acknowledgment.
         gre("pptp", Gre, "3001 880b 0030 0001 00000001 ff03 0021", OUTER),
         gre("pptp with an acknowledgment", Gre, "3081 880b 0030 0001 00000001 00000001 ff03 0021", OUTER),
+        // To the distribution system, with quality of service.
+        gre(
+            "802.11 over gre",
+            Gre,
+            "0000 8200 88 01 0000 0200 0000 00aa 0200 0000 0011 0200 0000 0012 0000 0000 aaaa03 000000 0800",
+            INNER,
+        ),
         gre("erspan I", Erspan, &format!("0000 88be {inner}"), INNER),
         Fixture {
             // Version 1, VLAN 100; session 1; index 0.
@@ -146,7 +223,7 @@ fn tunnels() -> Vec<Fixture> {
 }
 
 fn overlays() -> Vec<Fixture> {
-    use Encapsulation::{Geneve, Gtp, IpInIp, Vxlan};
+    use Encapsulation::{Ayiya, Capwap, Geneve, Gtp, IpInIp, L2tp, Vxlan};
     let inner = format!("{INNER_ETHERNET} 0800");
     vec![
         over_udp("vxlan", Vxlan, 4789, &format!("08 000000 000001 00 {inner}"), INNER),
@@ -162,6 +239,27 @@ fn overlays() -> Vec<Fixture> {
         over_udp("gtp with a sequence number", Gtp, 2152, "32 ff 0030 00000001 0001 00 00", OUTER),
         // A PDU session container: one word.
         over_udp("gtp with an extension", Gtp, 2152, "34 ff 0034 00000001 0000 00 85 01 0009 00", OUTER),
+        // Tunnel 1, session 2; with a length of 54 bytes and an offset of 2.
+        over_udp("l2tp", L2tp, 1701, "0002 0001 0002 ff03 0021", OUTER),
+        over_udp("l2tp with a length, numbers and an offset", L2tp, 1701, L2TP_WITH_ALL, OUTER),
+        over_udp("capwap with ethernet", Capwap, 5247, &format!("00 100000 0000 0000 {inner}"), INNER),
+        // Four words; 802.11 in Cisco's byte order; radio information of four bytes, padded.
+        over_udp(
+            "capwap with 802.11",
+            Capwap,
+            5247,
+            "00 200320 0000 0000 04 00000000 000000 \
+             01 08 0000 0200 0000 00aa 0200 0000 0011 0200 0000 0012 0000 aaaa03 000000 0800",
+            INNER,
+        ),
+        // An identity of 16 bytes, a signature of 20.
+        over_udp(
+            "ayiya",
+            Ayiya,
+            5072,
+            &format!("41 52 11 29 00000000 {} {}", "00 ".repeat(16), "00 ".repeat(20)),
+            OUTER,
+        ),
         over_udp(
             "ip in vxlan in vlan",
             IpInIp,
@@ -172,13 +270,15 @@ fn overlays() -> Vec<Fixture> {
     ]
 }
 
+const L2TP_WITH_ALL: &str = "4a02 003e 0001 0002 0001 0001 0002 0000 0021";
+
 /// An IPv4 header before the packet, as text.
 fn outer_ip() -> String {
     ipv4(ip::IPV4, &hex(&format!("{IPV4} {SYN}")))[..20].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn fixtures() -> Vec<Fixture> {
-    [links(), tunnels(), overlays()].into_iter().flatten().collect()
+    [links(), wireless(), preambles(), tunnels(), overlays()].into_iter().flatten().collect()
 }
 
 #[test]
@@ -322,6 +422,21 @@ fn what_is_no_packet_of_a_flow_says_why() {
         // Netlink in a cooked capture.
         (LinkType::LinuxSll, format!("0004 0338 0000 0000 0000 0000 0000 0800 {IPV4} {SYN}"), Skip::NotIp),
         (LinkType::Null, "07000000 0000".into(), Skip::NotIp),
+        // A beacon, a protected frame, the first of two fragments, a frame without data.
+        (LinkType::Ieee80211, format!("80 00 0000 {} 0000 00", "00 ".repeat(18)), Skip::NotIp),
+        (LinkType::Ieee80211, format!("08 41 0000 {} 0000 00", "00 ".repeat(18)), Skip::NotIp),
+        (LinkType::Ieee80211, format!("08 05 0000 {} 0000 00", "00 ".repeat(18)), Skip::NotIp),
+        (LinkType::Ieee80211, format!("48 01 0000 {} 0000 00", "00 ".repeat(18)), Skip::NotIp),
+        (LinkType::Ieee80211Radiotap, "01 00 0800 00000000".into(), Skip::UnknownLink),
+        (LinkType::Ieee80211Radiotap, "00 00 0300 00000000".into(), Skip::Malformed),
+        (LinkType::Ieee80211Prism, "44000000 07000000 0000".into(), Skip::Malformed),
+        // A header within a header within a header.
+        (LinkType::Ppi, "00 00 0800 c0000000".repeat(20), Skip::TooDeep),
+        (LinkType::Ppi, "00 00 0800 93000000 00".into(), Skip::UnknownLink),
+        (LinkType::Ppi, "00 00 0700 01000000 00".into(), Skip::Malformed),
+        (LinkType::Pktap, "0c000000 00000000 01000000".into(), Skip::UnknownLink),
+        (LinkType::Nflog, "02 00 0000  0300 0900".into(), Skip::Malformed),
+        (LinkType::Nflog, format!("02 00 0000 {}", "0400 0a00".repeat(33)), Skip::TooDeep),
         (LinkType::Unknown(147), format!("{IPV4} {SYN}"), Skip::UnknownLink),
         (LinkType::Raw, IPV4.replace("40 06", "40 01"), Skip::NotTcpOrUdp),
         (LinkType::Raw, format!("55 {SYN}"), Skip::Malformed),
@@ -381,6 +496,19 @@ fn a_tunnels_port_does_not_make_a_tunnel() {
         (2152, format!("50 ff 002c 00000001 {packet}")),
         // An extension of no length.
         (2152, format!("34 ff 0034 00000001 0000 00 85 00 0009 00 {packet}")),
+        // A control message; version 3; a length that is not the datagram's; PPP's own control protocol.
+        (1701, "c802 000c 0000 0000 0000 0000".into()),
+        (1701, format!("0003 0001 0002 ff03 0021 {packet}")),
+        (1701, format!("4002 0001 0001 0002 ff03 0021 {packet}")),
+        (1701, "0002 0001 0002 ff03 c021 0901 0008 00000000".into()),
+        // A keep-alive, a fragment, DTLS, a binding nobody knows, a header too short to be one.
+        (5247, "00 100008 0000 0000".into()),
+        (5247, format!("00 100080 0001 0000 {INNER_ETHERNET} 0800 {packet}")),
+        (5247, "01 000000 16 fefd 0000".into()),
+        (5247, format!("00 100700 0000 0000 {packet}")),
+        (5247, format!("00 080000 0000 0000 {packet}")),
+        // Not the forwarding of a packet.
+        (5072, format!("00 02 10 29 00000000 00 {packet}")),
         // Not Teredo's addresses; IPv4 inside.
         (3544, format!("{IPV6} {SYN}")),
         (3544, packet.clone()),
@@ -408,6 +536,14 @@ fn seeds_for_the_fuzzer_decode() {
             LinkType::Ppp => 7,
             LinkType::Raw => 8,
             LinkType::Unknown(_) => 9,
+            LinkType::CiscoHdlc => 10,
+            LinkType::Ieee80211 => 11,
+            LinkType::Ieee80211Avs => 12,
+            LinkType::Ieee80211Prism => 13,
+            LinkType::Ieee80211Radiotap => 14,
+            LinkType::Nflog => 15,
+            LinkType::Pktap => 16,
+            LinkType::Ppi => 17,
         };
         let len = u16::try_from(fixture.bytes.len()).unwrap().to_be_bytes();
         std::fs::write(format!("{corpus}/decode/header-{number}"), [&[link, 1], &len[..], &fixture.bytes].concat())
