@@ -344,6 +344,7 @@ pub struct Lease {
 pub struct Minute {
     /// A whole minute since the Unix epoch.
     pub start: Timestamp,
+    pub through: Channel,
     pub client_packets: u32,
     pub server_packets: u32,
     /// Bytes of the IP packets, headers and all.
@@ -353,6 +354,28 @@ pub struct Minute {
     pub client_bursts: u32,
     /// All groups of small packets of the client that are 30 ms or more apart.
     pub client_groups: Groups,
+}
+
+/// What somebody drives something through.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Channel {
+    /// The screen, keys and mouse of the server.
+    #[default]
+    Desktop,
+    /// A shell on the server.
+    Shell,
+    /// Any traffic of the client to a network behind the server.
+    Tunnel,
+}
+
+impl Channel {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Desktop => "desktop",
+            Self::Shell => "shell",
+            Self::Tunnel => "tunnel",
+        }
+    }
 }
 
 /// How regularly groups of packets began, such that the parts of several minutes add up.

@@ -351,6 +351,15 @@ static BEHAVIOUR: &[Field] = &[
         _ => None,
     }),
     field(
+        "spanwatch.minute.through",
+        Keyword,
+        "What is driven through the flow: `desktop`, `shell` or `tunnel`.",
+        |e| match e.kind()? {
+            FactKind::Minute(minute) => word(minute.through.as_str()),
+            _ => None,
+        },
+    ),
+    field(
         "spanwatch.minute.client_bursts",
         Integer,
         "Groups of small packets of the client with a hand's pauses between them, 30 ms to 10 s.",

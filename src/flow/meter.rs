@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use crate::decode::Head;
-use crate::facts::{Minute, Sender};
+use crate::facts::{Channel, Minute, Sender};
 use crate::time::Timestamp;
 
 /// Runs from the moment on that the flow was recognised.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Meter {
+    through: Channel,
     minute: Minute,
     /// Whether the client has sent payload in this minute.
     is_worth_saying: bool,
@@ -25,11 +26,15 @@ impl Meter {
     /// A hand that moves does not rest for longer.
     const HAND_GAP_MAX: Duration = Duration::from_secs(10);
 
+    pub(super) fn new(through: Channel) -> Self {
+        Self { through, minute: Minute::default(), is_worth_saying: false, last_small: None }
+    }
+
     /// Counts a packet that brought `fresh` bytes of payload; what was due before it has been said.
     pub(super) fn on_packet(&mut self, head: &Head, sender: Sender, fresh: u32) {
         let start = Minute::start_of(head.at);
         if self.minute.start != start {
-            self.minute = Minute { start, ..Minute::default() };
+            self.minute = Minute { start, through: self.through, ..Minute::default() };
             self.is_worth_saying = false;
         }
         let minute = &mut self.minute;

@@ -1,13 +1,13 @@
 //! The payload of a packet in, what the protocols say of it out, as long as somebody listens to the flow.
 
 use crate::decode::{Packet, TcpHeader};
-use crate::facts::{Fact, FactKind, Sender};
+use crate::facts::{Channel, Fact, FactKind, Sender};
 use crate::flow::conversation::{Conversation, Said};
 use crate::flow::key::End;
 use crate::flow::reassembly::{Room, Seen, Sequence};
 use crate::flow::record::{Flow, payload_of};
 use crate::flow::{FlowTable, Moment};
-use crate::protocol::{Chunk, INTERACTIVE};
+use crate::protocol::{Chunk, SHELLS};
 use crate::slab::Slot;
 
 impl FlowTable {
@@ -93,8 +93,9 @@ impl FlowTable {
         for (protocol, kind) in self.said.drain(..) {
             match kind {
                 FactKind::Malformed(reason) => self.counters.count_malformed(protocol, reason),
-                FactKind::RemoteDesktop(_) | FactKind::Tunnel(_) => flow.begin_metering(),
-                _ if INTERACTIVE.contains(&protocol) => flow.begin_metering(),
+                FactKind::RemoteDesktop(_) => flow.begin_metering(Channel::Desktop),
+                FactKind::Tunnel(_) => flow.begin_metering(Channel::Tunnel),
+                _ if SHELLS.contains(&protocol) => flow.begin_metering(Channel::Shell),
                 _ => {}
             }
             let Moment { at, seq } = moment;

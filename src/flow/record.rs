@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::decode::{Head, TcpHeader};
 use crate::facts::{
-    Direction, Encapsulation, EndReason, Fact, FactKind, FlowId, FlowRef, FlowSummary, Sender, SideSummary,
+    Channel, Direction, Encapsulation, EndReason, Fact, FactKind, FlowId, FlowRef, FlowSummary, Sender, SideSummary,
 };
 use crate::flow::Moment;
 use crate::flow::conversation::Conversation;
@@ -300,8 +300,8 @@ impl Flow {
     }
 
     /// From now on the flow's minutes are told.
-    pub(super) fn begin_metering(&mut self) {
-        self.meter.get_or_insert_default();
+    pub(super) fn begin_metering(&mut self, through: Channel) {
+        self.meter.get_or_insert_with(|| Box::new(Meter::new(through)));
     }
 
     /// When the present minute is to be told, where it is.

@@ -146,8 +146,7 @@ pub const ALL: &[&ProtocolSpec] = &[
 ];
 
 /// The protocols of a shell that is typed into.
-pub const INTERACTIVE: &[Protocol] =
-    &[rlogin::SPEC.protocol, rsh::SPEC.protocol, ssh::SPEC.protocol, telnet::SPEC.protocol];
+pub const SHELLS: &[Protocol] = &[rlogin::SPEC.protocol, rsh::SPEC.protocol, ssh::SPEC.protocol, telnet::SPEC.protocol];
 
 /// The name of a protocol, as `network.protocol` and the metrics carry it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
