@@ -7,8 +7,9 @@ packages() {
     case $1 in
         build) echo "build-essential libpcap-dev pkg-config" ;;
         test)
-            echo "bind9-dnsutils curl dnsmasq-base freerdp2-x11 iproute2 nginx openssh-client openssh-server openssl"
-            echo "procps prometheus tcpdump xdotool xrdp xvfb"
+            echo "bind9-dnsutils chromium chromium-driver curl dnsmasq-base freerdp2-x11 iproute2 nginx openssh-client"
+            echo "openssh-server openssl procps prometheus prometheus-alertmanager python3-selenium systemd tcpdump xdotool"
+            echo "xrdp xvfb"
             ;;
         *) echo "packages.sh: unknown group $1" >&2; exit 2 ;;
     esac

@@ -15,6 +15,7 @@ use crate::event::Event;
 use crate::facts::{Fact, FactKind};
 use crate::identity;
 use crate::identity::device::{Device, DeviceId};
+use crate::net::Transport;
 use crate::rules::{Judge, Level, Rules};
 use crate::shard::Batch;
 use crate::time::Timestamp;
@@ -67,9 +68,14 @@ pub struct Counters {
     pub sessions: BTreeMap<&'static str, u64>,
     /// Flows that ended, by the id of their product.
     pub applications: BTreeMap<String, u64>,
+    /// TCP flows that ended and carried payload, by the sides that were seen; a payload has an acknowledgement.
+    pub tcp_flows_of_both_sides: u64,
+    pub tcp_flows_of_one_side: u64,
     /// Matches that were not said because the same was said before.
     pub alerts_suppressed: u64,
     pub devices: u64,
+    /// Rules in force.
+    pub rules: u64,
     pub correlation_groups: u64,
     /// Entries that gave way to others because a table was full.
     pub evicted: u64,
@@ -104,7 +110,7 @@ impl Analysis {
             suppression: Suppression::new(Suppression::RETENTION),
             expired: Timestamp::ZERO,
             findings: Vec::new(),
-            counters: Counters::default(),
+            counters: Counters { rules: rules.list().count() as u64, ..Counters::default() },
         };
         Ok(Self { merge: Merge::new(shards, settings.limits.waiting_facts_max), stages })
     }
@@ -125,6 +131,7 @@ impl Analysis {
     pub fn reload(&mut self, settings: &world::Settings, rules: &Rules, geo: Geo) -> Result<(), NetworksError> {
         self.stages.world.reload(settings, rules.products(), geo)?;
         self.stages.judge.reload(rules);
+        self.stages.counters.rules = rules.list().count() as u64;
         Ok(())
     }
 
@@ -189,8 +196,14 @@ impl Stages {
 
     fn count(&mut self, fact: &Fact, application: Option<&world::Application>) {
         *self.counters.facts.entry(fact.kind.category()).or_default() += 1;
-        if !matches!(fact.kind, FactKind::FlowEnded(_)) {
+        let FactKind::FlowEnded(summary) = &fact.kind else {
             return;
+        };
+        if fact.flow.transport == Transport::Tcp && summary.client.payload_bytes + summary.server.payload_bytes > 0 {
+            match summary.client.packets.min(summary.server.packets) {
+                0 => self.counters.tcp_flows_of_one_side += 1,
+                _ => self.counters.tcp_flows_of_both_sides += 1,
+            }
         }
         let protocol = fact.flow.protocol.map_or("", |protocol| protocol.as_str());
         *self.counters.sessions.entry(protocol).or_default() += 1;

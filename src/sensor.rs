@@ -146,6 +146,7 @@ pub fn run(
     }
     edge.serve(listener, Arc::clone(&view), requests)?;
     view.set_ready(true);
+    edge.report(Arc::clone(&view));
     started(edge.address());
     let inputs = sensor.inputs.clone();
     let reload = |answer: serve::Answer| {
@@ -156,6 +157,7 @@ pub fn run(
     };
     sensor.wait(&requested, reload, || ());
     view.set_ready(false);
+    edge.report_end();
     let report = sensor.stop();
     edge.stop();
     Ok(report)

@@ -78,6 +78,13 @@ pub const METRICS: &[Metric] = &[
         },
     },
     Metric {
+        name: "rules",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "Rules in force; without any, there are events and no alerts.",
+        read: |snapshot, samples| samples.one(snapshot.analysis.rules),
+    },
+    Metric {
         name: "packets_total",
         kind: Kind::Counter,
         labels: &[],
@@ -185,6 +192,16 @@ pub const METRICS: &[Metric] = &[
             for (reason, count) in snapshot.shards.iter().flat_map(|shard| shard.flow.flows_ended()) {
                 samples.labelled(&[reason.as_str()], count);
             }
+        },
+    },
+    Metric {
+        name: "tcp_flows_total",
+        kind: Kind::Counter,
+        labels: &["sides"],
+        help: "TCP flows that ended and carried payload, by the sides that were seen; many of one side mean that the mirror brings one direction only.",
+        read: |snapshot, samples| {
+            samples.labelled(&["both"], snapshot.analysis.tcp_flows_of_both_sides);
+            samples.labelled(&["one"], snapshot.analysis.tcp_flows_of_one_side);
         },
     },
     Metric {

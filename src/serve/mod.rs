@@ -1,6 +1,7 @@
 //! The published view in, HTTP answers out; signals and `POST /-/reload` in, [`Request`]s to the sensor out.
 
 mod listener;
+mod service;
 mod signals;
 pub mod view;
 
@@ -21,6 +22,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
 use self::listener::Bounded;
+use self::service::ServiceManager;
 use self::view::View;
 
 /// How the sensor is asked over HTTP.
@@ -78,6 +80,7 @@ pub struct Edge {
     runtime: Runtime,
     stop: watch::Sender<bool>,
     address: Option<SocketAddr>,
+    manager: Option<ServiceManager>,
 }
 
 impl Edge {
@@ -97,7 +100,7 @@ impl Edge {
         };
         runtime.spawn(signals.forward(requests));
         let (stop, _) = watch::channel(false);
-        Ok(Self { runtime, stop, address: None })
+        Ok(Self { runtime, stop, address: None, manager: None })
     }
 
     /// Starts to answer HTTP on a listener.
@@ -120,6 +123,21 @@ impl Edge {
             let _never_fails = axum::serve(Bounded::new(listener), app).with_graceful_shutdown(stopped).await;
         });
         Ok(())
+    }
+
+    /// Tells the service manager that the sensor reads packets, and from then on that it is alive, as the view shows.
+    pub fn report(&mut self, view: Arc<View>) {
+        let Some(manager) = ServiceManager::of_process() else { return };
+        manager.ready();
+        self.runtime.spawn(manager.clone().keep_alive(view));
+        self.manager = Some(manager);
+    }
+
+    /// Tells the service manager that the sensor comes to its end.
+    pub fn report_end(&self) {
+        if let Some(manager) = &self.manager {
+            manager.stopping();
+        }
     }
 
     /// The address that is listened on, with the port the system chose where 0 was asked for.

@@ -26,6 +26,7 @@ pub struct View {
     alerts: AtomicU64,
     exposition: Exposition,
     ready: AtomicBool,
+    published: AtomicU64,
 }
 
 impl View {
@@ -35,11 +36,18 @@ impl View {
             alerts: AtomicU64::new(0),
             exposition: Exposition::with_process(),
             ready: AtomicBool::new(false),
+            published: AtomicU64::new(0),
         }
     }
 
     pub fn publish_metrics(&self, snapshot: Snapshot) {
         self.exposition.publish(snapshot);
+        self.published.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often metrics were published: while this grows, the analysis is alive.
+    pub fn published(&self) -> u64 {
+        self.published.load(Ordering::Relaxed)
     }
 
     pub fn publish_alert(&self, alert: Value) {
