@@ -15,6 +15,7 @@ use spanwatch::facts::{
 };
 use spanwatch::net::{Endpoint, Mac, Transport, Vlans};
 use spanwatch::protocol::Protocol;
+use spanwatch::risk::Incident;
 use spanwatch::rules::Rules;
 use spanwatch::shard::{Batch, Counters};
 use spanwatch::time::Timestamp;
@@ -31,6 +32,8 @@ impl Output for Nowhere {
     fn event(&mut self, _: &Event<'_>) {}
 
     fn alert(&mut self, _: &Alert) {}
+
+    fn incident(&mut self, _: &Incident) {}
 }
 
 /// A flow of one of 2,000 machines behind a router to one of many servers.

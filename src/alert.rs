@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::event::Event;
 use crate::facts::FlowRef;
 use crate::identity::entity::Entity;
+use crate::identity::site::Site;
 use crate::recent::{Recent, Retention};
 use crate::rules::{Correlated, Judgement, Rule};
 use crate::time::Timestamp;
@@ -65,6 +66,7 @@ const CONTEXT: &[&str] = &[
     "destination.network.name",
     "destination.device.id",
     "destination.device.name",
+    "spanwatch.site",
     "user.name",
     "host.hostname",
     "tls.client.server_name",
@@ -161,8 +163,15 @@ impl Related {
 }
 
 /// Whom a judgement is about: what a correlation groups by, a finding's subject, the rule's own field, the device at
-/// home, or else the client's address.
+/// home, or else the client's address. An address outside is the site it is of.
 pub fn entity(judgement: &Judgement, event: &Event<'_>) -> Entity {
+    match subject(judgement, event) {
+        Entity::Address(address) if !event.is_home_address(address) => Entity::Site(Site::of(address)),
+        entity => entity,
+    }
+}
+
+fn subject(judgement: &Judgement, event: &Event<'_>) -> Entity {
     if let Some(correlated) = &judgement.correlation {
         return Entity::of_fields(&correlated.group);
     }

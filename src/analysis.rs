@@ -16,6 +16,7 @@ use crate::facts::{Fact, FactKind};
 use crate::identity;
 use crate::identity::device::{Device, DeviceId};
 use crate::net::Transport;
+use crate::risk::Incident;
 use crate::rules::{Judge, Level, Rules};
 use crate::shard::Batch;
 use crate::time::Timestamp;
@@ -53,6 +54,7 @@ pub trait Output {
     fn wants_events(&self) -> bool;
     fn event(&mut self, event: &Event<'_>);
     fn alert(&mut self, alert: &Alert);
+    fn incident(&mut self, incident: &Incident);
 }
 
 /// What the analysis counts, as plain numbers.

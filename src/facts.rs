@@ -5,6 +5,7 @@
 //! [`Fields`], under its Elastic Common Schema name.
 
 mod minute;
+mod fields;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::flow::SynSignature;
 use crate::net::{Endpoint, Mac, Text, Transport, Vlans};
 use crate::protocol::Protocol;
 use crate::time::Timestamp;
+pub use fields::{Fields, Value};
 pub use minute::{Channel, Groups, Minute};
 
 /// Something that was seen on the wire, at a moment of packet time.
@@ -233,7 +235,31 @@ pub struct Credential {
     /// The name the logging-on host gives itself.
     pub host: Option<Text>,
     pub outcome: Option<Outcome>,
+    /// The session that an access server gave or accounts for: then the flow's client is that server, not the user's.
+    pub access: Option<Access>,
     pub fields: Fields,
+}
+
+/// A session at an access server (a VPN gateway, an access point), as the server tells of it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Access {
+    /// The address the client comes from.
+    pub outside: Option<IpAddr>,
+    /// The address it is given inside.
+    pub inside: Option<IpAddr>,
+    /// The hardware address it comes from, on a link.
+    pub station: Option<Mac>,
+    pub phase: AccessPhase,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum AccessPhase {
+    /// Somebody asks to be let in: nothing is proved yet.
+    #[default]
+    Asked,
+    /// The session is open.
+    Open,
+    Over,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -454,116 +480,5 @@ impl EndReason {
             Self::Reset => "reset",
             Self::Reused => "reused",
         }
-    }
-}
-
-/// Event fields beside the typed members: name out of the Elastic Common Schema where it has one, and value.
-///
-/// The names are listed in the [`ProtocolSpec`](crate::protocol::ProtocolSpec) of the parser that sets them, which
-/// is where the documentation is generated from.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Fields(Vec<(&'static str, Value)>);
-
-impl Fields {
-    pub fn push(&mut self, name: &'static str, value: impl Into<Value>) {
-        self.0.push((name, value.into()));
-    }
-
-    pub fn push_some(&mut self, name: &'static str, value: Option<impl Into<Value>>) {
-        if let Some(value) = value {
-            self.push(name, value);
-        }
-    }
-
-    pub fn get(&self, name: &str) -> Option<&Value> {
-        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
-        self.0.iter().map(|(name, value)| (*name, value))
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-/// The value of an event field.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    Bool(bool),
-    Float(f64),
-    Ip(IpAddr),
-    List(Vec<Value>),
-    Mac(Mac),
-    Number(u64),
-    Text(Text),
-    Time(Timestamp),
-    Word(&'static str),
-}
-
-impl From<bool> for Value {
-    fn from(value: bool) -> Self {
-        Self::Bool(value)
-    }
-}
-
-impl From<f64> for Value {
-    fn from(value: f64) -> Self {
-        Self::Float(value)
-    }
-}
-
-impl From<IpAddr> for Value {
-    fn from(value: IpAddr) -> Self {
-        Self::Ip(value)
-    }
-}
-
-impl<T: Into<Value>> From<Vec<T>> for Value {
-    fn from(values: Vec<T>) -> Self {
-        Self::List(values.into_iter().map(Into::into).collect())
-    }
-}
-
-impl From<Mac> for Value {
-    fn from(value: Mac) -> Self {
-        Self::Mac(value)
-    }
-}
-
-macro_rules! from_unsigned {
-    ($($number:ty),*) => {$(
-        impl From<$number> for Value {
-            fn from(value: $number) -> Self {
-                Self::Number(u64::from(value))
-            }
-        }
-    )*};
-}
-
-from_unsigned!(u8, u16, u32, u64);
-
-impl From<&'static str> for Value {
-    fn from(value: &'static str) -> Self {
-        Self::Word(value)
-    }
-}
-
-impl From<Text> for Value {
-    fn from(value: Text) -> Self {
-        Self::Text(value)
-    }
-}
-
-impl From<String> for Value {
-    fn from(value: String) -> Self {
-        Self::Text(value.into())
-    }
-}
-
-impl From<Timestamp> for Value {
-    fn from(value: Timestamp) -> Self {
-        Self::Time(value)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! shard:    capture ─Frame▶ decode ─Packet▶ flow ─Chunk▶ protocol ─Fact▶          × N threads
-//! analysis: merge ▶ enrich ▶ identity ▶ detect ▶ rules ▶ alert                    one thread
+//! analysis: merge ▶ enrich ▶ identity ▶ detect ▶ rules ▶ alert ▶ risk             one thread
 //! edge:     serve (HTTP, /metrics)   sinks (JSON lines)                           tokio
 //! ```
 //!
@@ -33,6 +33,7 @@ pub mod event;
 pub mod detect;
 pub mod rules;
 pub mod alert;
+pub mod risk;
 pub mod analysis;
 
 // The edge.

@@ -18,6 +18,21 @@ impl Mac {
         self.0[0] & 0x02 != 0
     }
 
+    /// Reads twelve hexadecimal digits in pairs with colons or dashes between, or in fours with dots.
+    pub fn parse(text: &str) -> Option<Self> {
+        let groups: Vec<&str> = text.split([':', '-', '.']).collect();
+        let length = match groups.len() {
+            6 => 2,
+            3 => 4,
+            _ => return None,
+        };
+        if !groups.iter().all(|group| group.len() == length && group.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+            return None;
+        }
+        let [_, _, bytes @ ..] = u64::from_str_radix(&groups.concat(), 16).ok()?.to_be_bytes();
+        Some(Self(bytes))
+    }
+
     /// The address as a number.
     pub fn bits(self) -> u64 {
         self.0.iter().fold(0, |bits, &byte| (bits << 8) | u64::from(byte))

@@ -12,8 +12,9 @@ use crate::enrich::networks::{NamedNetwork, Networks, NetworksError};
 use crate::enrich::products::{Basis, Kind, Product, Products, Sighting};
 use crate::facts::{Fact, FactKind, FlowId};
 use crate::identity::device::DeviceId;
+use crate::identity::site::{Site, Stay};
 use crate::identity::{self, Identity};
-use crate::net::Endpoint;
+use crate::net::{Endpoint, Text};
 use crate::recent::{Recent, Retention};
 use crate::time::Timestamp;
 
@@ -144,6 +145,34 @@ impl World {
         let by_mac = || self.inventory.by_mac(device?.mac()?);
         let by_name = || self.inventory.by_name(device?.host_name.as_ref()?.as_str());
         by_mac().or_else(by_name).or_else(|| self.inventory.by_address(address))
+    }
+
+    /// Where a device is.
+    pub fn site_of(&self, device: DeviceId) -> Option<(Site, Stay)> {
+        self.identity.sites().site_of(device)
+    }
+
+    /// The devices that were at a site, those confirmed longest ago first.
+    pub fn devices_at(&self, site: Site) -> impl Iterator<Item = (DeviceId, Stay)> {
+        self.identity.sites().devices_at(site)
+    }
+
+    /// The accounts that were at a site, those confirmed longest ago first.
+    pub fn accounts_at(&self, site: Site) -> impl Iterator<Item = (&Text, Stay)> {
+        self.identity.sites().accounts_at(site)
+    }
+
+    /// The sites where an account was, the one confirmed last at the end. `account` is as [`identity::account`] says it.
+    pub fn sites_of(&self, account: &Text) -> impl DoubleEndedIterator<Item = (Site, Stay)> {
+        self.identity.sites().sites_of(account)
+    }
+
+    /// The site of an address: its own outside, or where the device is that holds it inside.
+    pub fn site_of_address(&self, address: IpAddr) -> Option<Site> {
+        match self.networks.is_home(address) {
+            true => self.site_of(self.device_id(address)?).map(|(site, _)| site),
+            false => Some(Site::of(address)),
+        }
     }
 
     /// How many entries gave way to others because a table was full.

@@ -28,18 +28,19 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("detect", &["enrich", "event", "identity", "protocol", "world"]),
     ("rules", &["detect", "enrich", "event"]),
     ("alert", &["event", "identity", "rules"]),
-    ("analysis", &["alert", "detect", "enrich", "event", "identity", "rules", "shard", "world"]),
+    ("risk", &["alert", "detect", "event", "identity", "rules", "world"]),
+    ("analysis", &["alert", "detect", "enrich", "event", "identity", "risk", "rules", "shard", "world"]),
     // The edge.
     ("config", &["analysis", "capture", "decode", "detect", "enrich", "flow", "serve", "shard", "sinks", "world"]),
     ("metrics", &["analysis", "capture", "decode", "detect", "flow", "shard"]),
     ("sinks", &[]),
     ("serve", &["metrics"]),
-    ("summary", &["alert", "decode", "identity", "metrics"]),
+    ("summary", &["alert", "decode", "identity", "metrics", "risk"]),
     (
         "sensor",
         &[
-            "alert", "analysis", "capture", "config", "decode", "enrich", "event", "identity", "metrics", "rules",
-            "serve", "shard", "sinks", "summary",
+            "alert", "analysis", "capture", "config", "decode", "enrich", "event", "identity", "metrics", "risk",
+            "rules", "serve", "shard", "sinks", "summary",
         ],
     ),
     ("cli", &["capture", "config", "event", "metrics", "rules", "sensor", "summary"]),

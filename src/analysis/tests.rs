@@ -13,6 +13,7 @@ use crate::shard;
 pub(crate) struct Lines {
     pub(crate) events: Vec<String>,
     pub(crate) alerts: Vec<String>,
+    pub(crate) incidents: Vec<String>,
 }
 
 impl Output for Lines {
@@ -26,6 +27,10 @@ impl Output for Lines {
 
     fn alert(&mut self, alert: &Alert) {
         self.alerts.push(serde_json::to_string(alert).unwrap());
+    }
+
+    fn incident(&mut self, incident: &Incident) {
+        self.incidents.push(serde_json::to_string(incident).unwrap());
     }
 }
 

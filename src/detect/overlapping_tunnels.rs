@@ -20,7 +20,7 @@
 //! its own hides them.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -29,6 +29,7 @@ use crate::detect::{Detector, Family};
 use crate::event::Event;
 use crate::facts::{FactKind, Fields, FlowId, Sender, Value};
 use crate::identity::entity::Entity;
+use crate::identity::site::Site;
 use crate::net::Transport;
 use crate::protocol::FieldSpec;
 use crate::quantity;
@@ -55,10 +56,10 @@ impl Default for OverlappingTunnels {
     }
 }
 
-/// An outside address (an IPv6 site is a /64), the gateway, and the transport between them.
+/// A site outside, the gateway, and the transport between them.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Subject {
-    site: IpAddr,
+    site: Site,
     gateway: IpAddr,
     transport: Transport,
 }
@@ -118,7 +119,7 @@ impl Detector for OverlappingTunnels {
             return None;
         }
         let subject = Subject {
-            site: site(event.address(Sender::Client)?),
+            site: Site::of(event.address(Sender::Client)?),
             gateway: event.address(Sender::Server)?,
             transport: fact.flow.transport,
         };
@@ -147,15 +148,7 @@ impl Detector for OverlappingTunnels {
     }
 
     fn entity(subject: &Subject) -> Entity {
-        Entity::Address(subject.site)
-    }
-}
-
-/// The address, or the first of its /64: what a household is given.
-fn site(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+        Entity::Site(subject.site)
     }
 }
 
@@ -211,11 +204,5 @@ mod tests {
         let spans: Vec<(u64, u64, u64)> = (0..200).map(|id| (id, 0, 600)).collect();
         assert_eq!(counts(&spans).last(), Some(&None));
         assert_eq!(counts(&spans).iter().flatten().last(), Some(&Value::Number(OverlappingTunnels::SPANS_MAX as u64)));
-    }
-
-    #[test]
-    fn an_ipv6_site_is_a_64() {
-        assert_eq!(site("2001:db8:1:2:3:4:5:6".parse().unwrap()), "2001:db8:1:2::".parse::<IpAddr>().unwrap());
-        assert_eq!(site("192.0.2.1".parse().unwrap()), "192.0.2.1".parse::<IpAddr>().unwrap());
     }
 }

@@ -91,10 +91,14 @@ impl Inventory {
 
     /// By user name without its domain (`DOMAIN\user`, `user@domain`), in any case.
     pub fn account(&self, user: &str) -> Option<&Account> {
-        let user = user.rsplit('\\').next().unwrap_or(user);
-        let user = user.split('@').next().unwrap_or(user);
-        self.accounts.get(&*folded(user))
+        self.accounts.get(&*folded(account_name(user)))
     }
+}
+
+/// A user name without its domain: `CORP\ann` and `ann@corp.example` are `ann`.
+pub fn account_name(user: &str) -> &str {
+    let user = user.rsplit('\\').next().unwrap_or(user);
+    user.split('@').next().unwrap_or(user)
 }
 
 /// The first label of a name, folded and cut as Windows protocols carry it.

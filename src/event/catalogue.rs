@@ -60,7 +60,7 @@ pub const ALERT_FIELDS: &[FieldSpec] = &[
     FieldSpec { name: "spanwatch.alert.suppressed", help: "Matches for the same entity since its last alert, unsaid." },
     FieldSpec {
         name: "spanwatch.entity.kind",
-        help: "Whom it is about: an `account`, `address`, `device` or `group` of values.",
+        help: "Whom it is about: an `account`, `address`, `device`, `site` or `group` of values.",
     },
     FieldSpec { name: "spanwatch.entity.id", help: "Which one." },
     FieldSpec { name: "message", help: "What was seen, why it matters and what would make it innocent, in sentences." },
@@ -83,6 +83,7 @@ pub(super) const KEPT_BY_CORRELATIONS: &[&str] = &[
     "destination.port",
     "source.device.id",
     "destination.device.id",
+    "spanwatch.site",
     "host.hostname",
     "user.name",
 ];

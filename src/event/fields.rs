@@ -193,6 +193,13 @@ static WHO: &[Field] = &[
     field("device.managed", Boolean, "Whether the inventory lists it; absent without an inventory.", |e| {
         managed(e, e.home_side()?)
     }),
+    field(
+        "spanwatch.site",
+        Keyword,
+        "The household outside that it is about: the client's address, or the /64 of an IPv6 one, or where the device at \
+         home is.",
+        |e| e.site_about().map(owned),
+    ),
     field("user.name", Keyword, "The user that the message names.", |e| text(e.user()?)),
     field("user.domain", Keyword, "The user's domain or realm.", |e| match e.kind()? {
         FactKind::Credential(credential) => text(credential.domain.as_ref()?),

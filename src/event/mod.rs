@@ -17,6 +17,8 @@ use crate::enrich::inventory::Host;
 use crate::enrich::networks::Role;
 use crate::facts::{Fact, FactKind, Fields, FlowRef, FlowSummary, Hello, Sender, SideSummary, Value};
 use crate::identity::device::DeviceId;
+use crate::identity::entity::Entity;
+use crate::identity::site::Site;
 use crate::net::{Mac, Text};
 use crate::protocol::Protocol;
 use crate::time::Timestamp;
@@ -133,6 +135,20 @@ impl<'a> Event<'a> {
         }
     }
 
+    /// The site of a side: its own address outside, or where its device is.
+    pub fn site(&self, side: Sender) -> Option<Site> {
+        self.world.site_of_address(self.address(side)?)
+    }
+
+    /// The site that an event is about: the client's where it comes from outside, or else where the home side's device is.
+    pub fn site_about(&self) -> Option<Site> {
+        if let Some(Finding { entity: Entity::Site(site), .. }) = self.finding() {
+            return Some(*site);
+        }
+        let is_inbound = !self.is_home(Sender::Client) && self.is_home(Sender::Server);
+        self.site(if is_inbound { Sender::Client } else { self.home_side()? })
+    }
+
     /// The side whose device an event is about: the client if it is at home, or else the server if that is.
     pub fn home_side(&self) -> Option<Sender> {
         [Sender::Client, Sender::Server].into_iter().find(|&side| self.is_home(side))
@@ -144,6 +160,11 @@ impl<'a> Event<'a> {
             Some(address) => self.world.networks.is_home(address),
             None => self.mac(side).is_some(),
         }
+    }
+
+    /// Whether an address is the organisation's own.
+    pub fn is_home_address(&self, address: IpAddr) -> bool {
+        self.world.networks.is_home(address)
     }
 
     /// Whether an outside address speaks to one of the configured VPN gateways.

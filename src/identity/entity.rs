@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::identity::device::DeviceId;
+use crate::identity::site::Site;
 use crate::net::Text;
 
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -13,6 +14,8 @@ pub enum Entity {
     Device(DeviceId),
     /// Several values that only together name somebody.
     Group(Box<str>),
+    /// A household outside.
+    Site(Site),
 }
 
 impl Entity {
@@ -26,7 +29,22 @@ impl Entity {
         Self::Group(pairs.join(", ").into())
     }
 
+    /// Reads what [`Self::kind`] and `Display` write.
+    pub fn parse(kind: &str, text: &str) -> Option<Self> {
+        match kind {
+            "account" => Some(Self::Account(text.into())),
+            "address" => text.parse().ok().map(Self::Address),
+            "device" => DeviceId::parse(text).map(Self::Device),
+            "group" => Some(Self::Group(text.into())),
+            "site" => Site::parse(text).map(Self::Site),
+            _ => None,
+        }
+    }
+
     fn of_field(name: &str, value: &str) -> Option<Self> {
+        if name == "spanwatch.site" {
+            return Site::parse(value).map(Self::Site);
+        }
         if let Ok(address) = value.parse() {
             return Some(Self::Address(address));
         }
@@ -42,6 +60,7 @@ impl Entity {
             Self::Address(_) => "address",
             Self::Device(_) => "device",
             Self::Group(_) => "group",
+            Self::Site(_) => "site",
         }
     }
 }
@@ -53,6 +72,7 @@ impl fmt::Display for Entity {
             Self::Address(address) => address.fmt(f),
             Self::Device(id) => id.fmt(f),
             Self::Group(values) => f.write_str(values),
+            Self::Site(site) => site.fmt(f),
         }
     }
 }

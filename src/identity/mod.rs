@@ -1,21 +1,27 @@
-//! Facts in, devices out: which machine an address belonged to, how that is known and since when.
+//! Facts in, devices, accounts and sites out: who an address belonged to, how that is known and since when.
 //!
 //! A device is known by its MAC where it is on the same segment as the mirror or asked a DHCP server for its address,
-//! and by its address otherwise, as the clients of a VPN are: the MAC beside their addresses is the gateway's. Only home addresses belong to devices; an outside address may stand for a house.
+//! and by its address otherwise, as the clients of a VPN are: the MAC beside their addresses is the gateway's. Only
+//! home addresses belong to devices; an outside address stands for a household, the site.
 
 pub mod accounts;
 pub mod device;
 pub mod entity;
+pub mod site;
+pub mod sites;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::enrich::inventory::account_name;
 use crate::enrich::networks::{Networks, Role};
-use crate::facts::{Credential, Fact, FactKind, Lease, Outcome};
+use crate::facts::{Access, AccessPhase, Credential, Fact, FactKind, Lease, Outcome, Sender};
 use crate::identity::accounts::Accounts;
 use crate::identity::device::{Binding, Device, DeviceId, Key, Provenance};
+use crate::identity::site::{KnownBy, Site};
+use crate::identity::sites::Sites;
 use crate::net::{Mac, Text};
 use crate::recent::{Recent, Retention};
 use crate::time::Timestamp;
@@ -28,6 +34,7 @@ pub struct Limits {
     /// Addresses whose device is known, and MACs whose addresses are.
     pub addresses: Retention,
     pub accounts: Retention,
+    pub sites: sites::Settings,
 }
 
 impl Default for Limits {
@@ -37,6 +44,7 @@ impl Default for Limits {
             devices: Retention { entries_max: 50_000, keep: 30 * day },
             addresses: Retention { entries_max: 100_000, keep: day },
             accounts: Retention { entries_max: 50_000, keep: day / 2 },
+            sites: sites::Settings::default(),
         }
     }
 }
@@ -47,6 +55,7 @@ pub struct Identity {
     holders: Recent<IpAddr, Holder>,
     neighbours: Recent<Mac, Neighbour>,
     accounts: Accounts,
+    sites: Sites,
 }
 
 /// Which device holds an address, and how that is known.
@@ -94,6 +103,7 @@ impl Identity {
             holders: Recent::new(limits.addresses),
             neighbours: Recent::new(limits.addresses),
             accounts: Accounts::new(limits.accounts),
+            sites: Sites::new(limits.sites),
         }
     }
 
@@ -114,10 +124,11 @@ impl Identity {
             }
         }
         match &fact.kind {
-            FactKind::Credential(credential) => self.observe_credential(credential, flow.client.ip, fact.at),
+            FactKind::Credential(credential) => self.observe_credential(credential, flow.client.ip, fact.at, networks),
             FactKind::Lease(lease) => self.observe_lease(lease, fact.at),
             _ => {}
         }
+        self.join_by_timing(fact, networks);
     }
 
     pub fn expire(&mut self, now: Timestamp) {
@@ -125,6 +136,7 @@ impl Identity {
         self.holders.expire(now);
         self.neighbours.expire(now);
         self.accounts.expire(now);
+        self.sites.expire(now);
     }
 
     /// The device that holds a home address.
@@ -153,9 +165,18 @@ impl Identity {
         self.devices.len()
     }
 
+    /// Who was at which site.
+    pub const fn sites(&self) -> &Sites {
+        &self.sites
+    }
+
     /// How many entries gave way to others because a table was full.
     pub fn evicted(&self) -> u64 {
-        self.devices.evicted() + self.holders.evicted() + self.neighbours.evicted() + self.accounts.evicted()
+        self.devices.evicted()
+            + self.holders.evicted()
+            + self.neighbours.evicted()
+            + self.accounts.evicted()
+            + self.sites.evicted()
     }
 
     fn observe_end(&mut self, address: IpAddr, mac: Option<Mac>, at: Timestamp, networks: &Networks) {
@@ -255,14 +276,91 @@ impl Identity {
         device.vendor_class = lease.vendor_class.clone().or(device.vendor_class.take());
     }
 
-    fn observe_credential(&mut self, credential: &Credential, client: IpAddr, at: Timestamp) {
+    fn observe_credential(&mut self, credential: &Credential, client: IpAddr, at: Timestamp, networks: &Networks) {
         let Some(user) = credential.user.as_ref().filter(|user| !user.is_empty()) else {
             return;
         };
-        if credential.outcome != Some(Outcome::Failure) && is_a_machine(client) {
-            self.accounts.bind(client, user, at);
+        if credential.outcome == Some(Outcome::Failure) {
+            return;
+        }
+        match &credential.access {
+            Some(access) => self.observe_access(user, access, at, networks),
+            None => self.observe_log_on(user, client, at, networks),
         }
     }
+
+    /// What an access server tells of a session: where the user is and which address is the user's inside.
+    fn observe_access(&mut self, user: &Text, access: &Access, at: Timestamp, networks: &Networks) {
+        if access.phase == AccessPhase::Asked {
+            return;
+        }
+        let outside = access.outside.filter(|&address| is_a_machine(address) && !networks.is_home(address));
+        let site = outside.map(Site::of);
+        if let (Some(site), Some(account)) = (site, account(user)) {
+            self.sites.settle_account(&account, site, KnownBy::Accounting, at);
+        }
+        let Some(inside) = access.inside.filter(|&address| is_a_machine(address)) else {
+            return;
+        };
+        if self.holders.get(&inside).is_none() {
+            self.hold_nameless(inside, at);
+        }
+        self.accounts.bind(inside, user, at);
+        let Some(device) = self.device_id(inside, networks) else {
+            return;
+        };
+        match (access.phase, site) {
+            (AccessPhase::Over, _) => self.sites.leave(device),
+            (_, Some(site)) => self.sites.settle_device(device, site, KnownBy::Accounting, at),
+            (_, None) => {}
+        }
+    }
+
+    fn observe_log_on(&mut self, user: &Text, client: IpAddr, at: Timestamp, networks: &Networks) {
+        if !is_a_machine(client) {
+            return;
+        }
+        self.accounts.bind(client, user, at);
+        let Some(account) = account(user) else {
+            return;
+        };
+        match self.device_id(client, networks) {
+            Some(device) => self.sites.on_user_inside(&account, device, at),
+            None => self.sites.settle_account(&account, Site::of(client), KnownBy::LogOn, at),
+        }
+    }
+
+    /// Takes note of tunnels that open and of pool addresses that speak just then.
+    fn join_by_timing(&mut self, fact: &Fact, networks: &Networks) {
+        let flow = &fact.flow;
+        let is = |address, role| networks.get(address).is_some_and(|zone| zone.roles.contains(&role));
+        let opens = match &fact.kind {
+            FactKind::Hello(hello) => hello.sender == Sender::Client,
+            FactKind::Tunnel(_) => true,
+            _ => false,
+        };
+        if opens && is(flow.server.ip, Role::VpnGateway) && !networks.is_home(flow.client.ip) {
+            self.sites.on_opening(Site::of(flow.client.ip), flow.started);
+            return;
+        }
+        if !self.sites.has_openings() || !is(flow.client.ip, Role::VpnPool) {
+            return;
+        }
+        let holder = self.holders.get(&flow.client.ip);
+        let Some(device) = holder.and_then(|holder| self.devices.get(&holder.device).map(|device| (holder, device)))
+        else {
+            return;
+        };
+        let (id, first_seen) = (device.0.device, device.1.first_seen);
+        self.sites.on_pool_address(id, first_seen, flow.started, fact.at);
+    }
+}
+
+/// The account that a user name is, without its domain and in lower case; none for a machine's own account.
+pub fn account(user: &Text) -> Option<Text> {
+    let name = account_name(user.as_str());
+    let is_a_machines = name.ends_with('$') || name.starts_with("host/");
+    (!name.is_empty() && !is_a_machines).then(|| name.to_lowercase().into())
 }
 
 /// Whether the address is one machine's: not a group's, everybody's or nobody's.
@@ -271,5 +369,7 @@ fn is_a_machine(address: IpAddr) -> bool {
     !(address.is_multicast() || address.is_unspecified() || address.is_loopback() || is_broadcast)
 }
 
+#[cfg(test)]
+mod site_tests;
 #[cfg(test)]
 mod tests;

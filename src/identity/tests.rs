@@ -130,7 +130,12 @@ fn the_user_of_an_address_is_who_logged_on_last_with_success() {
 #[test]
 fn devices_are_bounded_and_forgotten_in_time() {
     let retention = Retention { entries_max: 4, keep: Duration::from_secs(640) };
-    let mut identity = Identity::new(Limits { devices: retention, addresses: retention, accounts: retention });
+    let mut identity = Identity::new(Limits {
+        devices: retention,
+        addresses: retention,
+        accounts: retention,
+        sites: Default::default(),
+    });
     for last in 1..=9 {
         see(&mut identity, between((&format!("10.7.0.{last}"), None), ("192.0.2.1", None)), last);
     }

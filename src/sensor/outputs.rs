@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::alert::Alert;
 use crate::analysis::Output;
 use crate::event::Event;
+use crate::risk::Incident;
 use crate::serve::view::View;
 use crate::sinks::{self, JsonLines, Opening, SinkError};
 
@@ -83,6 +84,12 @@ impl Output for Outputs {
             view.publish_alert(serde_json::to_value(alert).expect("an alert's keys are text"));
         } else if self.kept.len() < Self::KEPT_MAX {
             self.kept.push(alert.clone());
+        }
+    }
+
+    fn incident(&mut self, incident: &Incident) {
+        if let Some(sink) = &mut self.alerts {
+            self.failures.extend(sink.write(incident).err());
         }
     }
 }

@@ -9,9 +9,10 @@ mod wire;
 pub(crate) mod tests;
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
-use crate::facts::{Credential, FactKind, Fields, Outcome, Sender};
-use crate::net::{Text, Transport};
+use crate::facts::{Access, AccessPhase, Credential, FactKind, Fields, Outcome, Sender};
+use crate::net::{Mac, Text, Transport};
 use crate::protocol::dns::budget::Budget;
 use crate::protocol::eap;
 use crate::protocol::tls::hello;
@@ -188,6 +189,7 @@ fn credential(packet: &Packet<'_>, who: Who, method: Option<Text>) -> Credential
         Code::AccessReject => Some(Outcome::Failure),
         _ => None,
     };
+    let access = access(packet, who.calling_station.as_ref());
     let mut fields = Fields::default();
     fields.push("radius.code", packet.code.as_str());
     fields.push_some("radius.calling_station_id", who.calling_station);
@@ -199,7 +201,28 @@ fn credential(packet: &Packet<'_>, who: Who, method: Option<Text>) -> Credential
     fields.push_some("radius.accounting_status", packet.number(attribute::ACCOUNTING_STATUS).map(accounting_status));
     fields.push_some("radius.tunnel_client_endpoint", packet.tagged_text(attribute::TUNNEL_CLIENT));
     fields.push_some(eap::METHOD.name, method);
-    Credential { user: who.user, outcome, fields, ..Credential::default() }
+    Credential { user: who.user, outcome, access: Some(access), fields, ..Credential::default() }
+}
+
+/// The session that a packet gives, tells of or ends.
+fn access(packet: &Packet<'_>, calling_station: Option<&Text>) -> Access {
+    let endpoint = packet.tagged_text(attribute::TUNNEL_CLIENT);
+    let phase = match (packet.code, packet.number(attribute::ACCOUNTING_STATUS)) {
+        (Code::AccessAccept, _) | (Code::AccountingRequest, Some(1 | 3)) => AccessPhase::Open,
+        (Code::AccountingRequest, Some(2)) => AccessPhase::Over,
+        _ => AccessPhase::Asked,
+    };
+    Access {
+        outside: endpoint.as_ref().and_then(address).or_else(|| calling_station.and_then(address)),
+        inside: packet.address(attribute::FRAMED_ADDRESS),
+        station: calling_station.and_then(|station| Mac::parse(station.as_str())),
+        phase,
+    }
+}
+
+/// An address as gateways write it: alone, or with a port in brackets behind it.
+fn address(text: &Text) -> Option<IpAddr> {
+    text.as_str().split('[').next()?.parse().ok()
 }
 
 /// RFC 2865 §5.41.

@@ -1,4 +1,4 @@
-use crate::facts::{Credential, FactKind, Outcome, Sender, Value};
+use crate::facts::{Access, AccessPhase, Credential, FactKind, Outcome, Sender, Value};
 use crate::net::Transport;
 use crate::protocol::tests::{Fixture, hex};
 
@@ -94,6 +94,26 @@ fn accounting_joins_the_inner_and_the_outer_address() {
     assert_eq!(started.fields.get("radius.framed_ip"), Some(&Value::Ip("10.0.0.8".parse().unwrap())));
     assert_eq!(started.fields.get("radius.tunnel_client_endpoint"), text("198.51.100.9").as_ref());
     assert_eq!(started.fields.get("radius.nas_port_type"), text("virtual").as_ref());
+    let (outside, inside) = ("198.51.100.9".parse().ok(), "10.0.0.8".parse().ok());
+    assert_eq!(started.access, Some(Access { outside, inside, station: None, phase: AccessPhase::Open }));
+}
+
+#[test]
+fn a_session_is_asked_for_given_and_over() {
+    let phase = |code, attributes: &[(u8, &str)]| {
+        let mut named = vec![(1, "616e6e"), (32, "67617465"), (31, "3139382e35312e3130302e395b343530305d")];
+        named.extend(attributes);
+        let chunks = vec![(Sender::Client, packet(code, 1, &named))];
+        let [credential] = &credentials(&Fixture { chunks, ..logon() })[..] else { panic!("one credential") };
+        assert_eq!(credential.access.and_then(|access| access.outside), "198.51.100.9".parse().ok());
+        credential.access.map(|access| access.phase)
+    };
+    assert_eq!(phase(1, &[]), Some(AccessPhase::Asked));
+    for (status, expected) in
+        [("00000001", AccessPhase::Open), ("00000003", AccessPhase::Open), ("00000002", AccessPhase::Over)]
+    {
+        assert_eq!(phase(4, &[(40, status)]), Some(expected), "{status}");
+    }
 }
 
 #[test]
