@@ -128,6 +128,11 @@ impl Analysis {
         self.merge.release_all(|fact| self.stages.on_fact(fact, out));
     }
 
+    /// The shard that has come least far, whose facts are waited for; none where every shard is finished.
+    pub fn slowest_shard(&self) -> Option<usize> {
+        self.merge.slowest()
+    }
+
     /// Takes new settings and rules and keeps what was learnt. Where the settings are at fault, the old ones stay in
     /// force. Limits and the detectors' thresholds are those of the start.
     pub fn reload(&mut self, settings: &world::Settings, rules: &Rules, geo: Geo) -> Result<(), NetworksError> {

@@ -4,16 +4,21 @@
 //! detector and a detector knows no parser. What only events and rules need travels beside the typed members as
 //! [`Fields`], under its Elastic Common Schema name.
 
-mod minute;
 mod fields;
+mod minute;
+pub mod words;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::flow::SynSignature;
-use crate::net::{Endpoint, Mac, Text, Transport, Vlans};
+use crate::net::{Endpoint, Mac, Text, Transport, Vlans, is_default};
 use crate::protocol::Protocol;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, nanos};
+use words::Word;
+
 pub use fields::{Fields, Value};
 pub use minute::{Channel, Groups, Minute};
 
@@ -48,11 +53,12 @@ impl Watermark {
 }
 
 /// Names a flow for its lifetime: the sequence number of its first frame.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
 pub struct FlowId(pub u64);
 
 /// What every fact tells about the flow it was seen on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct FlowRef {
     pub id: FlowId,
     /// The side that opened the flow.
@@ -74,7 +80,8 @@ pub struct FlowRef {
 }
 
 /// How it is known which side opened a flow.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// A SYN or SYN/ACK was seen.
     Handshake,
@@ -87,7 +94,8 @@ pub enum Direction {
 }
 
 /// The innermost header that a packet was unwrapped from.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Encapsulation {
     Ayiya,
     Capwap,
@@ -138,7 +146,8 @@ impl Encapsulation {
 }
 
 /// The two ends of a conversation, as roles. Never a `bool`.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Sender {
     Client,
     Server,
@@ -155,8 +164,9 @@ impl Sender {
 
 /// The numbers of a flow lie in the fact itself: every flow has one, and few have another. Memory that one thread takes
 /// and another gives back costs more than the space.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[allow(clippy::large_enum_variant)]
+#[serde(rename_all = "snake_case")]
 pub enum FactKind {
     /// The flow is still open: said at 1, 10 and 60 minutes of its life, then hourly.
     Activity(FlowSummary),
@@ -166,7 +176,7 @@ pub enum FactKind {
     Hello(Box<Hello>),
     Lease(Box<Lease>),
     /// A parser gave the flow up, for a reason out of a closed set.
-    Malformed(&'static str),
+    Malformed(#[serde(deserialize_with = "words::word")] Word),
     Minute(Box<Minute>),
     Name(Box<Name>),
     RemoteDesktop(Box<RemoteDesktop>),
@@ -226,7 +236,7 @@ impl FactKind {
 }
 
 /// Who logged on, from where, how and whether it succeeded. Never a secret: no password, hash, ticket or token.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Credential {
     /// What proved it, where that travels inside the flow's protocol: NTLM in SMB, Kerberos in LDAP.
     pub protocol: Option<Protocol>,
@@ -241,7 +251,7 @@ pub struct Credential {
 }
 
 /// A session at an access server (a VPN gateway, an access point), as the server tells of it.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Access {
     /// The address the client comes from.
     pub outside: Option<IpAddr>,
@@ -252,7 +262,8 @@ pub struct Access {
     pub phase: AccessPhase,
 }
 
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AccessPhase {
     /// Somebody asks to be let in: nothing is proved yet.
     #[default]
@@ -262,7 +273,8 @@ pub enum AccessPhase {
     Over,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     Failure,
     Success,
@@ -278,7 +290,7 @@ impl Outcome {
 }
 
 /// One side introduced itself: a ClientHello, a ServerHello, a certificate, a banner, a key-exchange offer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Hello {
     pub sender: Sender,
     /// The protocol of the hello, where the protocol that spoke carries it inside its own (TLS in QUIC, RFC 9001).
@@ -308,13 +320,14 @@ impl Hello {
 }
 
 /// A fingerprint of a device's software, with the published method that made it.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Fingerprint {
     pub method: FingerprintMethod,
     pub value: Box<str>,
 }
 
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FingerprintMethod {
     Hassh,
     HasshServer,
@@ -337,7 +350,7 @@ impl FingerprintMethod {
 }
 
 /// The leaf of a certificate chain seen in clear (TLS up to 1.2). Names only, no key.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Certificate {
     /// Lower-case hex of the SHA-256 over the DER.
     pub sha256: Box<str>,
@@ -354,7 +367,7 @@ pub struct Certificate {
 }
 
 /// A DHCP client and what it was told.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Lease {
     pub mac: Option<Mac>,
     /// The address asked for or given, where the message says one.
@@ -368,7 +381,7 @@ pub struct Lease {
 }
 
 /// A name asked for or answered.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Name {
     pub question: Option<Text>,
     /// The type of the question (`A`, `AAAA`, `HTTPS`, or its number).
@@ -379,19 +392,20 @@ pub struct Name {
 }
 
 /// Somebody drives a machine from another one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct RemoteDesktop {
     /// The name the driving machine gives itself.
     pub client_name: Option<Text>,
     /// The user asked for before authentication.
     pub user: Option<Text>,
     /// The security layer agreed on, in the protocol's own terms (`nla`, `vnc-auth`, `none`).
-    pub security: Option<&'static str>,
+    #[serde(deserialize_with = "words::maybe_word")]
+    pub security: Option<Word>,
     pub fields: Fields,
 }
 
 /// A VPN or tunnel was opened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Tunnel {
     pub confidence: Confidence,
     /// Both sides took part in the handshake.
@@ -399,7 +413,8 @@ pub struct Tunnel {
     pub fields: Fields,
 }
 
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Confidence {
     Likely,
     Certain,
@@ -415,24 +430,29 @@ impl Confidence {
 }
 
 /// A flow in numbers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct FlowSummary {
     pub client: SideSummary,
     pub server: SideSummary,
     /// First to last packet seen so far.
+    #[serde(with = "nanos")]
     pub duration: Duration,
     /// The tap to the client and back: SYN/ACK → ACK of the handshake.
+    #[serde(default, skip_serializing_if = "is_default", with = "nanos::maybe")]
     pub client_rtt: Option<Duration>,
     /// The tap to the server and back: SYN → SYN/ACK.
+    #[serde(default, skip_serializing_if = "is_default", with = "nanos::maybe")]
     pub server_rtt: Option<Duration>,
     /// The last packet of the server's first flight → the client's answer to it: one layer above [`Self::client_rtt`],
     /// so a relay between them shows (Xue et al., NDSS 2025).
+    #[serde(default, skip_serializing_if = "is_default", with = "nanos::maybe")]
     pub flight_rtt: Option<Duration>,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub end: Option<EndReason>,
 }
 
 /// One side of a flow in numbers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct SideSummary {
     pub packets: u64,
     /// Bytes of the IP packets, headers and all.
@@ -440,18 +460,24 @@ pub struct SideSummary {
     /// Bytes of transport payload, each counted once.
     pub payload_bytes: u64,
     /// Bytes of TCP payload that were seen before.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub retransmitted_bytes: u64,
     /// Bytes of TCP payload that the stream has and the capture does not.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub lost_bytes: u64,
     /// The TTL or hop limit of the side's first packet as seen.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub ttl: Option<u8>,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub mss: Option<u16>,
     /// The SYN or SYN/ACK, shown in p0f notation: `ver:ittl:olen:mss:wsize,scale:olayout:quirks:pclass`.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub syn_signature: Option<SynSignature>,
 }
 
 /// Why a flow is over.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EndReason {
     /// The capture ended, or the sensor stopped.
     CaptureEnd,

@@ -24,6 +24,7 @@ pub mod decode;
 pub mod flow;
 pub mod protocol;
 pub mod shard;
+pub mod recording;
 
 // The analysis.
 pub mod enrich;

@@ -1,12 +1,12 @@
 //! Addresses and names as every stage shares them.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use ipnetwork::IpNetwork;
-use serde::Deserialize;
 use serde::de::{self, Deserializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A MAC address (IEEE 802, 48 bits), shown in lower case with colons.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -51,6 +51,30 @@ impl fmt::Display for Mac {
     }
 }
 
+impl FromStr for Mac {
+    type Err = String;
+
+    /// Six bytes of two hexadecimal digits, with colons or dashes between them.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = |part: &str| if part.len() == 2 { u8::from_str_radix(part, 16).ok() } else { None };
+        let bytes: Option<Vec<u8>> = text.split([':', '-']).map(digits).collect();
+        let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Self).ok_or_else(|| format!("{text:?} is no MAC address; write it as 00:11:22:aa:bb:cc"))
+    }
+}
+
+impl Serialize for Mac {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Mac {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
 /// One end of a flow. The port is 0 where the transport has none (ESP, AH), and of a link's own frames the address is
 /// unspecified and the port what they carry, see [`Transport::Link`].
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -71,6 +95,28 @@ impl fmt::Display for Endpoint {
             IpAddr::V4(ip) => write!(f, "{ip}:{}", self.port),
             IpAddr::V6(ip) => write!(f, "[{ip}]:{}", self.port),
         }
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let address: SocketAddr =
+            text.parse().map_err(|_| format!("{text:?} is no address and port, such as 192.0.2.1:443"))?;
+        Ok(Self::new(address.ip(), address.port()))
+    }
+}
+
+impl Serialize for Endpoint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Endpoint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 
@@ -123,9 +169,9 @@ impl fmt::Display for Network {
     }
 }
 
-/// What carries a flow.
 /// The VLAN identifiers of a frame: of its outermost 802.1Q tag, and of the one inside that (QinQ).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(from = "(Option<u16>, Option<u16>)", into = "(Option<u16>, Option<u16>)")]
 pub struct Vlans {
     outer: u16,
     inner: u16,
@@ -149,7 +195,21 @@ impl Vlans {
     }
 }
 
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+impl From<(Option<u16>, Option<u16>)> for Vlans {
+    fn from((outer, inner): (Option<u16>, Option<u16>)) -> Self {
+        Self::new(outer, inner)
+    }
+}
+
+impl From<Vlans> for (Option<u16>, Option<u16>) {
+    fn from(vlans: Vlans) -> Self {
+        (vlans.outer(), vlans.inner())
+    }
+}
+
+/// What carries a flow.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Transport {
     Ah,
     Esp,
@@ -203,7 +263,8 @@ impl fmt::Display for Transport {
 ///
 /// `Display` escapes what could steer a terminal or hide in a page; use [`Text::as_str`] only where the writer
 /// escapes for itself (JSON) or where the text is compared.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(from = "String")]
 pub struct Text(Box<str>);
 
 impl Text {
@@ -272,6 +333,11 @@ impl fmt::Display for Text {
         }
         Ok(())
     }
+}
+
+/// Whether a value says nothing, and need not be written.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod desk;
 mod outputs;
 mod policy;
 mod shards;
+mod tape;
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -25,9 +26,10 @@ use crate::config::Config;
 use crate::decode::Decoder;
 use crate::enrich::networks::NetworksError;
 use crate::metrics::Snapshot;
+use crate::recording::{self, Reader, RecordingError};
 use crate::serve::view::View;
 use crate::serve::{self, Edge, Request, ServeError};
-use crate::shard::Shard;
+use crate::shard::{Batch, Shard};
 use crate::sinks::{Opening, SinkError};
 use crate::summary::Summary;
 
@@ -35,6 +37,7 @@ use self::crew::{Crew, Panicked};
 use self::desk::Desk;
 use self::outputs::Outputs;
 use self::shards::{Input, Lane, Outbox, Parcel};
+use self::tape::Tapes;
 
 pub use self::policy::{Policy, PolicyError};
 
@@ -66,6 +69,8 @@ pub enum SensorError {
     #[error(transparent)]
     Networks(#[from] NetworksError),
     #[error(transparent)]
+    Recording(#[from] RecordingError),
+    #[error(transparent)]
     Serve(#[from] ServeError),
     #[error(transparent)]
     Sink(#[from] SinkError),
@@ -83,6 +88,8 @@ pub enum Fault {
     #[error("the thread {0} panicked, which is a bug; its message stands above")]
     Panicked(String),
     #[error(transparent)]
+    Recording(RecordingError),
+    #[error(transparent)]
     Sink(SinkError),
 }
 
@@ -93,25 +100,35 @@ impl Fault {
     }
 }
 
-/// Reads capture files to their end. `show` is told now and then how far that has come.
+/// Reads capture files, and recordings of facts, to their end. `show` is told now and then how far the captures have come.
 pub fn replay(
     config: &Config,
     policy: Policy,
-    captures: &[PathBuf],
+    files: &[PathBuf],
     mut show: impl FnMut(&Progress),
 ) -> Result<Report, SensorError> {
-    let source = Replay::open(captures, config.capture.filter.as_deref())?;
+    let (recordings, captures): (Vec<PathBuf>, Vec<PathBuf>) =
+        files.iter().cloned().partition(|path| recording::is_recording(path));
+    let open = |(number, path): (usize, &PathBuf)| Reader::open(path, number);
+    let readers = recordings.iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
+    let source = Replay::open(&captures, config.capture.filter.as_deref())?;
     let progress = source.progress();
     let outputs = Outputs::open(&config.sinks, Opening::Truncate, None)?;
-    let shards = config.shards.map_or_else(cores, NonZeroUsize::get);
+    let shards = if captures.is_empty() { 0 } else { config.shards.map_or_else(cores, NonZeroUsize::get) };
     let (requests, requested) = crossbeam_channel::bounded(REQUESTS_WAITING);
     let edge = Edge::start(requests)?;
 
-    let mut sensor = Sensor::start(Desk::new(policy.start(shards)?, outputs))?;
-    if shards == 1 {
-        sensor.watch(0, source, config, 1, Replay::into_damage)?;
-    } else {
-        sensor.deal(source, config, shards, Replay::into_damage)?;
+    let channels = || crossbeam_channel::bounded(tape::BATCHES_WAITING);
+    let (batches, tapes): (Vec<_>, Vec<_>) = readers.iter().map(|_| channels()).unzip();
+    let tapes = Tapes::new(shards, tapes);
+    let mut sensor = Sensor::start(Desk::new(policy.start(tapes.shards())?, outputs, tapes))?;
+    for (shard, (reader, batches)) in (shards..).zip(readers.into_iter().zip(batches)) {
+        sensor.play(reader, shard, batches)?;
+    }
+    match shards {
+        0 => {}
+        1 => sensor.watch(0, source, config, 1, Replay::into_damage)?,
+        _ => sensor.deal(source, config, shards, Replay::into_damage)?,
     }
     let no_reload = |answer: serve::Answer| answer.give(Err("a replay does not reload".into()));
     let was_stopped = sensor.wait(&requested, no_reload, || show(&progress));
@@ -140,7 +157,7 @@ pub fn run(
     let (requests, requested) = crossbeam_channel::bounded(REQUESTS_WAITING);
     let mut edge = Edge::start(requests.clone())?;
 
-    let mut sensor = Sensor::start(Desk::new(policy.start(shards)?, outputs))?;
+    let mut sensor = Sensor::start(Desk::new(policy.start(shards)?, outputs, Tapes::new(shards, Vec::new())))?;
     for (number, source) in sources.into_iter().enumerate() {
         sensor.watch(number, source, config, shards, |_| Vec::new())?;
     }
@@ -201,7 +218,7 @@ impl Sensor {
         let (inputs, stop) = (self.inputs.clone(), Arc::clone(&self.stop));
         self.spawn(format!("shard-{number}"), move || {
             let ended = shards::watch(number, &mut source, &mut Shard::new(&settings), inputs, &stop);
-            damage(source).into_iter().chain(ended.err()).collect()
+            damage(source).into_iter().chain(ended.err()).map(Fault::Capture).collect()
         })
     }
 
@@ -229,15 +246,17 @@ impl Sensor {
         let (inputs, stop) = (self.inputs.clone(), Arc::clone(&self.stop));
         self.spawn("reader".into(), move || {
             let ended = shards::deal(&mut source, decoder, lanes, &inputs, &stop);
-            damage(source).into_iter().chain(ended.err()).collect()
+            damage(source).into_iter().chain(ended.err()).map(Fault::Capture).collect()
         })
     }
 
-    fn spawn(
-        &mut self,
-        name: String,
-        body: impl FnOnce() -> Vec<CaptureError> + Send + 'static,
-    ) -> Result<(), SensorError> {
+    /// Starts a thread that reads a recording of facts.
+    fn play(&mut self, reader: Reader, shard: usize, batches: Sender<Batch>) -> Result<(), SensorError> {
+        let stop = Arc::clone(&self.stop);
+        self.spawn(format!("recording-{shard}"), move || tape::play(reader, shard, &batches, &stop))
+    }
+
+    fn spawn(&mut self, name: String, body: impl FnOnce() -> Vec<Fault> + Send + 'static) -> Result<(), SensorError> {
         let bell = self.crew.bell();
         let handle = thread::Builder::new().name(name.clone()).spawn(move || {
             let _rings_at_the_end = bell;
@@ -279,7 +298,7 @@ impl Sensor {
         match self.crew.dismiss(number) {
             Ok(met) if met.is_empty() => {}
             Ok(met) => {
-                self.faults.extend(met.into_iter().map(Fault::Capture));
+                self.faults.extend(met);
                 self.stop.store(true, Ordering::Relaxed);
             }
             Err(Panicked(name)) => {

@@ -54,6 +54,9 @@ impl Page<'_> {
         }
         let flows = self.snapshot.flows(|counters| counters.flows_started);
         writeln!(f, "Packets   {} ({}), {flows} flows", frames.frames, Bytes(frames.bytes))?;
+        if self.snapshot.recorded_facts > 0 {
+            writeln!(f, "Recorded  {} facts", self.snapshot.recorded_facts)?;
+        }
         let decode = self.snapshot.decode();
         let skipped = Skip::ALL.iter().map(|&skip| (skip.as_str(), decode.skipped(skip)));
         let skipped = listed(skipped.chain([("filtered", frames.filtered)]).filter(|(_, count)| *count > 0));

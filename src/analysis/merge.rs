@@ -60,6 +60,12 @@ impl Merge {
         }
     }
 
+    /// The shard with the least watermark, the first of several; none where all are at their end.
+    pub(super) fn slowest(&self) -> Option<usize> {
+        let (shard, watermark) = self.watermarks.iter().enumerate().min_by_key(|(_, watermark)| **watermark)?;
+        (*watermark < Watermark::END).then_some(shard)
+    }
+
     /// Shows all facts that wait.
     pub(super) fn release_all(&mut self, mut show: impl FnMut(&Fact)) {
         while self.show_next(Watermark::END, &mut show) {}

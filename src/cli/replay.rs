@@ -31,7 +31,8 @@ pub(super) struct Options {
     /// Read only the packets that this pcap-filter(7) expression selects
     #[arg(short, long, value_name = "EXPRESSION")]
     filter: Option<String>,
-    /// pcap or pcapng files, plain, .gz or .zst, read in the order of their packets' times; - is the standard input
+    /// pcap or pcapng files, plain, .gz or .zst, read in the order of their packets' times; - is the standard input.
+    /// Recordings of facts (*.facts.jsonl, *.facts.jsonl.zst) are read beside them
     #[arg(required = true, value_name = "CAPTURE")]
     captures: Vec<PathBuf>,
 }

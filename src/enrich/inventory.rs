@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use hashbrown::HashMap;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::enrich::prefixes::Prefixes;
 use crate::net::{Mac, Network};
@@ -22,7 +22,6 @@ pub struct Settings {
 pub struct Host {
     pub name: Option<String>,
     pub group: Option<String>,
-    #[serde(deserialize_with = "macs")]
     pub macs: Vec<Mac>,
     /// Single addresses and prefixes.
     pub addresses: Vec<Network>,
@@ -109,22 +108,6 @@ fn short(name: &str) -> Box<str> {
 
 fn folded(name: &str) -> Box<str> {
     name.to_lowercase().into()
-}
-
-fn macs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Mac>, D::Error> {
-    let texts = Vec::<String>::deserialize(deserializer)?;
-    let parse = |text: &String| {
-        mac(text).ok_or_else(|| {
-            serde::de::Error::custom(format!("{text:?} is no MAC address; write it as 00:11:22:aa:bb:cc"))
-        })
-    };
-    texts.iter().map(parse).collect()
-}
-
-fn mac(text: &str) -> Option<Mac> {
-    let digits = |part: &str| if part.len() == 2 { u8::from_str_radix(part, 16).ok() } else { None };
-    let bytes: Option<Vec<u8>> = text.split([':', '-']).map(digits).collect();
-    Some(Mac(bytes?.try_into().ok()?))
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
-//! Names and values of parsers and detectors in, event fields out.
+//! What events and rules need beside the typed members of a fact: names and values.
 
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
+use crate::facts::words::{self, Word};
 use crate::net::{Mac, Text};
 use crate::time::Timestamp;
 
@@ -9,12 +12,16 @@ use crate::time::Timestamp;
 ///
 /// The names are listed in the [`ProtocolSpec`](crate::protocol::ProtocolSpec) of the parser that sets them, which
 /// is where the documentation is generated from.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Fields(Vec<(&'static str, Value)>);
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Fields(Vec<(Name, Value)>);
+
+/// The name of a field.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+struct Name(#[serde(deserialize_with = "words::word")] Word);
 
 impl Fields {
     pub fn push(&mut self, name: &'static str, value: impl Into<Value>) {
-        self.0.push((name, value.into()));
+        self.0.push((Name(name), value.into()));
     }
 
     pub fn push_some(&mut self, name: &'static str, value: Option<impl Into<Value>>) {
@@ -28,7 +35,7 @@ impl Fields {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
-        self.0.iter().map(|(name, value)| (*name, value))
+        self.0.iter().map(|(name, value)| (name.0, value))
     }
 
     pub fn is_empty(&self) -> bool {
@@ -37,7 +44,8 @@ impl Fields {
 }
 
 /// The value of an event field.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Value {
     Bool(bool),
     Float(f64),
@@ -47,7 +55,7 @@ pub enum Value {
     Number(u64),
     Text(Text),
     Time(Timestamp),
-    Word(&'static str),
+    Word(#[serde(deserialize_with = "words::word")] Word),
 }
 
 impl From<bool> for Value {

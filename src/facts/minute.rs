@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::Timestamp;
 
 /// What a flow that somebody drives something through (a remote desktop, a shell, a tunnel) did in one minute of packet
 /// time: said when the minute or the flow is over, and only where the client sent payload.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Minute {
     /// A whole minute since the Unix epoch.
     pub start: Timestamp,
@@ -23,7 +25,8 @@ pub struct Minute {
 }
 
 /// What somebody drives something through.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Channel {
     /// The screen, keys and mouse of the server.
     #[default]
@@ -45,7 +48,7 @@ impl Channel {
 }
 
 /// How regularly groups of packets began, such that the parts of several minutes add up.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Groups {
     pub count: u32,
     /// When the first and the last one began; zero where there is none.

@@ -3,6 +3,8 @@
 //! The notation is the one p0f 3 documents (`ver:ittl:olen:mss:wsize,scale:olayout:quirks:pclass`); the reading is our
 //! own. A signature is a plain value and becomes text where an event shows it.
 
+mod notation;
+
 use std::fmt;
 
 use crate::decode::{Head, TcpHeader};
@@ -115,7 +117,12 @@ impl SynSignature {
     }
 
     /// The window as a multiple of the segment or packet size, where it is one.
+    ///
+    /// The alternate form is always the number, so that nothing is lost.
     fn write_window(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return write!(f, "{}", self.window);
+        }
         const MULTIPLE_MAX: u16 = 255;
         const MSS_MIN: u16 = 100;
         let header_len = if self.v6 { 60 } else { 40 };

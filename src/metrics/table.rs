@@ -12,7 +12,9 @@ use crate::{analysis, capture, decode, flow, shard};
 pub struct Snapshot {
     pub frames: capture::Counters,
     pub drops: capture::Drops,
-    /// The times of the frames; none before there was one.
+    /// Facts that were read from recordings.
+    pub recorded_facts: u64,
+    /// The times of the frames and of recorded facts; none before there was one.
     pub span: Option<Span>,
     /// What the sources' own decoders counted, where the shards do not decode.
     pub decode: decode::Counters,

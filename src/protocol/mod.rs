@@ -83,6 +83,9 @@ pub(crate) mod tests;
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
+use crate::facts::words::{self, Word};
 use crate::facts::{FactKind, Sender};
 use crate::net::Transport;
 use crate::time::Timestamp;
@@ -149,8 +152,9 @@ pub const ALL: &[&ProtocolSpec] = &[
 pub const SHELLS: &[Protocol] = &[rlogin::SPEC.protocol, rsh::SPEC.protocol, ssh::SPEC.protocol, telnet::SPEC.protocol];
 
 /// The name of a protocol, as `network.protocol` and the metrics carry it.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Protocol(&'static str);
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Protocol(#[serde(deserialize_with = "words::word")] Word);
 
 impl Protocol {
     pub const fn new(name: &'static str) -> Self {

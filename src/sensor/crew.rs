@@ -4,7 +4,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender};
 
-use crate::capture::CaptureError;
+use super::Fault;
 
 /// The threads that read, by their number.
 pub(super) struct Crew {
@@ -14,7 +14,7 @@ pub(super) struct Crew {
 
 struct Member {
     name: String,
-    handle: JoinHandle<Vec<CaptureError>>,
+    handle: JoinHandle<Vec<Fault>>,
 }
 
 /// Says that a thread ended, however it did.
@@ -42,7 +42,7 @@ impl Crew {
         Bell { number: self.members.len(), ended: self.ended.0.clone() }
     }
 
-    pub(super) fn add(&mut self, name: String, handle: JoinHandle<Vec<CaptureError>>) {
+    pub(super) fn add(&mut self, name: String, handle: JoinHandle<Vec<Fault>>) {
         self.members.push(Some(Member { name, handle }));
     }
 
@@ -55,8 +55,8 @@ impl Crew {
         &self.ended.1
     }
 
-    /// Takes leave of a member that ended: gets what went wrong with its captures.
-    pub(super) fn dismiss(&mut self, number: usize) -> Result<Vec<CaptureError>, Panicked> {
+    /// Takes leave of a member that ended: gets what went wrong with what it read.
+    pub(super) fn dismiss(&mut self, number: usize) -> Result<Vec<Fault>, Panicked> {
         let Some(member) = self.members.get_mut(number).and_then(Option::take) else {
             return Ok(Vec::new());
         };

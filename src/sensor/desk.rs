@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::outputs::Outputs;
 use super::policy::Policy;
 use super::shards::{Input, SourceCounters};
+use super::tape::Tapes;
 use super::{Fault, Report};
 use crate::analysis::Analysis;
 use crate::identity::device::{Device, DeviceId};
@@ -28,6 +29,7 @@ const DEVICES_EVERY: u64 = 10;
 pub(super) struct Desk {
     analysis: Analysis,
     outputs: Outputs,
+    tapes: Tapes,
     shards: BTreeMap<usize, shard::Counters>,
     sources: BTreeMap<usize, SourceCounters>,
     reload: Option<Reload>,
@@ -36,11 +38,11 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(analysis: Analysis, outputs: Outputs) -> Self {
+    pub(super) fn new(analysis: Analysis, outputs: Outputs, tapes: Tapes) -> Self {
         // A sensor that nobody looks at does not read its policy anew.
         let reload = outputs.view().map(|_| Reload { successful: true, success_secs: now_secs() });
         let (shards, sources) = (BTreeMap::new(), BTreeMap::new());
-        Self { analysis, outputs, shards, sources, reload, faults: Vec::new(), published: 0 }
+        Self { analysis, outputs, tapes, shards, sources, reload, faults: Vec::new(), published: 0 }
     }
 
     fn on_input(&mut self, input: Input) {
@@ -55,6 +57,19 @@ impl Desk {
                 self.sources.insert(counters.source, *counters);
             }
         }
+    }
+
+    /// Takes the facts of recordings for as long as nothing else is waited for, and something can be written.
+    fn catch_up(&mut self) {
+        while self.is_well()
+            && let Some(batch) = self.analysis.slowest_shard().and_then(|shard| self.tapes.next(shard))
+        {
+            self.analysis.on_batch(batch, &mut self.outputs);
+        }
+    }
+
+    fn is_well(&self) -> bool {
+        self.faults.is_empty() && self.outputs.failures.is_empty()
     }
 
     fn on_reload(&mut self, policy: Option<Box<Policy>>) {
@@ -82,6 +97,8 @@ impl Desk {
 
     fn snapshot(&self) -> Snapshot {
         let mut snapshot = Snapshot {
+            recorded_facts: self.tapes.facts,
+            span: self.tapes.span,
             shards: self.shards.values().cloned().collect(),
             analysis: self.analysis.counters(),
             lines: self.outputs.lines().collect(),
@@ -136,15 +153,16 @@ pub(super) fn analyse(mut desk: Desk, inputs: &Receiver<Input>, stop: &AtomicBoo
     desk.publish();
     let intervals = crossbeam_channel::tick(PUBLISH_INTERVAL);
     loop {
+        desk.catch_up();
+        if !desk.is_well() {
+            stop.store(true, Ordering::Relaxed);
+        }
         select! {
             recv(inputs) -> input => match input {
                 Ok(Input::Last) | Err(_) => break,
                 Ok(input) => desk.on_input(input),
             },
             recv(intervals) -> _ => desk.publish(),
-        }
-        if !desk.faults.is_empty() || !desk.outputs.failures.is_empty() {
-            stop.store(true, Ordering::Relaxed);
         }
     }
     desk.finish()
