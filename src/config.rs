@@ -125,7 +125,7 @@ impl Config {
 
     fn resolve(&mut self, directory: &Path) {
         let sinks = [&mut self.sinks.events, &mut self.sinks.alerts, &mut self.rules.directory];
-        for path in sinks.into_iter().flatten().chain(&mut self.geo.databases) {
+        for path in sinks.into_iter().flatten().chain(&mut self.geo.databases).chain(self.sinks.push.paths()) {
             if path.as_os_str() != "-" {
                 *path = directory.join(&*path);
             }

@@ -30,7 +30,7 @@ use crate::recording::{self, Reader, RecordingError};
 use crate::serve::view::View;
 use crate::serve::{self, Edge, Request, ServeError};
 use crate::shard::{Batch, Shard};
-use crate::sinks::{Opening, SinkError};
+use crate::sinks::{Opening, Pushes, SinkError};
 use crate::summary::Summary;
 
 use self::crew::{Crew, Panicked};
@@ -113,7 +113,7 @@ pub fn replay(
     let readers = recordings.iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
     let source = Replay::open(&captures, config.capture.filter.as_deref())?;
     let progress = source.progress();
-    let outputs = Outputs::open(&config.sinks, Opening::Truncate, None)?;
+    let outputs = Outputs::open(&config.sinks, Opening::Truncate, Pushes::default(), None)?;
     let shards = if captures.is_empty() { 0 } else { config.shards.map_or_else(cores, NonZeroUsize::get) };
     let (requests, requested) = crossbeam_channel::bounded(REQUESTS_WAITING);
     let edge = Edge::start(requests)?;
@@ -153,7 +153,8 @@ pub fn run(
     let listener = serve::listen(&config.server)?;
     let sources = Live::open(&config.capture, shards)?;
     let view = Arc::new(View::new());
-    let outputs = Outputs::open(&config.sinks, Opening::Append, Some(Arc::clone(&view)))?;
+    let (pushes, deliveries) = Pushes::open(&config.sinks.push)?;
+    let outputs = Outputs::open(&config.sinks, Opening::Append, pushes, Some(Arc::clone(&view)))?;
     let (requests, requested) = crossbeam_channel::bounded(REQUESTS_WAITING);
     let mut edge = Edge::start(requests.clone())?;
 
@@ -162,6 +163,7 @@ pub fn run(
         sensor.watch(number, source, config, shards, |_| Vec::new())?;
     }
     edge.serve(listener, Arc::clone(&view), requests)?;
+    deliveries.into_iter().for_each(|delivery| edge.carry(delivery));
     view.set_ready(true);
     edge.report(Arc::clone(&view));
     started(edge.address());

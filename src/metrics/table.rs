@@ -1,9 +1,10 @@
 //! Every metric of the sensor, in the order of the data.
 
-use super::{Kind, Metric};
+use super::{Kind, Metric, Samples};
 use crate::decode::Skip;
 use crate::detect;
 use crate::facts::{Encapsulation, FactKind};
+use crate::sinks::push;
 use crate::time::Span;
 use crate::{analysis, capture, decode, flow, shard};
 
@@ -22,6 +23,8 @@ pub struct Snapshot {
     pub analysis: analysis::Counters,
     /// Lines written by each sink.
     pub lines: Vec<(&'static str, u64)>,
+    /// What came of each push; none in a replay, which pushes nothing.
+    pub pushes: Vec<push::Counters>,
     /// What came of reading configuration and rules; none in a replay, which does not read them anew.
     pub reload: Option<Reload>,
 }
@@ -381,4 +384,38 @@ pub const METRICS: &[Metric] = &[
             }
         },
     },
+    Metric {
+        name: "sink_sent_total",
+        kind: Kind::Counter,
+        labels: &["sink"],
+        help: "Messages that another program took: alertmanager, syslog or webhook.",
+        read: |snapshot, samples| pushed(snapshot, samples, |counters| counters.sent),
+    },
+    Metric {
+        name: "sink_failures_total",
+        kind: Kind::Counter,
+        labels: &["sink"],
+        help: "Attempts to keep or send a message that failed; it is tried again.",
+        read: |snapshot, samples| pushed(snapshot, samples, |counters| counters.failures),
+    },
+    Metric {
+        name: "sink_waiting",
+        kind: Kind::Gauge,
+        labels: &["sink"],
+        help: "Messages that wait on disk; for alertmanager, alerts that are said again and again.",
+        read: |snapshot, samples| pushed(snapshot, samples, |counters| counters.waiting),
+    },
+    Metric {
+        name: "sink_lost_total",
+        kind: Kind::Counter,
+        labels: &["sink"],
+        help: "Messages given up, because the queue was full or the receiver refused them for what they are.",
+        read: |snapshot, samples| pushed(snapshot, samples, |counters| counters.lost),
+    },
 ];
+
+fn pushed(snapshot: &Snapshot, samples: &mut Samples, number: fn(&push::Counters) -> u64) {
+    for counters in &snapshot.pushes {
+        samples.labelled(&[counters.sink], number(counters));
+    }
+}

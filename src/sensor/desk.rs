@@ -102,6 +102,7 @@ impl Desk {
             shards: self.shards.values().cloned().collect(),
             analysis: self.analysis.counters(),
             lines: self.outputs.lines().collect(),
+            pushes: self.outputs.pushes().collect(),
             reload: self.reload,
             ..Snapshot::default()
         };

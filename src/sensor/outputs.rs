@@ -7,12 +7,15 @@ use crate::analysis::Output;
 use crate::event::Event;
 use crate::risk::Incident;
 use crate::serve::view::View;
-use crate::sinks::{self, JsonLines, Opening, SinkError};
+use crate::sinks::notice::{Kind, Notice};
+use crate::sinks::push;
+use crate::sinks::{self, JsonLines, Opening, Pushes, SinkError};
 
 /// Where everything that the analysis finds goes.
 pub(super) struct Outputs {
     events: Option<JsonLines>,
     alerts: Option<JsonLines>,
+    pushes: Pushes,
     view: Option<Arc<View>>,
     /// The first alerts, for the summary of a replay.
     pub(super) kept: Vec<Alert>,
@@ -24,9 +27,11 @@ impl Outputs {
     /// The most alerts that a summary shows.
     const KEPT_MAX: usize = 100;
 
+    /// `pushes` are what the edge delivers; a replay has none.
     pub(super) fn open(
         settings: &sinks::Settings,
         opening: Opening,
+        pushes: Pushes,
         view: Option<Arc<View>>,
     ) -> Result<Self, SinkError> {
         if let Some(path) = settings.shared_file() {
@@ -35,7 +40,7 @@ impl Outputs {
         let open =
             |sink, path: &Option<_>| path.as_deref().map(|path| JsonLines::open(sink, path, opening)).transpose();
         let (events, alerts) = (open("events", &settings.events)?, open("alerts", &settings.alerts)?);
-        Ok(Self { events, alerts, view, kept: Vec::new(), failures: Vec::new() })
+        Ok(Self { events, alerts, pushes, view, kept: Vec::new(), failures: Vec::new() })
     }
 
     /// Hands every line to the operating system.
@@ -59,6 +64,11 @@ impl Outputs {
         self.view.as_deref()
     }
 
+    /// What came of each push.
+    pub(super) fn pushes(&self) -> impl Iterator<Item = push::Counters> {
+        self.pushes.counters()
+    }
+
     /// Lines written by each sink.
     pub(super) fn lines(&self) -> impl Iterator<Item = (&'static str, u64)> {
         [&self.events, &self.alerts].into_iter().flatten().map(|sink| (sink.sink(), sink.lines_written()))
@@ -80,6 +90,9 @@ impl Output for Outputs {
         if let Some(sink) = &mut self.alerts {
             self.failures.extend(sink.write(alert).err());
         }
+        if !self.pushes.is_empty() {
+            self.pushes.push(notice_of_alert(alert));
+        }
         if let Some(view) = &self.view {
             view.publish_alert(serde_json::to_value(alert).expect("an alert's keys are text"));
         } else if self.kept.len() < Self::KEPT_MAX {
@@ -91,5 +104,41 @@ impl Output for Outputs {
         if let Some(sink) = &mut self.alerts {
             self.failures.extend(sink.write(incident).err());
         }
+        if !self.pushes.is_empty() {
+            self.pushes.push(notice_of_incident(incident));
+        }
+    }
+}
+
+fn notice_of_alert(alert: &Alert) -> Notice {
+    let (rule, entity) = (&alert.rule, &alert.entity);
+    Notice {
+        id: format!("{}-{}", rule.id, alert.at.as_nanos()),
+        kind: Kind::Alert,
+        ended: false,
+        since: alert.at,
+        at: alert.at,
+        level: rule.level.as_str(),
+        severity: rule.level.severity(),
+        title: format!("{}: {} {entity}", rule.title, entity.kind()),
+        entity: (entity.kind(), entity.to_string()),
+        document: serde_json::to_value(alert).expect("an alert's keys are text"),
+    }
+}
+
+fn notice_of_incident(incident: &Incident) -> Notice {
+    let entity = &incident.entity;
+    let families: Vec<&str> = incident.families.iter().map(|family| family.family.as_str()).collect();
+    Notice {
+        id: incident.id.to_string(),
+        kind: Kind::Incident,
+        ended: !incident.is_open(),
+        since: incident.opened,
+        at: incident.updated,
+        level: incident.level.as_str(),
+        severity: incident.level.severity(),
+        title: format!("Signs of a laptop farm: {} {entity} ({})", entity.kind(), families.join(", ")),
+        entity: (entity.kind(), entity.to_string()),
+        document: serde_json::to_value(incident).expect("an incident's keys are text"),
     }
 }

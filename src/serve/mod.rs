@@ -125,6 +125,11 @@ impl Edge {
         Ok(())
     }
 
+    /// Runs what carries messages to other programs, until the end.
+    pub fn carry(&self, delivery: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(delivery);
+    }
+
     /// Tells the service manager that the sensor reads packets, and from then on that it is alive, as the view shows.
     pub fn report(&mut self, view: Arc<View>) {
         let Some(manager) = ServiceManager::of_process() else { return };
