@@ -3,6 +3,7 @@
 //! Each section is the settings of the stage it is named after, whose defaults stand there. Without a file everything
 //! has its default.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -10,8 +11,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::capture::LiveSettings;
+use crate::detect::Need;
 use crate::enrich::inventory;
-use crate::enrich::networks::{NamedNetwork, Networks, NetworksError, home_prefixes};
+use crate::enrich::networks::{NamedNetwork, Networks, NetworksError, Role, home_prefixes};
 use crate::world::{self, Sanctioned};
 use crate::yaml::{self, Fault, Spanned};
 use crate::{analysis, decode, detect, flow, serve, shard, sinks};
@@ -102,6 +104,22 @@ impl Config {
             sanctioned: self.sanctioned.clone(),
         };
         analysis::Settings { world, detect: self.detect, limits: self.limits }
+    }
+
+    /// The detectors that find nothing under this configuration, by what would wake them.
+    pub fn silent_detectors(&self) -> BTreeMap<&'static str, Vec<&'static str>> {
+        let mut silent: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (detector, need) in detect::silent(|need| self.has(need)) {
+            silent.entry(need.remedy()).or_default().push(detector.name);
+        }
+        silent
+    }
+
+    fn has(&self, need: Need) -> bool {
+        match need {
+            Need::Geo => !self.geo.databases.is_empty(),
+            Need::VpnGateway => self.networks.iter().any(|network| network.value.roles.contains(&Role::VpnGateway)),
+        }
     }
 
     /// The sections that differ from `new` and that a running sensor cannot change.

@@ -1,4 +1,7 @@
-//! `spanwatch check`: configuration and rules in, every fault in them out.
+//! `spanwatch check`: configuration and rules in, every fault in them out, or which detectors they leave
+//! silent.
+
+use std::fmt::Write as _;
 
 use clap::Args;
 
@@ -24,11 +27,15 @@ pub(super) fn check(options: &Options) -> Result<(), Failure> {
     let (Ok(policy), true) = (policy, faults.is_empty()) else {
         return Err(Failure::BeforeStart(faults.join("\n")));
     };
-    print(&match &policy.directory {
+    let mut said = match &policy.directory {
         Some(directory) => {
             let count = policy.rules().list().count();
             format!("The configuration and {count} rules of {} are valid.\n", directory.display())
         }
         None => "The configuration is valid. No directory of rules was found.\n".into(),
-    })
+    };
+    for (remedy, detectors) in config.silent_detectors() {
+        let _ = writeln!(said, "Silent: {}; to wake them, {remedy}.", detectors.join(", "));
+    }
+    print(&said)
 }

@@ -3,9 +3,28 @@
 //! A detector knows no clock, keeps no map and does no I/O: it says whom an event is about and judges that one's
 //! window. To add one: its file, its `mod` line and its line in [`ALL`].
 
+pub mod account_hosts;
+pub mod account_networks;
+pub mod accounts_at_site;
+pub mod beacon;
+pub mod co_outage;
+pub mod disguised_device;
+pub mod distant_client;
+mod fleet;
+mod handshake;
+mod log_on;
 pub mod overlapping_tunnels;
+pub mod rare_product;
+pub mod relay;
 pub mod remote_access_product;
 mod running;
+pub mod second_stack;
+pub mod session_hours;
+pub mod shared_installation;
+mod sightings;
+pub mod transfer;
+pub mod tunnel_mss;
+pub mod upload_volume;
 
 use std::hash::Hash;
 use std::time::Duration;
@@ -25,20 +44,142 @@ use running::{Run, Running};
 /// Every detector, by name.
 pub const ALL: &[DetectorSpec] = &[
     DetectorSpec {
+        name: account_hosts::NAME,
+        vantage: Vantage::Inside,
+        needs: &[],
+        fields: account_hosts::FIELDS,
+        start: |settings| Box::new(Running::new(settings.account_hosts, settings.windows)),
+    },
+    DetectorSpec {
+        name: account_networks::NAME,
+        vantage: Vantage::Edge,
+        needs: &[],
+        fields: account_networks::FIELDS,
+        start: |settings| {
+            Box::new(Running::new(account_networks::AccountNetworks::new(settings.account_networks), settings.windows))
+        },
+    },
+    DetectorSpec {
+        name: accounts_at_site::NAME,
+        vantage: Vantage::Edge,
+        needs: &[],
+        fields: accounts_at_site::FIELDS,
+        start: |settings| Box::new(Running::new(settings.accounts_at_site, settings.windows)),
+    },
+    DetectorSpec {
+        name: beacon::NAME,
+        vantage: Vantage::Inside,
+        needs: &[],
+        fields: beacon::FIELDS,
+        start: |settings| Box::new(Running::new(beacon::Beacon::new(settings.beacon), settings.windows)),
+    },
+    DetectorSpec {
+        name: co_outage::NAME,
+        vantage: Vantage::Edge,
+        needs: &[Need::VpnGateway],
+        fields: co_outage::FIELDS,
+        start: |settings| Box::new(Running::new(co_outage::CoOutage::new(settings.co_outage), settings.windows)),
+    },
+    DetectorSpec {
+        name: disguised_device::NAME,
+        vantage: Vantage::Lan,
+        needs: &[],
+        fields: disguised_device::FIELDS,
+        start: |settings| Box::new(Running::new(settings.disguised_device, settings.windows)),
+    },
+    DetectorSpec {
+        name: distant_client::NAME,
+        vantage: Vantage::Edge,
+        needs: &[Need::Geo],
+        fields: distant_client::FIELDS,
+        start: |settings| {
+            Box::new(Running::new(distant_client::DistantClient::new(settings.distant_client), settings.windows))
+        },
+    },
+    DetectorSpec {
         name: overlapping_tunnels::NAME,
+        vantage: Vantage::Edge,
+        needs: &[Need::VpnGateway],
         fields: overlapping_tunnels::FIELDS,
         start: |settings| Box::new(Running::new(settings.overlapping_tunnels, settings.windows)),
     },
     DetectorSpec {
+        name: rare_product::NAME,
+        vantage: Vantage::Inside,
+        needs: &[],
+        fields: rare_product::FIELDS,
+        start: |settings| {
+            Box::new(Running::new(rare_product::RareProduct::new(settings.rare_product), settings.windows))
+        },
+    },
+    DetectorSpec {
+        name: relay::NAME,
+        vantage: Vantage::Edge,
+        needs: &[],
+        fields: relay::FIELDS,
+        start: |settings| Box::new(Running::new(settings.relay, settings.windows)),
+    },
+    DetectorSpec {
         name: remote_access_product::NAME,
+        vantage: Vantage::Inside,
+        needs: &[],
         fields: remote_access_product::FIELDS,
         start: |settings| Box::new(Running::new(settings.remote_access_product, settings.windows)),
+    },
+    DetectorSpec {
+        name: second_stack::NAME,
+        vantage: Vantage::Edge,
+        needs: &[],
+        fields: second_stack::FIELDS,
+        start: |settings| {
+            Box::new(Running::new(second_stack::SecondStack::new(settings.second_stack), settings.windows))
+        },
+    },
+    DetectorSpec {
+        name: session_hours::NAME,
+        vantage: Vantage::Inside,
+        needs: &[],
+        fields: session_hours::FIELDS,
+        start: |settings| {
+            Box::new(Running::new(session_hours::SessionHours::new(settings.session_hours), settings.windows))
+        },
+    },
+    DetectorSpec {
+        name: shared_installation::NAME,
+        vantage: Vantage::Inside,
+        needs: &[],
+        fields: shared_installation::FIELDS,
+        start: |settings| Box::new(Running::new(settings.shared_installation, settings.windows)),
+    },
+    DetectorSpec {
+        name: transfer::NAME,
+        vantage: Vantage::Inside,
+        needs: &[],
+        fields: transfer::FIELDS,
+        start: |settings| Box::new(Running::new(settings.transfer, settings.windows)),
+    },
+    DetectorSpec {
+        name: tunnel_mss::NAME,
+        vantage: Vantage::Edge,
+        needs: &[],
+        fields: tunnel_mss::FIELDS,
+        start: |settings| Box::new(Running::new(tunnel_mss::TunnelMss::new(settings.tunnel_mss), settings.windows)),
+    },
+    DetectorSpec {
+        name: upload_volume::NAME,
+        vantage: Vantage::Inside,
+        needs: &[],
+        fields: upload_volume::FIELDS,
+        start: |settings| Box::new(Running::new(settings.upload_volume, settings.windows)),
     },
 ];
 
 pub struct DetectorSpec {
     /// What a rule names as `logsource.category`.
     pub name: &'static str,
+    pub vantage: Vantage,
+    /// What it is silent without.
+    pub needs: &'static [Need],
     /// The fields of its findings.
     pub fields: &'static [FieldSpec],
     start: fn(&Settings) -> Box<dyn Run>,
@@ -48,8 +189,23 @@ pub struct DetectorSpec {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    pub account_hosts: account_hosts::AccountHosts,
+    pub account_networks: account_networks::Settings,
+    pub accounts_at_site: accounts_at_site::AccountsAtSite,
+    pub beacon: beacon::Settings,
+    pub co_outage: co_outage::Settings,
+    pub disguised_device: disguised_device::DisguisedDevice,
+    pub distant_client: distant_client::Settings,
     pub overlapping_tunnels: overlapping_tunnels::OverlappingTunnels,
+    pub rare_product: rare_product::Settings,
+    pub relay: relay::Relay,
     pub remote_access_product: remote_access_product::RemoteAccessProduct,
+    pub second_stack: second_stack::Settings,
+    pub session_hours: session_hours::Settings,
+    pub shared_installation: shared_installation::SharedInstallation,
+    pub transfer: transfer::Transfer,
+    pub tunnel_mss: tunnel_mss::Settings,
+    pub upload_volume: upload_volume::UploadVolume,
     /// The windows of each detector.
     pub windows: Retention,
 }
@@ -57,14 +213,75 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            account_hosts: Default::default(),
+            account_networks: Default::default(),
+            accounts_at_site: Default::default(),
+            beacon: Default::default(),
+            co_outage: Default::default(),
+            disguised_device: Default::default(),
+            distant_client: Default::default(),
             overlapping_tunnels: Default::default(),
+            rare_product: Default::default(),
+            relay: Default::default(),
             remote_access_product: Default::default(),
+            second_stack: Default::default(),
+            session_hours: Default::default(),
+            shared_installation: Default::default(),
+            transfer: Default::default(),
+            tunnel_mss: Default::default(),
+            upload_volume: Default::default(),
             windows: Retention { entries_max: 50_000, keep: Duration::from_secs(30 * 86_400) },
         }
     }
 }
 
-/// The detector's own settings are its `self`.
+/// Where the mirror must be for a detector to see what it judges.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Vantage {
+    /// Outside the VPN gateway, where houses are seen by their public addresses.
+    Edge,
+    /// Behind the gateway or on the way to the Internet, where a laptop's own traffic is seen.
+    Inside,
+    /// On the segment of the devices, where their MACs, leases and link frames are seen.
+    Lan,
+}
+
+impl Vantage {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Edge => "edge",
+            Self::Inside => "inside",
+            Self::Lan => "lan",
+        }
+    }
+}
+
+/// Something of the configuration that a detector cannot do without.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Need {
+    /// Databases that know the countries and autonomous systems of addresses.
+    Geo,
+    /// A network with the role of a VPN gateway.
+    VpnGateway,
+}
+
+impl Need {
+    /// What the operator is told to add.
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::Geo => "name a database under `geo.databases`",
+            Self::VpnGateway => "give a network under `networks` the role `vpn_gateway`",
+        }
+    }
+}
+
+/// The detectors that lack something, each with the first thing that it lacks.
+pub fn silent(has: impl Fn(Need) -> bool) -> Vec<(&'static DetectorSpec, Need)> {
+    let lacking = |spec: &'static DetectorSpec| spec.needs.iter().copied().find(|&need| !has(need));
+    ALL.iter().filter_map(|spec| Some((spec, lacking(spec)?))).collect()
+}
+
+/// The detector's own settings are its `self`, with what it knows of the whole fleet where it needs that.
 pub trait Detector: Send + 'static {
     const NAME: &'static str;
     const FAMILY: Family;
@@ -74,6 +291,9 @@ pub trait Detector: Send + 'static {
     type Sighting;
     /// What it remembers of a subject.
     type Window: Default + Send;
+
+    /// Learns of the whole fleet from every fact, before anybody is judged by it.
+    fn learn(&mut self, _event: &Event<'_>) {}
 
     /// Whom the event is about, and what it says of them; none where it says nothing.
     fn sight(&self, event: &Event<'_>) -> Option<(Self::Subject, Self::Sighting)>;

@@ -53,6 +53,7 @@ impl<D: Detector> Running<D> {
 
 impl<D: Detector> Run for Running<D> {
     fn on_event(&mut self, event: &Event<'_>) -> Option<Finding> {
+        self.detector.learn(event);
         let (subject, sighting) = self.detector.sight(event)?;
         let window = self.windows.get_or_insert_with(subject.clone(), event.at(), D::Window::default);
         let evidence = self.detector.judge(window, sighting, event.at())?;

@@ -43,6 +43,10 @@ pub struct Product {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
+    /// Files of anybody's in a place of anybody's.
+    CloudStorage,
+    /// Repositories of source code.
+    CodeHosting,
     /// A keyboard, a screen and a mouse over the network.
     IpKvm,
     /// A private network over others' networks.
@@ -54,8 +58,15 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether the product is used where its vendor's pages are.
+    const fn is_a_website(self) -> bool {
+        matches!(self, Self::CloudStorage | Self::CodeHosting)
+    }
+
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::CloudStorage => "cloud_storage",
+            Self::CodeHosting => "code_hosting",
             Self::IpKvm => "ip_kvm",
             Self::Overlay => "overlay",
             Self::RemoteAccess => "remote_access",
@@ -150,7 +161,8 @@ impl Products {
         let mut suffix = name.as_str();
         for _ in 0..Self::LABELS_MAX {
             if let Some((product, basis)) = self.names.get(suffix) {
-                let basis = if is_page(&name, suffix) { Basis::VendorName } else { *basis };
+                let is_only_seen = is_page(&name, suffix) && !product.kind.is_a_website();
+                let basis = if is_only_seen { Basis::VendorName } else { *basis };
                 return Some(Sighting { product: Arc::clone(product), basis });
             }
             (_, suffix) = suffix.split_once('.')?;

@@ -37,6 +37,14 @@ fn a_vendors_pages_and_other_services_are_no_use_of_its_product() {
 }
 
 #[test]
+fn a_service_that_is_a_website_is_used_there() {
+    let products = shipped();
+    for (name, id) in [("github.com", "github"), ("mega.nz", "mega"), ("www.dropbox.com", "dropbox")] {
+        assert_eq!(by_name(&products, name), Some((id.to_owned(), Basis::ServerName)), "{name}");
+    }
+}
+
+#[test]
 fn what_only_the_product_says_counts_before_its_servers_names() {
     let products = shipped();
     let mut hello = Hello::new(Sender::Client);

@@ -136,7 +136,7 @@ pub fn markdown() -> String {
         }
     }
     for spec in detect::ALL {
-        section(&mut text, &format!("Finding `{}`", spec.name));
+        section(&mut text, &format!("Finding `{}`, seen from the {}", spec.name, spec.vantage.as_str()));
         for field in spec.fields {
             row(&mut text, field.name, "", field.help);
         }

@@ -230,7 +230,8 @@ static APPLICATION: &[Field] = &[
     field(
         "spanwatch.application.kind",
         Keyword,
-        "`remote_access`, `vpn`, `overlay`, `reverse_tunnel` or `ip_kvm`; absent where only the vendor is sure.",
+        "`remote_access`, `vpn`, `overlay`, `reverse_tunnel`, `ip_kvm`, `cloud_storage` or `code_hosting`; absent where only the \
+         vendor is sure.",
         |e| word(e.application?.kind()?.as_str()),
     ),
     field(

@@ -92,6 +92,10 @@ impl<'a> Event<'a> {
         spoke.or(self.flow().protocol)
     }
 
+    pub const fn world(&self) -> &'a World {
+        self.world
+    }
+
     pub const fn application(&self) -> Option<&'a Application> {
         self.application
     }

@@ -60,7 +60,7 @@ fn the_reference_of_events_is_current() {
     assert!(written == expected, "{} is out of date; UPDATE=1 cargo test writes it anew", path.display());
 }
 
-fn world(yaml: &str) -> World {
+pub(crate) fn world(yaml: &str) -> World {
     let settings = crate::yaml::parse("settings.yml", yaml).unwrap_or_else(|fault| panic!("{fault}"));
     let products = std::sync::Arc::new(Products::load(std::path::Path::new("rules/data/products.yml")).unwrap());
     World::new(&settings, &products, Geo::default(), identity::Limits::default()).unwrap()

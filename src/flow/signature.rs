@@ -59,6 +59,14 @@ impl SynSignature {
         if self.mss == 0 { None } else { Some(self.mss) }
     }
 
+    /// The part of the notation that is the same on every path: `ittl:wsize,scale:olayout:quirks`, the window as it is.
+    pub fn stack(&self) -> String {
+        let whole = self.to_string();
+        let mut parts = whole.split(':').skip(5);
+        let (layout, quirks) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        format!("{}:{},{}:{layout}:{quirks}", initial_ttl(self.ttl), self.window, self.window_scale)
+    }
+
     /// `None` where the options contradict themselves.
     fn read_options(&mut self, mut options: Cursor<'_>, tcp: &TcpHeader) -> Option<()> {
         while let Some(kind) = options.u8() {
@@ -395,6 +403,18 @@ mod tests {
         assert_eq!(shown(&[254, 4, 1, 2, 34, 2, 0, 0], |_, _| {}), "4:57+7:0:0:64240,0:?254,?34,eol+1:df,id+:0");
         let nops = shown(&[1; 40], |_, _| {});
         assert_eq!(nops.matches("nop").count(), SynSignature::KINDS_MAX);
+    }
+
+    #[test]
+    fn a_stack_is_the_same_on_every_path() {
+        let stack = |options: &[u8], ttl: u8| {
+            let (mut head, tcp) = syn(options);
+            head.ip.ttl = ttl;
+            SynSignature::read(&head, &tcp).stack()
+        };
+        let through_a_tunnel = [2, 4, 5, 0x64, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7];
+        assert_eq!(stack(LINUX, 57), "64:64240,7:mss,sok,ts,nop,ws:df,id+");
+        assert_eq!(stack(&through_a_tunnel, 43), stack(LINUX, 57));
     }
 
     #[test]

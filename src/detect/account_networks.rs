@@ -1,0 +1,313 @@
+//! From how many networks an account logs on in short order, and whether it goes back and forth between them.
+//!
+//! # What it sees
+//!
+//! Log-ons that succeeded, with the outside address they came from. Networks are counted as /24 and /48 with their
+//! autonomous system, within a day; systems and countries within the hour. A return is a log-on from a network that the
+//! account had left for another within the hour. Every number that grows is a finding.
+//!
+//! # Why it matters
+//!
+//! A person is in one place. An account that is at home and abroad in turn has a laptop in one place and somebody who
+//! drives it in another; one with a new network every hour hides where it comes from.
+//!
+//! # Normal causes
+//!
+//! A train, a hotel, a phone's hotspot beside the line at home: the same two networks on several days are known and
+//! count no more. Exits that many accounts share (a SASE's, an office's) are left out, as are sanctioned networks.
+//!
+//! # Blind spots
+//!
+//! Needs accounts: log-ons in clear, or RADIUS. Without databases of countries and systems only networks are counted.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::detect::fleet::Prevalence;
+use crate::detect::log_on::LogOn;
+use crate::detect::{Detector, Family};
+use crate::enrich::networks::Role;
+use crate::event::Event;
+use crate::facts::Fields;
+use crate::identity::entity::Entity;
+use crate::net::Text;
+use crate::protocol::FieldSpec;
+use crate::quantity;
+use crate::time::Timestamp;
+
+pub const NAME: &str = "account_networks";
+
+pub const FIELDS: &[FieldSpec] = &[
+    FieldSpec { name: "spanwatch.account.networks", help: "From how many networks the account logged on in the day." },
+    FieldSpec { name: "spanwatch.account.systems", help: "From how many autonomous systems it did in the hour." },
+    FieldSpec { name: "spanwatch.account.countries", help: "The countries it logged on from in the hour." },
+    FieldSpec { name: "spanwatch.account.countries_count", help: "How many they are." },
+    FieldSpec {
+        name: "spanwatch.account.returns",
+        help: "How often it came back within the hour to a network it had left.",
+    },
+    FieldSpec { name: "spanwatch.account.since", help: "When the first log-on of the day was." },
+];
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Networks and returns are counted within so long.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub day: Duration,
+    /// Systems and countries are counted within so long, and a return takes no longer.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub hour: Duration,
+    /// A network that so many percent of the accounts use is shared by design.
+    pub common_percent: usize,
+    /// And at least so many accounts do.
+    pub common_accounts: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            day: Duration::from_secs(86_400),
+            hour: Duration::from_secs(3600),
+            common_percent: 1,
+            common_accounts: 10,
+        }
+    }
+}
+
+#[derive(Default)]
+pub struct AccountNetworks {
+    settings: Settings,
+    fleet: Prevalence<IpAddr, Text>,
+}
+
+/// A log-on from a network.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    network: IpAddr,
+    system: Option<u32>,
+    country: Option<Box<str>>,
+}
+
+/// A stay in a network, from the first log-on to the last before another network's.
+struct Stay {
+    at: Arrival,
+    first: Timestamp,
+    last: Timestamp,
+    /// It is a return, and not between two networks that the account is known to change between.
+    is_return: bool,
+}
+
+#[derive(Default)]
+pub struct Window {
+    /// The latest last.
+    stays: VecDeque<Stay>,
+    /// The days on which the account returned between two networks.
+    habits: BTreeMap<(IpAddr, IpAddr), BTreeSet<u64>>,
+    told: Numbers,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Numbers {
+    networks: usize,
+    systems: usize,
+    countries: usize,
+    returns: usize,
+}
+
+impl Numbers {
+    fn has_more_than(self, other: Self) -> bool {
+        self.networks > other.networks.max(1)
+            || self.systems > other.systems.max(1)
+            || self.countries > other.countries.max(1)
+            || self.returns > other.returns
+    }
+}
+
+impl AccountNetworks {
+    const STAYS_MAX: usize = 64;
+    const HABITS_MAX: usize = 16;
+    /// Two networks on so many days are a person's own.
+    const HABIT_DAYS: usize = 3;
+
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, ..Self::default() }
+    }
+
+    /// Adds the arrival to the stays: a later log-on from the same network goes on with the last of them.
+    fn arrive(&self, window: &mut Window, arrival: Arrival, at: Timestamp) {
+        if let Some(last) = window.stays.back_mut().filter(|stay| stay.at.network == arrival.network) {
+            last.last = at;
+            return;
+        }
+        let recent = |stay: &&Stay| at.since(stay.last) <= self.settings.hour;
+        let was_here = window.stays.iter().filter(recent).any(|stay| stay.at.network == arrival.network);
+        let left = window.stays.back().map(|stay| stay.at.network);
+        let is_return = was_here && left.is_some_and(|left| !Self::is_habit(window, left, arrival.network, at));
+        if window.stays.len() == Self::STAYS_MAX {
+            window.stays.pop_front();
+        }
+        window.stays.push_back(Stay { at: arrival, first: at, last: at, is_return });
+    }
+
+    /// Whether the account returned between the two networks on several earlier days. The day at hand is learnt.
+    fn is_habit(window: &mut Window, a: IpAddr, b: IpAddr, at: Timestamp) -> bool {
+        let pair = (a.min(b), a.max(b));
+        let day = at.as_secs() / 86_400;
+        if window.habits.len() == Self::HABITS_MAX && !window.habits.contains_key(&pair) {
+            return false;
+        }
+        let days = window.habits.entry(pair).or_default();
+        let is_habit = days.range(..day).count() >= Self::HABIT_DAYS;
+        if days.len() <= Self::HABIT_DAYS {
+            days.insert(day);
+        }
+        is_habit
+    }
+
+    fn count(&self, window: &Window, at: Timestamp) -> (Numbers, BTreeSet<Box<str>>) {
+        let in_hour = || window.stays.iter().filter(|stay| at.since(stay.last) <= self.settings.hour);
+        let networks: BTreeSet<IpAddr> = window.stays.iter().map(|stay| stay.at.network).collect();
+        let systems: BTreeSet<u32> = in_hour().filter_map(|stay| stay.at.system).collect();
+        let countries: BTreeSet<Box<str>> = in_hour().filter_map(|stay| stay.at.country.clone()).collect();
+        let numbers = Numbers {
+            networks: networks.len(),
+            systems: systems.len(),
+            countries: countries.len(),
+            returns: window.stays.iter().filter(|stay| stay.is_return).count(),
+        };
+        (numbers, countries)
+    }
+}
+
+impl Detector for AccountNetworks {
+    const NAME: &'static str = NAME;
+    const FAMILY: Family = Family::Location;
+    type Subject = Text;
+    type Sighting = Arrival;
+    type Window = Window;
+
+    fn learn(&mut self, event: &Event<'_>) {
+        if let Some(log_on) = LogOn::of(event) {
+            self.fleet.add(&log_on.network(), &log_on.account, event.at());
+        }
+    }
+
+    fn sight(&self, event: &Event<'_>) -> Option<(Text, Arrival)> {
+        let log_on = LogOn::of(event)?;
+        let network = log_on.network();
+        let world = event.world();
+        let is_sanctioned = world.networks.get(log_on.from).is_some_and(|zone| zone.roles.contains(&Role::Sanctioned));
+        let (percent, least) = (self.settings.common_percent, self.settings.common_accounts);
+        if is_sanctioned || self.fleet.is_common(&network, percent, least) {
+            return None;
+        }
+        let place = world.geo.get(log_on.from);
+        let arrival = Arrival { network, system: place.as_number, country: place.country.clone() };
+        Some((log_on.account, arrival))
+    }
+
+    fn judge(&self, window: &mut Window, arrival: Arrival, at: Timestamp) -> Option<Fields> {
+        window.stays.retain(|stay| at.since(stay.last) <= self.settings.day);
+        self.arrive(window, arrival, at);
+        let (numbers, countries) = self.count(window, at);
+        let told = std::mem::replace(&mut window.told, numbers);
+        if !numbers.has_more_than(told) {
+            return None;
+        }
+        let mut evidence = Fields::default();
+        evidence.push("spanwatch.account.networks", numbers.networks as u64);
+        evidence.push("spanwatch.account.systems", numbers.systems as u64);
+        let countries: Vec<Text> = countries.iter().map(|country| Text::from(&**country)).collect();
+        evidence.push("spanwatch.account.countries", countries);
+        evidence.push("spanwatch.account.countries_count", numbers.countries as u64);
+        evidence.push("spanwatch.account.returns", numbers.returns as u64);
+        evidence.push_some("spanwatch.account.since", window.stays.front().map(|stay| stay.first));
+        Some(evidence)
+    }
+
+    fn entity(account: &Text) -> Entity {
+        Entity::Account(account.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Value;
+
+    const MINUTE: u64 = 60;
+    const DAY: u64 = 86_400;
+
+    /// Judges log-ons by network, country and second; networks, countries and returns of the findings.
+    fn found(window: &mut Window, log_ons: &[(u8, &str, u64)]) -> Vec<Option<[u64; 3]>> {
+        let detector = AccountNetworks::default();
+        let judge = |&(network, country, secs): &(u8, &str, u64)| {
+            let arrival = Arrival {
+                network: IpAddr::from([198, 51, network, 0]),
+                system: Some(u32::from(network)),
+                country: Some(country.into()),
+            };
+            let evidence = detector.judge(window, arrival, Timestamp::from_secs(secs))?;
+            let number = |name| match evidence.get(name) {
+                Some(Value::Number(number)) => *number,
+                _ => u64::MAX,
+            };
+            Some([
+                number("spanwatch.account.networks"),
+                number("spanwatch.account.countries_count"),
+                number("spanwatch.account.returns"),
+            ])
+        };
+        log_ons.iter().map(judge).collect()
+    }
+
+    #[test]
+    fn every_further_network_of_the_day_is_a_finding() {
+        assert_eq!(
+            found(&mut Window::default(), &[(1, "US", 0), (1, "US", 9), (2, "US", 2 * 3600), (3, "US", DAY)]),
+            [None, None, Some([2, 1, 0]), Some([3, 1, 0])]
+        );
+        assert_eq!(found(&mut Window::default(), &[(1, "US", 0), (2, "US", DAY + 1)]), [None, None]);
+    }
+
+    #[test]
+    fn countries_count_together_within_the_hour() {
+        assert_eq!(found(&mut Window::default(), &[(1, "US", 0), (2, "CN", 3600)]), [None, Some([2, 2, 0])]);
+        assert_eq!(found(&mut Window::default(), &[(1, "US", 0), (2, "CN", 3601)]), [None, Some([2, 1, 0])]);
+    }
+
+    #[test]
+    fn who_goes_back_and_forth_within_the_hour_returns() {
+        let back = |minutes: u64| [(1, "US", 0), (2, "US", MINUTE), (1, "US", minutes * MINUTE)];
+        assert_eq!(found(&mut Window::default(), &back(60)), [None, Some([2, 1, 0]), Some([2, 1, 1])]);
+        assert_eq!(found(&mut Window::default(), &back(61)), [None, Some([2, 1, 0]), None]);
+    }
+
+    #[test]
+    fn two_networks_of_several_days_are_a_persons_own() {
+        let mut window = Window::default();
+        let returns: Vec<u64> = (0..6)
+            .map(|day| {
+                let log_ons = [(1, "US", day * DAY), (2, "US", day * DAY + 60), (1, "US", day * DAY + 120)];
+                found(&mut window, &log_ons).into_iter().flatten().map(|[_, _, returns]| returns).max().unwrap_or(0)
+            })
+            .collect();
+        assert!(returns[..3].iter().all(|&returns| returns >= 1), "{returns:?}");
+        assert_eq!(window.stays.iter().filter(|stay| stay.is_return).count(), 0, "{returns:?}");
+    }
+
+    #[test]
+    fn what_is_remembered_of_an_account_is_bounded() {
+        let mut window = Window::default();
+        for n in 0..500_u64 {
+            found(&mut window, &[(u8::try_from(n % 250).unwrap(), "US", n)]);
+        }
+        assert_eq!(window.stays.len(), AccountNetworks::STAYS_MAX);
+        assert!(window.habits.len() <= AccountNetworks::HABITS_MAX);
+    }
+}

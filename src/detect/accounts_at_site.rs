@@ -1,0 +1,187 @@
+//! How many accounts log on from one household outside.
+//!
+//! # What it sees
+//!
+//! Log-ons that succeeded, each with its account and the outside address it came from: of the client itself at a server
+//! that is reached from outside, or as a VPN gateway tells RADIUS. Every further account of a household within the
+//! window is a finding, with how many there are, and on how many days there were several.
+//!
+//! # Why it matters
+//!
+//! A farm is a house where several of the organisation's people are supposed to live in different places.
+//!
+//! # Normal causes
+//!
+//! Two colleagues in one household, a coworking space, a hotel, a branch office, the NAT of a mobile operator. A house
+//! with dozens of accounts is none.
+//!
+//! # Blind spots
+//!
+//! A house where each laptop has an exit of its own. Without RADIUS or log-ons in clear there are no accounts to count.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::detect::log_on::LogOn;
+use crate::detect::sightings::Sightings;
+use crate::detect::{Detector, Family};
+use crate::event::Event;
+use crate::facts::Fields;
+use crate::identity::entity::Entity;
+use crate::identity::site::Site;
+use crate::net::Text;
+use crate::protocol::FieldSpec;
+use crate::quantity;
+use crate::time::Timestamp;
+
+pub const NAME: &str = "accounts_at_site";
+
+pub const FIELDS: &[FieldSpec] = &[
+    FieldSpec { name: "spanwatch.accounts.count", help: "How many accounts logged on from the site in the window." },
+    FieldSpec { name: "spanwatch.accounts.names", help: "Their names, in alphabetical order." },
+    FieldSpec { name: "spanwatch.accounts.days", help: "On how many days several of them did." },
+    FieldSpec { name: "spanwatch.accounts.since", help: "When the first of them did." },
+    FieldSpec {
+        name: "spanwatch.accounts.network_roles",
+        help: "The roles of the site's network in the configuration.",
+    },
+];
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccountsAtSite {
+    /// Accounts are counted together that logged on within so long.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub window: Duration,
+}
+
+impl Default for AccountsAtSite {
+    fn default() -> Self {
+        Self { window: Duration::from_secs(7 * 86_400) }
+    }
+}
+
+pub struct Sighting {
+    account: Text,
+    roles: Vec<&'static str>,
+}
+
+#[derive(Default)]
+pub struct Window {
+    accounts: Sightings<Text>,
+    /// Those of the latest day.
+    today: BTreeSet<Text>,
+    day: u64,
+    /// The latest days with several, up to the window's.
+    shared_days: BTreeSet<u64>,
+    told: usize,
+    told_days: usize,
+}
+
+impl AccountsAtSite {
+    /// A place with more is a carrier's NAT, a campus or a hotel.
+    const ACCOUNTS_MAX: usize = 50;
+
+    /// On how many days of the window several accounts logged on, the day at hand among them.
+    fn shared_days(self, window: &mut Window, account: Text, at: Timestamp) -> usize {
+        let day = at.as_secs() / 86_400;
+        if day != window.day {
+            window.today.clear();
+            window.day = day;
+        }
+        if window.today.len() < 2 {
+            window.today.insert(account);
+        }
+        if window.today.len() > 1 {
+            window.shared_days.insert(day);
+        }
+        let first_day = (at - self.window).as_secs() / 86_400;
+        window.shared_days.retain(|&shared| shared >= first_day);
+        window.shared_days.len()
+    }
+}
+
+impl Detector for AccountsAtSite {
+    const NAME: &'static str = NAME;
+    const FAMILY: Family = Family::Multiplicity;
+    type Subject = Site;
+    type Sighting = Sighting;
+    type Window = Window;
+
+    fn sight(&self, event: &Event<'_>) -> Option<(Site, Sighting)> {
+        let log_on = LogOn::of(event)?;
+        let zone = event.world().networks.get(log_on.from);
+        let roles = zone.map(|zone| zone.roles.iter().map(|role| role.as_str()).collect()).unwrap_or_default();
+        Some((Site::of(log_on.from), Sighting { account: log_on.account, roles }))
+    }
+
+    fn judge(&self, window: &mut Window, sighting: Sighting, at: Timestamp) -> Option<Fields> {
+        window.accounts.add(sighting.account.clone(), at, self.window, Self::ACCOUNTS_MAX);
+        let days = self.shared_days(window, sighting.account, at);
+        let count = window.accounts.len();
+        let is_news = count > window.told || days > window.told_days;
+        (window.told, window.told_days) = (count, days);
+        if count < 2 || count == Self::ACCOUNTS_MAX || !is_news {
+            return None;
+        }
+        let mut evidence = Fields::default();
+        evidence.push("spanwatch.accounts.count", count as u64);
+        evidence.push("spanwatch.accounts.names", window.accounts.values().cloned().collect::<Vec<_>>());
+        evidence.push("spanwatch.accounts.days", days as u64);
+        evidence.push_some("spanwatch.accounts.since", window.accounts.since());
+        evidence.push("spanwatch.accounts.network_roles", sighting.roles);
+        Some(evidence)
+    }
+
+    fn entity(site: &Site) -> Entity {
+        Entity::Site(*site)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Value;
+
+    const DAY: u64 = 86_400;
+
+    /// Judges log-ons by account and hour; accounts and days of the findings.
+    fn found(log_ons: &[(&str, u64)]) -> Vec<Option<(u64, u64)>> {
+        let (detector, mut window) = (AccountsAtSite::default(), Window::default());
+        let judge = |&(account, secs): &(&str, u64)| {
+            let sighting = Sighting { account: account.into(), roles: Vec::new() };
+            let evidence = detector.judge(&mut window, sighting, Timestamp::from_secs(secs))?;
+            let number = |name| match evidence.get(name) {
+                Some(Value::Number(number)) => *number,
+                _ => 0,
+            };
+            Some((number("spanwatch.accounts.count"), number("spanwatch.accounts.days")))
+        };
+        log_ons.iter().map(judge).collect()
+    }
+
+    #[test]
+    fn every_further_account_is_a_finding_and_every_further_day_with_several() {
+        assert_eq!(
+            found(&[("a", 0), ("a", 1), ("b", 2), ("a", 3), ("c", 4), ("a", DAY), ("b", DAY + 1), ("c", DAY + 2)]),
+            [None, None, Some((2, 1)), None, Some((3, 1)), None, Some((3, 2)), None]
+        );
+    }
+
+    #[test]
+    fn accounts_count_together_up_to_the_window_and_no_longer() {
+        assert_eq!(found(&[("a", 0), ("b", 7 * DAY)]), [None, Some((2, 0))].map(|found| found.map(|(n, _)| (n, 0))));
+        assert_eq!(found(&[("a", 0), ("b", 7 * DAY + 1)]), [None, None]);
+    }
+
+    #[test]
+    fn a_place_with_dozens_of_accounts_is_no_household() {
+        let names: Vec<String> = (0..200).map(|number| format!("user{number:03}")).collect();
+        let log_ons: Vec<(&str, u64)> = names.iter().map(|name| (name.as_str(), 1)).collect();
+        let found = found(&log_ons);
+        assert_eq!(found.iter().flatten().last(), Some(&(49, 1)));
+        assert_eq!(found.last(), Some(&None));
+    }
+}

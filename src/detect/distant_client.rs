@@ -1,0 +1,292 @@
+//! Whether an outside address is farther away than its neighbours: than others of its country and provider.
+//!
+//! # What it sees
+//!
+//! The TCP round trip to each outside client (SYN/ACK to ACK). The least of a day's connections is what the way takes.
+//! It is compared with the same of the other sites of its country and autonomous system.
+//!
+//! # Why it matters
+//!
+//! A router at the house that forwards everything through a VPN carries TCP end to end, so that no layer differs from
+//! another; but the way is longer than the address admits. The same holds for a foreign user of a VPN's local exit.
+//!
+//! # Normal causes
+//!
+//! Satellite and mobile access, a country as large as its provider; both widen the spread among the neighbours, which the
+//! threshold follows.
+//!
+//! # Blind spots
+//!
+//! Needs databases of countries and systems, and enough other sites of the same provider. A provider all of whose
+//! customers here are relayed is its own neighbour.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::detect::handshake::Handshake;
+use crate::detect::{Detector, Family};
+use crate::event::Event;
+use crate::facts::Fields;
+use crate::identity::entity::Entity;
+use crate::identity::site::Site;
+use crate::protocol::FieldSpec;
+use crate::quantity;
+use crate::recent::{Recent, Retention};
+use crate::time::Timestamp;
+
+pub const NAME: &str = "distant_client";
+
+pub const FIELDS: &[FieldSpec] = &[
+    FieldSpec { name: "spanwatch.distance.rtt", help: "The least TCP round trip of the day, in seconds." },
+    FieldSpec { name: "spanwatch.distance.peers_rtt", help: "The median of its neighbours', in seconds." },
+    FieldSpec { name: "spanwatch.distance.peers_spread", help: "The standard deviation of those, in seconds." },
+    FieldSpec { name: "spanwatch.distance.peers", help: "How many neighbours there are." },
+    FieldSpec { name: "spanwatch.distance.days", help: "On how many days of the last fortnight it was so." },
+];
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// From this difference on it is a finding, if it is six deviations of the neighbours, too.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub excess: Duration,
+    /// So many connections of a day are needed.
+    pub connections: u32,
+    /// So many neighbours are needed.
+    pub peers: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { excess: Duration::from_millis(80), connections: 20, peers: 8 }
+    }
+}
+
+pub struct DistantClient {
+    settings: Settings,
+    neighbourhoods: Recent<Neighbourhood, Peers>,
+}
+
+/// Where sites are comparable.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Neighbourhood {
+    system: u32,
+    country: Box<str>,
+}
+
+/// The least round trip of the latest day of each site.
+#[derive(Default)]
+struct Peers {
+    sites: BTreeMap<Site, Least>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Least {
+    day: u64,
+    rtt: Duration,
+    connections: u32,
+}
+
+pub struct Sighting {
+    site: Site,
+    neighbourhood: Neighbourhood,
+}
+
+/// The days on which the site was too far away.
+#[derive(Default)]
+pub struct Window {
+    days: BTreeSet<u64>,
+}
+
+impl DistantClient {
+    const NEIGHBOURHOODS: Retention = Retention { entries_max: 4096, keep: Duration::from_secs(7 * 86_400) };
+    const SITES_MAX: usize = 256;
+    const DAYS_KEPT: u64 = 14;
+    /// Of a normal distribution: the standard deviation over the median absolute deviation.
+    const DEVIATION_OF_MAD: f64 = 1.4826;
+    const DEVIATIONS: f64 = 6.0;
+
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, neighbourhoods: Recent::new(Self::NEIGHBOURHOODS) }
+    }
+
+    fn neighbourhood(event: &Event<'_>, site: Site) -> Option<Neighbourhood> {
+        let place = event.world().geo.get(site.address());
+        Some(Neighbourhood { system: place.as_number?, country: place.country.clone()? })
+    }
+}
+
+impl Peers {
+    fn add(&mut self, site: Site, rtt: Duration, day: u64) {
+        if self.sites.len() >= DistantClient::SITES_MAX && !self.sites.contains_key(&site) {
+            self.sites.retain(|_, least| day.saturating_sub(least.day) < DistantClient::DAYS_KEPT);
+            if self.sites.len() >= DistantClient::SITES_MAX {
+                return;
+            }
+        }
+        let least = self.sites.entry(site).or_default();
+        if least.day != day || least.connections == 0 {
+            *least = Least { day, rtt, connections: 0 };
+        }
+        least.rtt = least.rtt.min(rtt);
+        least.connections = least.connections.saturating_add(1);
+    }
+
+    /// The least round trips of the other sites, in seconds, sorted.
+    fn others(&self, site: Site) -> Vec<f64> {
+        let others = self.sites.iter().filter(|&(&other, _)| other != site);
+        let mut rtts: Vec<f64> = others.map(|(_, least)| least.rtt.as_secs_f64()).collect();
+        rtts.sort_by(f64::total_cmp);
+        rtts
+    }
+}
+
+fn median(sorted: &[f64]) -> f64 {
+    sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
+}
+
+impl Detector for DistantClient {
+    const NAME: &'static str = NAME;
+    const FAMILY: Family = Family::Location;
+    type Subject = Site;
+    type Sighting = Sighting;
+    type Window = Window;
+
+    fn learn(&mut self, event: &Event<'_>) {
+        let Some(Handshake { site, summary }) = Handshake::of(event) else {
+            return;
+        };
+        if let (Some(neighbourhood), Some(rtt)) = (Self::neighbourhood(event, site), summary.client_rtt) {
+            let peers = self.neighbourhoods.get_or_insert_with(neighbourhood, event.at(), Peers::default);
+            peers.add(site, rtt, event.at().as_secs() / 86_400);
+            self.neighbourhoods.expire(event.at());
+        }
+    }
+
+    fn sight(&self, event: &Event<'_>) -> Option<(Site, Sighting)> {
+        let Handshake { site, summary } = Handshake::of(event)?;
+        summary.client_rtt?;
+        Some((site, Sighting { site, neighbourhood: Self::neighbourhood(event, site)? }))
+    }
+
+    fn judge(&self, window: &mut Window, sighting: Sighting, at: Timestamp) -> Option<Fields> {
+        let day = at.as_secs() / 86_400;
+        let peers = self.neighbourhoods.get(&sighting.neighbourhood)?;
+        let own = peers.sites.get(&sighting.site)?;
+        if own.connections < self.settings.connections || window.days.contains(&day) {
+            return None;
+        }
+        let others = peers.others(sighting.site);
+        if others.len() < self.settings.peers {
+            return None;
+        }
+        let usual = median(&others);
+        let mut deviations: Vec<f64> = others.iter().map(|rtt| (rtt - usual).abs()).collect();
+        deviations.sort_by(f64::total_cmp);
+        let spread = Self::DEVIATION_OF_MAD * median(&deviations);
+        let excess = own.rtt.as_secs_f64() - usual;
+        if excess < self.settings.excess.as_secs_f64().max(Self::DEVIATIONS * spread) {
+            return None;
+        }
+        window.days.retain(|&known| day.saturating_sub(known) < Self::DAYS_KEPT);
+        window.days.insert(day);
+        let mut evidence = Fields::default();
+        evidence.push("spanwatch.distance.rtt", own.rtt.as_secs_f64());
+        evidence.push("spanwatch.distance.peers_rtt", usual);
+        evidence.push("spanwatch.distance.peers_spread", spread);
+        evidence.push("spanwatch.distance.peers", others.len() as u64);
+        evidence.push("spanwatch.distance.days", window.days.len() as u64);
+        Some(evidence)
+    }
+
+    fn entity(site: &Site) -> Entity {
+        Entity::Site(*site)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::facts::Value;
+
+    fn place() -> Neighbourhood {
+        Neighbourhood { system: 64_500, country: "US".into() }
+    }
+
+    fn site(number: u8) -> Site {
+        Site::of(IpAddr::from([198, 51, 100, number]))
+    }
+
+    /// A provider's sites whose ways take so many milliseconds, each with as many connections a day as asked for.
+    struct Provider {
+        detector: DistantClient,
+        window: Window,
+    }
+
+    impl Provider {
+        fn new(peers_millis: &[u64]) -> Self {
+            let mut detector = DistantClient::new(Settings::default());
+            let peers = detector.neighbourhoods.get_or_insert_with(place(), Timestamp::ZERO, Peers::default);
+            for (number, &millis) in (100..).zip(peers_millis) {
+                peers.add(site(number), Duration::from_millis(millis), 0);
+            }
+            Self { detector, window: Window::default() }
+        }
+
+        /// On how many days a client of so many connections a day was found at each of them.
+        fn found(&mut self, millis: u64, connections: u64, days: u64) -> Vec<u64> {
+            let mut found = Vec::new();
+            for secs in (0..days).flat_map(|day| (0..connections).map(move |n| day * 86_400 + n)) {
+                let at = Timestamp::from_secs(secs);
+                let peers = self.detector.neighbourhoods.get_or_insert_with(place(), at, Peers::default);
+                peers.add(site(1), Duration::from_millis(millis), secs / 86_400);
+                let sighting = Sighting { site: site(1), neighbourhood: place() };
+                let evidence = self.detector.judge(&mut self.window, sighting, at);
+                if let Some(Value::Number(days)) =
+                    evidence.as_ref().and_then(|evidence| evidence.get("spanwatch.distance.days"))
+                {
+                    found.push(*days);
+                }
+            }
+            found
+        }
+    }
+
+    const NEAR: &[u64] = &[20, 22, 24, 26, 28, 30, 32, 34, 36];
+
+    #[test]
+    fn a_client_that_is_80_ms_farther_away_than_its_neighbours_is_a_finding_each_day() {
+        assert_eq!(Provider::new(NEAR).found(108, 20, 3), [1, 2, 3]);
+        assert_eq!(Provider::new(NEAR).found(107, 20, 3), [] as [u64; 0]);
+    }
+
+    #[test]
+    fn it_takes_twenty_connections_of_a_day() {
+        assert_eq!(Provider::new(NEAR).found(300, 19, 3), [] as [u64; 0]);
+    }
+
+    #[test]
+    fn it_takes_eight_neighbours() {
+        assert_eq!(Provider::new(&NEAR[..7]).found(300, 20, 1), [] as [u64; 0]);
+        assert_eq!(Provider::new(&NEAR[..8]).found(300, 20, 1), [1]);
+    }
+
+    #[test]
+    fn where_the_neighbours_differ_much_it_takes_more() {
+        let wide = [20, 40, 60, 80, 100, 120, 140, 160, 180];
+        assert_eq!(Provider::new(&wide).found(300, 20, 1), [] as [u64; 0]);
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_provider_is_bounded() {
+        let mut peers = Peers::default();
+        for number in 0..2000_u32 {
+            peers.add(Site::of(std::net::Ipv4Addr::from_bits(number).into()), Duration::from_millis(1), 0);
+        }
+        assert_eq!(peers.sites.len(), DistantClient::SITES_MAX);
+    }
+}

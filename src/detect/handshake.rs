@@ -1,0 +1,61 @@
+//! An event in, the handshake of a TCP connection from outside out: its round trips and what its SYN tells.
+
+use std::time::Duration;
+
+use crate::event::Event;
+use crate::facts::{FactKind, FlowSummary, Sender};
+use crate::identity::site::Site;
+use crate::net::Transport;
+
+/// A TCP connection of an outside client to a server of ours, told once for each.
+pub(super) struct Handshake<'e> {
+    pub(super) site: Site,
+    pub(super) summary: &'e FlowSummary,
+}
+
+impl<'e> Handshake<'e> {
+    /// The first summary of a connection is the one of its first minute, or of its end where that comes before.
+    pub(super) fn of(event: &Event<'e>) -> Option<Self> {
+        const FIRST: Duration = Duration::from_secs(60);
+        const SECOND: Duration = Duration::from_secs(600);
+        let fact = event.fact()?;
+        let age = fact.at.since(fact.flow.started);
+        let summary = match &fact.kind {
+            FactKind::Activity(summary) if age < SECOND => summary,
+            FactKind::FlowEnded(summary) if age < FIRST => summary,
+            _ => return None,
+        };
+        let is_from_outside = event.is_home(Sender::Server) && !event.is_home(Sender::Client);
+        let is_tcp = fact.flow.transport == Transport::Tcp;
+        (is_tcp && is_from_outside).then_some(Self { site: Site::of(fact.flow.client.ip), summary })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::tests::{fact, flow, summary, world};
+
+    fn is_one(client: &str, server: &str, transport: Transport, at_secs: u64, kind: FactKind) -> bool {
+        let world = world("networks: [{name: edge, roles: [servers], prefixes: [192.0.2.0/24]}]");
+        let fact = fact(flow(client, server, transport), at_secs, kind);
+        Handshake::of(&Event::of_fact(&fact, None, &world)).is_some()
+    }
+
+    #[test]
+    fn a_connection_is_told_once_by_its_minute_or_by_its_end() {
+        let tcp = |at_secs, kind| is_one("198.51.100.7:5000", "192.0.2.1:443", Transport::Tcp, at_secs, kind);
+        assert!(tcp(59, FactKind::FlowEnded(summary(50))));
+        assert!(tcp(60, FactKind::Activity(summary(59))));
+        assert!(!tcp(600, FactKind::Activity(summary(599))));
+        assert!(!tcp(60, FactKind::FlowEnded(summary(59))));
+    }
+
+    #[test]
+    fn only_tcp_from_outside_to_us_counts() {
+        let ended = || FactKind::FlowEnded(summary(5));
+        assert!(!is_one("198.51.100.7:5000", "192.0.2.1:443", Transport::Udp, 6, ended()));
+        assert!(!is_one("192.0.2.9:5000", "192.0.2.1:443", Transport::Tcp, 6, ended()));
+        assert!(!is_one("192.0.2.9:5000", "198.51.100.7:443", Transport::Tcp, 6, ended()));
+    }
+}

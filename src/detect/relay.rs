@@ -1,0 +1,299 @@
+//! Whether the TLS client behind an outside address is farther away than its TCP end.
+//!
+//! # What it sees
+//!
+//! Connections from outside to our servers, with two round trips each: of TCP (SYN/ACK to ACK) and of what is spoken over
+//! it (the end of the server's first flight to the client's answer). Of each layer a low quantile is taken over all
+//! connections of a day between an address and a server, and the one is subtracted from the other: a single connection
+//! says nothing, because one delayed packet moves either layer. The difference is what lies between TCP's end and TLS's.
+//!
+//! # Why it matters
+//!
+//! A SOCKS relay, a residential proxy or a browser steered at the house ends TCP there and TLS abroad: their user is not
+//! at home.
+//!
+//! # Normal causes
+//!
+//! Slow machines take 10 to 60 ms; below 75 ms nothing is said. A proxy of the client's own organisation.
+//!
+//! # Blind spots
+//!
+//! A VPN on the network layer carries TCP end to end, so both layers are equally far. Only protocols whose clients answer
+//! by themselves are measured. Other machines of the household that come directly hide a relay that serves one of them.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::detect::handshake::Handshake;
+use crate::detect::{Detector, Family};
+use crate::event::Event;
+use crate::facts::{Fields, Sender};
+use crate::identity::entity::Entity;
+use crate::identity::site::Site;
+use crate::protocol::FieldSpec;
+use crate::quantity;
+use crate::time::Timestamp;
+
+pub const NAME: &str = "relay";
+
+pub const FIELDS: &[FieldSpec] = &[
+    FieldSpec {
+        name: "spanwatch.relay.excess",
+        help: "How much longer the round trip over TLS is than that of TCP, in seconds.",
+    },
+    FieldSpec { name: "spanwatch.relay.tcp_rtt", help: "The low quantile of the round trips of TCP, in seconds." },
+    FieldSpec { name: "spanwatch.relay.tls_rtt", help: "The low quantile of the round trips over TLS, in seconds." },
+    FieldSpec { name: "spanwatch.relay.connections", help: "Over how many connections they were taken." },
+    FieldSpec { name: "spanwatch.relay.days", help: "On how many days of the last fortnight it was so." },
+];
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Relay {
+    /// From this difference on it is a finding.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub excess: Duration,
+    /// So many connections are needed.
+    pub connections: usize,
+    /// They are taken together within so long.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub window: Duration,
+}
+
+impl Default for Relay {
+    fn default() -> Self {
+        Self { excess: Duration::from_millis(75), connections: 5, window: Duration::from_secs(86_400) }
+    }
+}
+
+/// Both round trips of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct RoundTrips {
+    tcp: Duration,
+    tls: Duration,
+}
+
+#[derive(Default)]
+pub struct Window {
+    /// The latest last.
+    connections: VecDeque<(Timestamp, RoundTrips)>,
+    days: BTreeSet<u64>,
+}
+
+/// What both layers come to.
+#[derive(Clone, Copy, Debug)]
+struct Layers {
+    tcp: Duration,
+    tls: Duration,
+}
+
+impl Relay {
+    const CONNECTIONS_MAX: usize = 64;
+    /// From so many connections on the fifth part of them may be wrong; with fewer the least is taken.
+    const QUANTILE_FROM: usize = 10;
+    const DAYS_KEPT: u64 = 14;
+    /// The protocols whose clients answer the server's first flight without anybody's help.
+    const ANSWERS_BY_ITSELF: &'static [&'static str] = &["rdp", "tls"];
+
+    /// The difference of the layers' quantiles, never a quantile of the connections' differences: one late ACK makes a
+    /// connection's TCP round trip long and its difference small.
+    fn layers(connections: &VecDeque<(Timestamp, RoundTrips)>) -> Layers {
+        let layer = |of: fn(&RoundTrips) -> Duration| {
+            quantile(connections.iter().map(|(_, connection)| of(connection)).collect())
+        };
+        Layers { tcp: layer(|connection| connection.tcp), tls: layer(|connection| connection.tls) }
+    }
+}
+
+/// The value that a fifth of many lie below, or the least of few.
+fn quantile(mut values: Vec<Duration>) -> Duration {
+    values.sort();
+    let place = if values.len() < Relay::QUANTILE_FROM { 0 } else { values.len() / 5 };
+    values.get(place).copied().unwrap_or_default()
+}
+
+impl Detector for Relay {
+    const NAME: &'static str = NAME;
+    const FAMILY: Family = Family::Location;
+    type Subject = (Site, IpAddr);
+    type Sighting = RoundTrips;
+    type Window = Window;
+
+    fn sight(&self, event: &Event<'_>) -> Option<((Site, IpAddr), RoundTrips)> {
+        let Handshake { site, summary } = Handshake::of(event)?;
+        if !Self::ANSWERS_BY_ITSELF.contains(&event.protocol()?.as_str()) {
+            return None;
+        }
+        let round_trips = RoundTrips { tcp: summary.client_rtt?, tls: summary.flight_rtt? };
+        Some(((site, event.address(Sender::Server)?), round_trips))
+    }
+
+    fn judge(&self, window: &mut Window, connection: RoundTrips, at: Timestamp) -> Option<Fields> {
+        window.connections.retain(|&(seen, _)| at.since(seen) <= self.window);
+        if window.connections.len() == Self::CONNECTIONS_MAX {
+            window.connections.pop_front();
+        }
+        window.connections.push_back((at, connection));
+        if window.connections.len() < self.connections {
+            return None;
+        }
+        let Layers { tcp, tls } = Self::layers(&window.connections);
+        let excess = tls.saturating_sub(tcp);
+        let day = at.as_secs() / 86_400;
+        window.days.retain(|&known| day.saturating_sub(known) < Self::DAYS_KEPT);
+        if excess < self.excess || !window.days.insert(day) {
+            return None;
+        }
+        let mut evidence = Fields::default();
+        evidence.push("spanwatch.relay.excess", excess.as_secs_f64());
+        evidence.push("spanwatch.relay.tcp_rtt", tcp.as_secs_f64());
+        evidence.push("spanwatch.relay.tls_rtt", tls.as_secs_f64());
+        evidence.push("spanwatch.relay.connections", window.connections.len() as u64);
+        evidence.push("spanwatch.relay.days", window.days.len() as u64);
+        Some(evidence)
+    }
+
+    fn entity((site, _): &(Site, IpAddr)) -> Entity {
+        Entity::Site(*site)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Value;
+
+    fn judge(window: &mut Window, secs: u64, tcp_millis: u64, tls_millis: u64) -> Option<Fields> {
+        let round_trips = RoundTrips { tcp: Duration::from_millis(tcp_millis), tls: Duration::from_millis(tls_millis) };
+        Relay::default().judge(window, round_trips, Timestamp::from_secs(secs))
+    }
+
+    fn days(evidence: Option<Fields>) -> Option<u64> {
+        match evidence?.get("spanwatch.relay.days") {
+            Some(Value::Number(days)) => Some(*days),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn the_fifth_connection_with_the_excess_is_a_finding_once_a_day() {
+        let mut window = Window::default();
+        let found: Vec<_> = (0..8).map(|n| days(judge(&mut window, n, 30, 105))).collect();
+        assert_eq!(found, [None, None, None, None, Some(1), None, None, None]);
+        assert_eq!(days(judge(&mut window, 86_400, 30, 105)), Some(2));
+        assert_eq!(days(judge(&mut window, 86_401, 30, 105)), None);
+    }
+
+    #[test]
+    fn below_the_excess_nothing_is_said() {
+        let mut window = Window::default();
+        assert!((0..60).all(|n| judge(&mut window, n, 30, 104).is_none()));
+    }
+
+    #[test]
+    fn connections_of_another_day_do_not_count() {
+        let mut window = Window::default();
+        assert!((0..20).all(|n| judge(&mut window, n * 21_601, 30, 300).is_none()));
+    }
+
+    #[test]
+    fn one_late_packet_moves_neither_layer() {
+        let mut window = Window::default();
+        for n in 0..4 {
+            judge(&mut window, n, 30, 180);
+        }
+        // A late ACK: the connection alone would show no difference.
+        assert!(judge(&mut window, 5, 230, 180).is_some());
+        let mut direct = Window::default();
+        for n in 0..4 {
+            judge(&mut direct, n, 30, 900);
+        }
+        assert!(judge(&mut direct, 5, 30, 34).is_none());
+    }
+
+    #[test]
+    fn what_is_remembered_of_an_address_is_bounded() {
+        let mut window = Window::default();
+        for n in 0..1000 {
+            judge(&mut window, n * 60, 30, 200);
+        }
+        assert_eq!(window.connections.len(), Relay::CONNECTIONS_MAX);
+    }
+
+    /// Round trips as detection-science models them: a base that differs between households, queues, slow machines,
+    /// retransmissions; and behind a relay one hop more over TLS.
+    struct Model(u64);
+
+    impl Model {
+        /// SplitMix64 (Steele, Lea, Flood 2014), to a number in [0, 1).
+        fn uniform(&mut self) -> f64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut bits = self.0;
+            bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            bits ^= bits >> 31;
+            f64::from(u32::try_from(bits >> 32).unwrap()) / f64::from(u32::MAX)
+        }
+
+        fn exponential(&mut self, mean: f64) -> f64 {
+            -mean * (1.0 - self.uniform()).max(1e-12).ln()
+        }
+
+        fn log_normal(&mut self, median: f64, deviation: f64) -> f64 {
+            let normal =
+                (-2.0 * self.uniform().max(1e-12).ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos();
+            median * (deviation * normal).exp()
+        }
+
+        fn rarely(&mut self, chance: f64, low: f64, high: f64) -> f64 {
+            let amount = low + (high - low) * self.uniform();
+            if self.uniform() < chance { amount } else { 0.0 }
+        }
+
+        fn jitter(&mut self) -> f64 {
+            let queue = self.exponential(40.0);
+            let queue = if self.uniform() < 0.05 { queue } else { 0.0 };
+            self.exponential(3.0) + queue
+        }
+
+        /// Whether a household is found after some connections.
+        fn is_found(&mut self, connections: usize, hop_millis: f64) -> bool {
+            let base = self.log_normal(28.0, 0.5);
+            let slow_machine = self.rarely(0.03, 10.0, 60.0);
+            let hop = hop_millis * self.log_normal(1.0, 0.08);
+            let mut window = Window::default();
+            let is_found = |n| {
+                let tcp = base + self.jitter() + self.rarely(0.005, 200.0, 1000.0);
+                let machine = self.log_normal(4.0, 0.9) + slow_machine + self.rarely(0.05, 20.0, 250.0);
+                let hop = if hop > 0.0 { hop + self.exponential(6.0) } else { 0.0 };
+                let tls = base + self.jitter() + machine + hop + self.rarely(0.015, 200.0, 1000.0);
+                let round_trips = RoundTrips {
+                    tcp: Duration::from_secs_f64(tcp / 1000.0),
+                    tls: Duration::from_secs_f64(tls / 1000.0),
+                };
+                Relay::default().judge(&mut window, round_trips, Timestamp::from_secs(n)).is_some()
+            };
+            (0..connections as u64).any(is_found)
+        }
+
+        fn found(&mut self, households: usize, connections: usize, hop_millis: f64) -> usize {
+            (0..households).filter(|_| self.is_found(connections, hop_millis)).count()
+        }
+    }
+
+    #[test]
+    fn a_relay_of_100_ms_is_found_from_five_connections_on_and_a_direct_client_is_not() {
+        let mut model = Model(1);
+        for connections in [5, 20] {
+            let false_alarms = model.found(10_000, connections, 0.0);
+            assert!(false_alarms < 10, "{false_alarms} of 10,000 direct households at {connections} connections");
+            for hop_millis in [100.0, 150.0, 250.0] {
+                let hits = model.found(500, connections, hop_millis);
+                assert!(hits >= 498, "{hits} of 500 relays of {hop_millis} ms at {connections} connections");
+            }
+        }
+    }
+}
