@@ -106,6 +106,8 @@ serve_vnc() {
   wait_for 5 listens "$host" 5900
   DISPLAY=":$display" on "$host" xterm -e 'sleep 60' >/dev/null 2>&1 &
 }
+# focus DISPLAY HOST: gives the viewer the keyboard; without a window manager nobody else does, and it keeps its input to itself.
+focus() { DISPLAY="$1" on "$2" xdotool search --onlyvisible --name TigerVNC windowfocus >/dev/null 2>&1 || true; }
 # drive_vnc CLIENT ADDRESS SERVER-HOST SECONDS
 drive_vnc() {
   local client=$1 address=$2 server=$3 seconds=$4 display; shift 4
@@ -115,6 +117,7 @@ drive_vnc() {
   DISPLAY=":$display" on "$client" timeout "$seconds" vncviewer -passwd "$LAB_SCRATCH/vnc-$server/passwd" "$@" "$address::5900" \
     >"$LAB_SCRATCH/vncviewer-$client-$display.log" 2>&1 & local session=$!
   sleep 2
+  focus ":$display" "$client"
   for step in 1 2 3; do
     DISPLAY=":$display" xdotool mousemove $((150 + step * 40)) $((120 + step * 20)) type "hello$step" 2>/dev/null || true
     sleep 0.4

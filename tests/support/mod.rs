@@ -108,7 +108,8 @@ pub fn configuration(capture: &Path) -> PathBuf {
 /// The recorded scenarios that ship with the project.
 pub fn scenarios() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("pcaps");
-    let captures = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("capture.pcap"));
+    let of_folder = |folder: PathBuf| ["capture.pcap", "capture.pcap.zst"].map(|name| folder.join(name));
+    let captures = fs::read_dir(folder).unwrap().flat_map(|entry| of_folder(entry.unwrap().path()));
     let mut captures: Vec<PathBuf> = captures.filter(|path| path.is_file()).collect();
     captures.sort();
     assert!(!captures.is_empty(), "the scenarios are part of the project");
