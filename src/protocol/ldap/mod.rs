@@ -85,6 +85,18 @@ enum Step {
     Wait,
 }
 
+/// The account that a bind's name tells: the name itself where it is no distinguished name (a user principal name), or the
+/// value of a leading `uid` (RFC 4519 §2.39; Microsoft's `sAMAccountName`), unless it is escaped (RFC 4514 §2.4).
+fn account(name: &Text) -> Option<Text> {
+    let Some((attribute, rest)) = name.as_str().split_once('=') else {
+        return Some(name.clone());
+    };
+    let value = rest.split([',', '+']).next().unwrap_or_default();
+    let is_account =
+        ["uid", "userid", "samaccountname"].iter().any(|known| attribute.trim().eq_ignore_ascii_case(known));
+    (is_account && !value.is_empty() && !value.contains('\\')).then(|| value.trim().into())
+}
+
 impl Parser for Ldap {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
@@ -177,8 +189,7 @@ impl Ldap {
         }
         let Some(claim) = self.log_on.pending() else { return };
         if !bind.name.is_empty() {
-            let is_account = !bind.name.as_str().contains('=');
-            claim.user = claim.user.take().or_else(|| Some(bind.name.clone()).filter(|_| is_account));
+            claim.user = claim.user.take().or_else(|| account(&bind.name));
             claim.fields.push("ldap.bind_dn", bind.name.clone());
         }
         claim.fields.push("ldap.authentication", authentication);

@@ -92,6 +92,23 @@ fn each_bind_is_one_credential_without_its_password() {
 }
 
 #[test]
+fn the_account_of_a_bind_is_its_name_or_the_leading_uid() {
+    let user = |name: &str| {
+        let said = credentials(&[
+            (Sender::Client, message(1, bind(name, der(0x80, &[b"hunter2".to_vec()])))),
+            (Sender::Server, message(1, result(0x61, 0, &[]))),
+        ]);
+        said.into_iter().find_map(|(_, credential)| credential.user)
+    };
+    assert_eq!(user("alice@example.com"), Some("alice@example.com".into()));
+    assert_eq!(user("uid=alice,ou=people,dc=example,dc=com"), Some("alice".into()));
+    assert_eq!(user("UID=alice+employeeNumber=7,dc=example,dc=com"), Some("alice".into()));
+    assert_eq!(user("cn=Alice Doe,dc=example,dc=com"), None, "a common name is no account");
+    assert_eq!(user("uid=al\\,ice,dc=example,dc=com"), None, "an escaped value is left alone");
+    assert_eq!(user("uid=,dc=example,dc=com"), None);
+}
+
+#[test]
 fn ntlm_in_sasl_is_one_credential() {
     let said = credentials(&[
         (Sender::Client, message(1, bind("", sasl(init(b"NTLMSSP\0\x01\0\0\0\0\0\0\0".to_vec()))))),
