@@ -51,6 +51,7 @@ fn flow(id: u64) -> FlowRef {
         server_vlans: Vlans::NONE,
         tunnel: None,
         protocol: Some(Protocol::new("tls")),
+        has_spoken: false,
         started: Timestamp::from_secs(id / 1000),
     }
 }

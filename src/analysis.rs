@@ -2,6 +2,7 @@
 //! value, on one thread.
 
 mod merge;
+mod tally;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ use crate::shard::Batch;
 use crate::time::Timestamp;
 use crate::world::{self, World};
 use merge::Merge;
+use tally::Tally;
 
 /// What the analysis is told by the configuration.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -100,6 +102,8 @@ struct Stages {
     suppression: Suppression,
     expired: Timestamp,
     findings: Vec<Finding>,
+    facts: Tally,
+    sessions: Tally,
     counters: Counters,
 }
 
@@ -112,6 +116,8 @@ impl Analysis {
             suppression: Suppression::new(Suppression::RETENTION),
             expired: Timestamp::ZERO,
             findings: Vec::new(),
+            facts: Tally::default(),
+            sessions: Tally::default(),
             counters: Counters { rules: rules.list().count() as u64, ..Counters::default() },
         };
         Ok(Self { merge: Merge::new(shards, settings.limits.waiting_facts_max), stages })
@@ -145,6 +151,8 @@ impl Analysis {
     pub fn counters(&self) -> Counters {
         let stages = &self.stages;
         Counters {
+            facts: stages.facts.counts(),
+            sessions: stages.sessions.counts(),
             alerts_suppressed: stages.suppression.suppressed(),
             devices: stages.world.identity.device_count() as u64,
             correlation_groups: stages.judge.group_count() as u64,
@@ -202,7 +210,7 @@ impl Stages {
     }
 
     fn count(&mut self, fact: &Fact, application: Option<&world::Application>) {
-        *self.counters.facts.entry(fact.kind.category()).or_default() += 1;
+        self.facts.add(fact.kind.category());
         let FactKind::FlowEnded(summary) = &fact.kind else {
             return;
         };
@@ -212,10 +220,14 @@ impl Stages {
                 _ => self.counters.tcp_flows_of_both_sides += 1,
             }
         }
-        let protocol = fact.flow.protocol.map_or("", |protocol| protocol.as_str());
-        *self.counters.sessions.entry(protocol).or_default() += 1;
-        if let Some(application) = application.filter(|application| application.is_in_use()) {
-            *self.counters.applications.entry(application.product.id.clone()).or_default() += 1;
+        self.sessions.add(fact.flow.protocol.map_or("", |protocol| protocol.as_str()));
+        let Some(application) = application.filter(|application| application.is_in_use()) else {
+            return;
+        };
+        let id = application.product.id.as_str();
+        match self.counters.applications.get_mut(id) {
+            Some(count) => *count += 1,
+            None => _ = self.counters.applications.insert(id.to_owned(), 1),
         }
     }
 }

@@ -76,6 +76,8 @@ pub struct FlowRef {
     pub tunnel: Option<Encapsulation>,
     /// The first protocol recognised on the flow.
     pub protocol: Option<Protocol>,
+    /// A parser has said another fact of the flow before this one.
+    pub has_spoken: bool,
     pub started: Timestamp,
 }
 

@@ -42,7 +42,7 @@ use self::tape::Tapes;
 pub use self::policy::{Policy, PolicyError};
 
 /// Batches that may wait for the analysis before the shards wait for it.
-const INPUTS_WAITING: usize = 128;
+const INPUTS_WAITING: usize = 32;
 /// Parcels that may wait for a shard before the reader waits for it.
 const PARCELS_WAITING: usize = 4;
 /// Requests from outside that may wait.

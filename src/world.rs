@@ -104,7 +104,8 @@ impl World {
         self.identity.observe(fact, &self.networks);
         let key = (fact.flow.id, fact.flow.client);
         match &fact.kind {
-            FactKind::FlowEnded(_) if self.applications.is_empty() => None,
+            // Only a recognised flow has a product.
+            FactKind::FlowEnded(_) if fact.flow.protocol.is_none() || self.applications.is_empty() => None,
             FactKind::FlowEnded(_) => self.applications.remove(&key),
             FactKind::Hello(hello) => {
                 let name = hello.server_name.as_ref().map(|name| name.as_str());

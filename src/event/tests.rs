@@ -23,6 +23,7 @@ pub(crate) fn flow(client: &str, server: &str, transport: Transport) -> FlowRef 
         server_vlans: Vlans::NONE,
         tunnel: None,
         protocol: None,
+        has_spoken: false,
         started: Timestamp::ZERO,
     }
 }
@@ -136,7 +137,8 @@ fn a_products_flow_is_known_until_it_ends_and_not_beyond() {
     let mut world = world("sanctioned: [{product: anydesk, names: [own.net.anydesk.com]}]");
     let mut hello = Hello::new(Sender::Client);
     hello.server_name = Some("relay-1.net.anydesk.com".into());
-    let flow = flow("10.0.0.1:50000", "192.0.2.1:443", Transport::Tcp);
+    let mut flow = flow("10.0.0.1:50000", "192.0.2.1:443", Transport::Tcp);
+    flow.protocol = Some(Protocol::new("tls"));
     let said = |world: &mut World, secs, kind: FactKind| {
         let fact = fact(flow, secs, kind);
         world.observe(&fact).map(|application| (application.product.id.clone(), application.sanctioned))

@@ -89,7 +89,8 @@ impl FlowTable {
                 self.counters.count_session(protocol);
             }
         }
-        let reference = flow.reference();
+        let mut reference = flow.reference();
+        flow.has_spoken = true;
         for (protocol, kind) in self.said.drain(..) {
             match kind {
                 FactKind::Malformed(reason) => self.counters.count_malformed(protocol, reason),
@@ -100,6 +101,7 @@ impl FlowTable {
             }
             let Moment { at, seq } = moment;
             facts.push(Fact { at, seq, flow: reference, protocol: Some(protocol), kind });
+            reference.has_spoken = true;
         }
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Flow {
     pub(super) is_read: bool,
     is_reversed: bool,
     is_recognised: bool,
+    /// A parser has said a fact of it.
+    pub(super) has_spoken: bool,
     /// How many times the open flow was reported.
     pub(super) reports: u8,
     direction: Direction,
@@ -201,6 +203,7 @@ impl Flow {
             is_read: false,
             is_reversed: false,
             is_recognised: false,
+            has_spoken: false,
             reports: 0,
             direction,
             closed: None,
@@ -345,6 +348,7 @@ impl Flow {
             server_vlans: self.server_vlans,
             tunnel: self.tunnel,
             protocol: self.protocol,
+            has_spoken: self.has_spoken,
             started: self.started,
         };
         if !self.is_reversed {

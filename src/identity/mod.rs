@@ -108,13 +108,16 @@ impl Identity {
     }
 
     /// Takes a fact in the order of packet time.
+    ///
+    /// A flow tells of its ends when a protocol first speaks on it and as long as it is open. At the end it tells
+    /// nothing more: by then an address may be another machine's.
     pub fn observe(&mut self, fact: &Fact, networks: &Networks) {
         let flow = &fact.flow;
         let (client_spoke, server_spoke) = match &fact.kind {
+            FactKind::Activity(summary) => (summary.client.payload_bytes > 0, summary.server.payload_bytes > 0),
+            _ if flow.has_spoken => (false, false),
             // Bare handshakes are cheap to forge: a scan or a flood makes no devices.
-            FactKind::Activity(summary) | FactKind::FlowEnded(summary) => {
-                (summary.client.payload_bytes > 0, summary.server.payload_bytes > 0)
-            }
+            FactKind::FlowEnded(summary) => (summary.client.payload_bytes > 0, summary.server.payload_bytes > 0),
             _ => (true, true),
         };
         let (client, server) = ((flow.client.ip, flow.client_mac), (flow.server.ip, flow.server_mac));

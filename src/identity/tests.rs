@@ -183,3 +183,15 @@ fn a_bare_handshake_makes_no_device_and_payload_does() {
     }
     assert_eq!(id(&identity, "10.0.0.1"), Some(DeviceId::of_mac(ANN)));
 }
+
+#[test]
+fn a_flow_tells_of_its_ends_when_it_first_speaks_and_not_at_its_end() {
+    let mut identity = identity();
+    let mut old = between(("10.0.0.1", Some(ANN)), ("10.0.0.2", None));
+    see(&mut identity, old, 1);
+    see(&mut identity, between(("10.0.0.1", Some(BOB)), ("10.0.0.2", None)), 2);
+    assert_eq!(id(&identity, "10.0.0.1"), Some(DeviceId::of_mac(BOB)), "the address has moved");
+    old.has_spoken = true;
+    see(&mut identity, old, 3);
+    assert_eq!(id(&identity, "10.0.0.1"), Some(DeviceId::of_mac(BOB)), "what is left of the old flow moves it back");
+}

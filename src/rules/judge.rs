@@ -62,7 +62,7 @@ pub struct Judge {
     collection: SigmaCollection,
     rules: HashMap<String, Arc<Rule>>,
     /// The detection rules of each category: an event of any other is never looked at.
-    engines: BTreeMap<String, Engine>,
+    engines: Vec<(String, Engine)>,
     correlations: CorrelationEngine,
     /// Ids of the rules that correlations count.
     correlated: Vec<String>,
@@ -105,7 +105,8 @@ impl Judge {
 
     /// The rules that match, detections before correlations, each by id.
     pub fn on_event(&mut self, event: &Event<'_>) -> Vec<Judgement> {
-        let Some(engine) = self.engines.get(event.category()) else {
+        let category = event.category();
+        let Some((_, engine)) = self.engines.iter().find(|(of, _)| of == category) else {
             return Vec::new();
         };
         let mut results = engine.evaluate(event);
@@ -217,7 +218,7 @@ fn forget(state: &mut CorrelationSnapshot, gone: &HashMap<String, Vec<GroupKey>>
     }
 }
 
-fn engines(collection: &SigmaCollection) -> BTreeMap<String, Engine> {
+fn engines(collection: &SigmaCollection) -> Vec<(String, Engine)> {
     let mut by_category: BTreeMap<String, SigmaCollection> = BTreeMap::new();
     for rule in &collection.rules {
         let category = rule.logsource.category.clone().unwrap_or_default();

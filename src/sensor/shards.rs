@@ -17,8 +17,8 @@ use crate::time::{Span, Timestamp};
 const TICK: Duration = Duration::from_millis(100);
 /// How far packet time may come before a shard speaks without having seen anything.
 const HEARTBEAT: Duration = Duration::from_secs(1);
-/// Facts that make a batch.
-const BATCH_FACTS: usize = 128;
+/// Facts that make a batch: so many that waking the analysis is little beside handling them.
+const BATCH_FACTS: usize = 512;
 
 /// What the analysis thread receives.
 pub(super) enum Input {
