@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::capture::Frame;
-use crate::decode::{self, Decoder, Packet};
+use crate::decode::{self, Decoder, Packet, Packets};
 use crate::facts::{Fact, Watermark};
 use crate::flow::{self, FlowTable};
 use crate::time::Timestamp;
@@ -19,6 +19,8 @@ pub struct Settings {
 /// Everything between the frames of a source and the facts about them.
 pub struct Shard {
     decoder: Decoder,
+    /// Packets that the flows are shown together.
+    waiting: Packets,
     flows: FlowTable,
 }
 
@@ -43,24 +45,38 @@ pub struct Counters {
 }
 
 impl Shard {
-    pub fn new(settings: &Settings) -> Self {
-        Self { decoder: Decoder::new(settings.decode), flows: FlowTable::new(&settings.flow) }
-    }
+    /// How many packets are shown to the flows together.
+    pub const GROUP_PACKETS: usize = 32;
+    /// The most payload of packets that wait.
+    const GROUP_BYTES: usize = 64 << 10;
 
-    /// Takes a frame. Frames come in the order of their time.
-    pub fn on_frame(&mut self, frame: Frame<'_>, facts: &mut Vec<Fact>) {
-        if let Ok(packet) = self.decoder.decode(frame) {
-            self.flows.on_packet(packet, facts);
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            decoder: Decoder::new(settings.decode),
+            waiting: Packets::default(),
+            flows: FlowTable::new(&settings.flow),
         }
     }
 
-    /// Takes a packet that another thread decoded. All packets between two addresses come to one shard.
-    pub fn on_packet(&mut self, packet: Packet<'_>, facts: &mut Vec<Fact>) {
-        self.flows.on_packet(packet, facts);
+    /// Takes a frame. Frames come in the order of their time. What it brings is told by the time [`Shard::on_time`] or
+    /// [`Shard::finish`] is called.
+    pub fn on_frame(&mut self, frame: Frame<'_>, facts: &mut Vec<Fact>) {
+        let Ok(packet) = self.decoder.decode(frame) else { return };
+        self.waiting.push(&packet);
+        if self.waiting.len() >= Self::GROUP_PACKETS || self.waiting.payload_bytes() >= Self::GROUP_BYTES {
+            self.take_waiting(facts);
+        }
+    }
+
+    /// Takes packets that another thread decoded, [`Self::GROUP_PACKETS`] of them at best. All packets between two
+    /// addresses come to one shard.
+    pub fn on_packets<'a>(&mut self, packets: impl Iterator<Item = Packet<'a>> + Clone, facts: &mut Vec<Fact>) {
+        self.flows.on_packets(packets, facts);
     }
 
     /// Does what is due: `now` is a time that no frame to come is before. Returns the watermark.
     pub fn on_time(&mut self, now: Timestamp, facts: &mut Vec<Fact>) -> Watermark {
+        self.take_waiting(facts);
         self.decoder.on_time(now);
         self.flows.on_time(now, facts)
     }
@@ -74,10 +90,16 @@ impl Shard {
     /// Ends every flow with `now` as the time, some thousand of them a call, so that a full table is not doubled by the
     /// facts of its end: to be called, and its facts handed on, until it returns [`Watermark::END`].
     pub fn finish(&mut self, now: Timestamp, facts: &mut Vec<Fact>) -> Watermark {
+        self.take_waiting(facts);
         self.flows.finish(now, facts)
     }
 
     pub fn counters(&self) -> Counters {
         Counters { decode: self.decoder.counters(), flow: self.flows.counters() }
+    }
+
+    fn take_waiting(&mut self, facts: &mut Vec<Fact>) {
+        self.flows.on_packets(self.waiting.iter(), facts);
+        self.waiting.clear();
     }
 }

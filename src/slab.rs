@@ -7,7 +7,7 @@ pub(crate) struct Slot(u32);
 
 impl Slot {
     /// The end of a list.
-    const NONE: Self = Self(u32::MAX);
+    pub(crate) const NONE: Self = Self(u32::MAX);
 
     pub(crate) const fn index(self) -> usize {
         self.0 as usize
@@ -64,6 +64,15 @@ impl<T> Slab<T> {
         self.free.push(slot);
         self.len = self.len.saturating_sub(1);
         Some(value)
+    }
+
+    /// Drops a value where it lies.
+    pub(crate) fn vacate(&mut self, slot: Slot) {
+        if let Some(place) = self.place(slot).filter(|place| place.is_some()) {
+            *place = None;
+            self.free.push(slot);
+            self.len = self.len.saturating_sub(1);
+        }
     }
 
     pub(crate) fn get(&self, slot: Slot) -> Option<&T> {
@@ -125,6 +134,13 @@ impl Queues {
     pub(crate) fn iter(&self, queue: u16) -> impl Iterator<Item = Slot> {
         let behind = |slot: &Slot| self.links.get(slot.index()).map(|link| link.behind);
         std::iter::successors(self.first(queue), move |slot| behind(slot).filter(|&behind| behind != Slot::NONE))
+    }
+
+    /// Reads the links of `slot` and its neighbours, and tells nothing by it.
+    pub(crate) fn touch(&self, slot: Slot) -> u64 {
+        let link = self.links.get(slot.index()).copied().unwrap_or(Link::UNQUEUED);
+        let number = |slot: Slot| self.links.get(slot.index()).map_or(0, |link| u64::from(link.queue));
+        number(link.before) ^ number(link.behind)
     }
 
     pub(crate) fn is_empty(&self, queue: u16) -> bool {

@@ -53,6 +53,11 @@ impl Wheel {
         self.queues.allocated_bytes().saturating_add(self.ticks.capacity().saturating_mul(size_of::<u64>()))
     }
 
+    /// Reads what is kept of `slot`, and tells nothing by it.
+    pub(super) fn touch(&self, slot: Slot) -> u64 {
+        self.queues.touch(slot) ^ self.ticks.get(slot.index()).copied().unwrap_or(0)
+    }
+
     /// The earliest moment that a flow can still be due in.
     pub(super) const fn start(&self) -> Timestamp {
         Timestamp::from_nanos(self.tick.saturating_mul(1 << TICK_BITS))

@@ -25,6 +25,7 @@ mod conversation;
 mod counters;
 mod direction;
 mod expiry;
+mod index;
 mod key;
 mod meter;
 mod reading;
@@ -42,15 +43,17 @@ pub use record::IdleTimes;
 pub use signature::{SynSignature, initial_ttl};
 
 use std::hash::BuildHasher;
+use std::hint::black_box;
 use std::time::Duration;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 use serde::Deserialize;
 
 use crate::decode::{Head, Packet};
 use crate::facts::{EndReason, Fact, FactKind, FlowId, Watermark};
 use crate::flow::conversation::Said;
 use crate::flow::expiry::Wheel;
+use crate::flow::index::Index;
 use crate::flow::key::{End, Key};
 use crate::flow::reassembly::Room;
 use crate::flow::record::{Class, Flow};
@@ -98,23 +101,25 @@ pub struct FlowTable {
     settings: Settings,
     now: Timestamp,
     hasher: DefaultHashBuilder,
-    index: HashTable<Indexed>,
+    index: Index,
     flows: Slab<Flow>,
     classes: Queues,
     wheel: Wheel,
     room: Room,
     buffers_bytes_max: u64,
     said: Said,
+    /// The packets that are shown together.
+    ahead: Vec<Ahead>,
     counters: Counters,
     /// The flows that [`FlowTable::finish`] has yet to end, the last one first.
     unfinished: Option<Vec<(FlowId, Slot)>>,
 }
 
-/// Half of the hash is kept beside the slot, so that the index grows without a look at the flows.
-#[derive(Clone, Copy)]
-struct Indexed {
+/// Where a packet belongs.
+struct Ahead {
+    key: Key,
+    source: End,
     hash: u32,
-    slot: Slot,
 }
 
 /// Where a fact is placed in the order of all facts.
@@ -131,39 +136,45 @@ impl FlowTable {
     pub const EXPIRED_MAX: usize = 4096;
     /// The most flows looked at on the side of a packet: more than packets can open.
     pub const EXPIRED_MAX_PER_PACKET: usize = 4;
+    /// How many flows that are due are fetched together.
+    const DUE_TOGETHER: usize = 16;
 
     pub fn new(settings: &Settings) -> Self {
         Self {
             settings: Settings { flows_max: settings.flows_max.max(1), ..settings.clone() },
             now: Timestamp::ZERO,
             hasher: DefaultHashBuilder::default(),
-            index: HashTable::new(),
+            index: Index::new(),
             flows: Slab::new(),
             classes: Queues::new(Class::COUNT),
             wheel: Wheel::new(),
             room: Room { bytes_max: settings.reassembly_bytes_max, segments_max: settings.reassembly_segments_max },
             buffers_bytes_max: u64::try_from(settings.buffers_bytes_max).unwrap_or(u64::MAX),
             said: Said::new(),
+            ahead: Vec::new(),
             counters: Counters::default(),
             unfinished: None,
         }
     }
 
-    pub fn on_packet(&mut self, mut packet: Packet<'_>, facts: &mut Vec<Fact>) {
-        self.now = self.now.max(packet.head.at);
-        packet.head.at = self.now;
-        let head = &packet.head;
-        self.expire(Self::EXPIRED_MAX_PER_PACKET, facts);
-        self.counters.packets = self.counters.packets.saturating_add(1);
-        self.counters.bytes = self.counters.bytes.saturating_add(u64::from(head.ip.len));
-        let (key, source) = Key::of(head);
-        let hash = self.hash(&key);
-        let slot = match self.find(hash, &key) {
-            Some(slot) if self.takes(slot, head, source, facts) => slot,
-            _ => self.open(hash, key, source, head, facts),
-        };
-        self.read(slot, source, &packet, facts);
-        self.requeue(slot);
+    pub fn on_packet(&mut self, packet: Packet<'_>, facts: &mut Vec<Fact>) {
+        self.on_packets(std::iter::once(packet), facts);
+    }
+
+    /// Takes packets in their order. The memory that some of them need is fetched for all of them together; one after
+    /// the other they would wait for it as long as they are worked on.
+    pub fn on_packets<'a>(&mut self, packets: impl Iterator<Item = Packet<'a>> + Clone, facts: &mut Vec<Fact>) {
+        let mut ahead = std::mem::take(&mut self.ahead);
+        ahead.extend(packets.clone().map(|packet| self.ahead_of(&packet.head)));
+        self.fetch(&ahead);
+        if let Some(first) = packets.clone().next() {
+            self.now = self.now.max(first.head.at);
+        }
+        self.expire(Self::EXPIRED_MAX_PER_PACKET.saturating_mul(ahead.len()), facts);
+        for (packet, ahead) in packets.zip(ahead.drain(..)) {
+            self.take(packet, ahead, facts);
+        }
+        self.ahead = ahead;
     }
 
     /// Reports and ends what is due, but no more than [`Self::EXPIRED_MAX`] flows. `now` is a time that no packet to come
@@ -202,7 +213,7 @@ impl FlowTable {
 
     pub fn counters(&self) -> Counters {
         let table_bytes = [
-            self.index.allocation_size(),
+            self.index.allocated_bytes(),
             self.flows.allocated_bytes(),
             self.classes.allocated_bytes(),
             self.wheel.allocated_bytes(),
@@ -211,6 +222,41 @@ impl FlowTable {
         counters.flows_active = u64::try_from(self.flows.len()).unwrap_or(u64::MAX);
         counters.table_bytes = u64::try_from(table_bytes.iter().sum::<usize>()).unwrap_or(u64::MAX);
         counters
+    }
+
+    fn ahead_of(&self, head: &Head) -> Ahead {
+        let (key, source) = Key::of(head);
+        let hash = u32::try_from(self.hasher.hash_one(key) >> 32).unwrap_or(0);
+        Ahead { key, source, hash }
+    }
+
+    /// Reads where the packets' flows lie, and the flows. Reads that do not wait for each other wait for memory together.
+    fn fetch(&self, ahead: &[Ahead]) {
+        if ahead.len() < 2 {
+            return;
+        }
+        black_box(ahead.iter().fold(0, |all, packet| all ^ self.index.touch(packet.hash)));
+        let flows = ahead.iter().filter_map(|packet| self.index.find(packet.hash, |_| true));
+        black_box(flows.fold(0, |all, slot| all ^ self.touch(slot)));
+    }
+
+    fn touch(&self, slot: Slot) -> u64 {
+        let flow = self.flows.get(slot).map_or(0, Flow::touch);
+        flow ^ self.classes.touch(slot) ^ self.wheel.touch(slot)
+    }
+
+    fn take(&mut self, mut packet: Packet<'_>, Ahead { key, source, hash }: Ahead, facts: &mut Vec<Fact>) {
+        self.now = self.now.max(packet.head.at);
+        packet.head.at = self.now;
+        let head = &packet.head;
+        self.counters.packets = self.counters.packets.saturating_add(1);
+        self.counters.bytes = self.counters.bytes.saturating_add(u64::from(head.ip.len));
+        let slot = match self.find(hash, &key) {
+            Some(slot) if self.takes(slot, head, source, facts) => slot,
+            _ => self.open(hash, key, source, head, facts),
+        };
+        self.read(slot, source, &packet, facts);
+        self.requeue(slot);
     }
 
     /// Whether the flow takes the packet: it is still alive, and the packet does not open another one.
@@ -236,10 +282,11 @@ impl FlowTable {
             self.make_room(Moment { at: head.at, seq: head.seq }, facts);
         }
         let mut flow = Flow::open(key, source, head, &self.settings.home_networks);
+        flow.hash = hash;
         flow.wake = flow.idle_end(&self.settings.idle).min(report_at(&flow));
         let (class, wake) = (flow.class, flow.wake);
         let slot = self.flows.insert(flow);
-        self.index.insert_unique(spread(hash), Indexed { hash, slot }, |indexed| spread(indexed.hash));
+        self.index.insert(hash, slot);
         self.classes.push(class as u16, slot);
         self.wheel.enter(slot, wake);
         self.counters.flows_started = self.counters.flows_started.saturating_add(1);
@@ -292,13 +339,35 @@ impl FlowTable {
 
     /// Looks at no more than `flows_max` flows. Returns whether nothing is left that was due in an earlier tick.
     fn expire(&mut self, flows_max: usize, facts: &mut Vec<Fact>) -> bool {
-        for _ in 0..flows_max {
-            let Some(slot) = self.wheel.due_before(self.now) else {
+        let mut left = flows_max;
+        while left > 0 {
+            let mut due = [Slot::NONE; Self::DUE_TOGETHER];
+            let mut count = 0_usize;
+            for (place, slot) in due.iter_mut().take(left).zip(std::iter::from_fn(|| self.wheel.due_before(self.now))) {
+                *place = slot;
+                count = count.saturating_add(1);
+            }
+            let due = due.get(..count).unwrap_or(&due);
+            self.fetch_due(due);
+            for &slot in due {
+                self.settle(slot, self.now, facts);
+            }
+            if count < Self::DUE_TOGETHER.min(left) {
                 return true;
-            };
-            self.settle(slot, self.now, facts);
+            }
+            left = left.saturating_sub(count);
         }
         false
+    }
+
+    /// As [`Self::fetch`], and where the index has them: most will end.
+    fn fetch_due(&self, due: &[Slot]) {
+        if due.len() < 2 {
+            return;
+        }
+        black_box(due.iter().fold(0, |all, &slot| all ^ self.touch(slot)));
+        let flows = due.iter().filter_map(|&slot| self.flows.get(slot));
+        black_box(flows.fold(0, |all, flow| all ^ self.index.touch(flow.hash)));
     }
 
     /// Nothing is looked up any more: what orders the flows is dropped as a whole.
@@ -311,7 +380,7 @@ impl FlowTable {
         let mut live: Vec<(FlowId, Slot)> = self.flows.iter().map(|(slot, flow)| (flow.id, slot)).collect();
         live.sort_unstable_by(|a, b| b.cmp(a));
         self.unfinished = Some(live);
-        self.index = HashTable::new();
+        self.index = Index::new();
         self.classes = Queues::new(Class::COUNT);
         self.wheel = Wheel::new();
     }
@@ -320,13 +389,9 @@ impl FlowTable {
         self.end_conversation(slot, moment, facts);
         self.wheel.leave(slot);
         self.classes.remove(slot);
-        let Some(mut flow) = self.flows.remove(slot) else {
+        let Some(flow) = self.flows.get_mut(slot) else {
             return;
         };
-        let hash = self.hash(&flow.key);
-        if let Ok(entry) = self.index.find_entry(spread(hash), |indexed| indexed.slot == slot) {
-            entry.remove();
-        }
         facts.extend(flow.take_minute(moment));
         let summary = flow.summary(Some(reason));
         self.counters.count_end(summary.end.unwrap_or(reason));
@@ -337,6 +402,8 @@ impl FlowTable {
             protocol: None,
             kind: FactKind::FlowEnded(summary),
         });
+        self.index.remove(flow.hash, slot);
+        self.flows.vacate(slot);
     }
 
     /// The flow's queue and its deadline, where its state has changed.
@@ -358,14 +425,7 @@ impl FlowTable {
     }
 
     fn find(&self, hash: u32, key: &Key) -> Option<Slot> {
-        let is_it = |indexed: &Indexed| {
-            indexed.hash == hash && self.flows.get(indexed.slot).is_some_and(|flow| flow.key == *key)
-        };
-        self.index.find(spread(hash), is_it).map(|indexed| indexed.slot)
-    }
-
-    fn hash(&self, key: &Key) -> u32 {
-        u32::try_from(self.hasher.hash_one(key) >> 32).unwrap_or(0)
+        self.index.find(hash, |slot| self.flows.get(slot).is_some_and(|flow| flow.key == *key))
     }
 }
 
@@ -377,9 +437,4 @@ fn report_at(flow: &Flow) -> Timestamp {
         later => u64::from(later).saturating_sub(1).saturating_mul(60),
     };
     flow.started + Duration::from_secs(minutes.saturating_mul(60))
-}
-
-/// A whole hash out of the half that is kept (Fibonacci hashing).
-const fn spread(hash: u32) -> u64 {
-    (hash as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

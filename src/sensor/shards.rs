@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::policy::Policy;
 use crate::capture::{self, CaptureError, Frame, FrameSource, Read};
-use crate::decode::{self, Decoder, Head, Packet};
+use crate::decode::{self, Decoder, Head, Packets};
 use crate::facts::{Fact, Watermark};
 use crate::shard::{Batch, Shard};
 use crate::time::{Span, Timestamp};
@@ -166,9 +166,7 @@ fn extend(span: Option<Span>, at: Timestamp) -> Option<Span> {
 /// Packets on their way from the reader to a shard, and back empty.
 #[derive(Default)]
 pub(super) struct Parcel {
-    heads: Vec<(Head, usize)>,
-    /// The payloads one after the other; each head knows where its own ends.
-    payloads: Vec<u8>,
+    packets: Packets,
     now: Timestamp,
     last: bool,
 }
@@ -177,26 +175,8 @@ impl Parcel {
     const PACKETS: usize = 1024;
     const PAYLOAD_BYTES: usize = 512 << 10;
 
-    fn push(&mut self, packet: &Packet<'_>) {
-        self.payloads.extend_from_slice(packet.payload);
-        self.heads.push((packet.head, self.payloads.len()));
-    }
-
-    fn is_full(&self) -> bool {
-        self.heads.len() >= Self::PACKETS || self.payloads.len() >= Self::PAYLOAD_BYTES
-    }
-
-    fn packets(&self) -> impl Iterator<Item = Packet<'_>> {
-        self.heads.iter().scan(0, |start, &(head, end)| {
-            let payload = self.payloads.get(*start..end)?;
-            *start = end;
-            Some(Packet { head, payload })
-        })
-    }
-
-    fn clear(&mut self) {
-        self.heads.clear();
-        self.payloads.clear();
+    const fn is_full(&self) -> bool {
+        self.packets.len() >= Self::PACKETS || self.packets.payload_bytes() >= Self::PAYLOAD_BYTES
     }
 }
 
@@ -270,7 +250,7 @@ impl Dealer {
         let Ok(packet) = self.decoder.decode(frame) else { return };
         let index = lane_of(&packet.head, self.lanes.len());
         let Some(lane) = self.lanes.get_mut(index) else { return };
-        lane.filling.push(&packet);
+        lane.filling.packets.push(&packet);
         if lane.filling.is_full() {
             self.disconnected |= !lane.send(frame.at, false);
         }
@@ -323,15 +303,17 @@ pub(super) fn unpack(parcels: &Receiver<Parcel>, empties: &Sender<Parcel>, shard
     let mut now = Timestamp::ZERO;
     for mut parcel in parcels {
         now = parcel.now;
-        for packet in parcel.packets() {
-            outbox.advance(shard, packet.head.at);
-            shard.on_packet(packet, &mut outbox.facts);
+        for group in parcel.packets.groups(Shard::GROUP_PACKETS) {
+            if let Some(first) = group.clone().next() {
+                outbox.advance(shard, first.head.at);
+            }
+            shard.on_packets(group, &mut outbox.facts);
         }
         if parcel.last || outbox.disconnected {
             break;
         }
         outbox.advance(shard, now);
-        parcel.clear();
+        parcel.packets.clear();
         let _reader_gone = empties.try_send(parcel);
     }
     outbox.finish(shard, now);

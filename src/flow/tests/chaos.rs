@@ -82,6 +82,9 @@ fn packets(steps: &[Step], begin: Timestamp) -> Vec<(Head, Vec<u8>)> {
     packets
 }
 
+/// The most packets a table is shown together.
+const TOGETHER: usize = 8;
+
 /// Runs packets through as many tables as shards; `looks` says before which packets the time is told.
 fn run(packets: &[(Head, Vec<u8>)], shards: u8, settings: &Settings, looks: impl Fn(usize) -> bool) -> Vec<Fact> {
     let mut all = Vec::new();
@@ -96,7 +99,12 @@ fn run(packets: &[(Head, Vec<u8>)], shards: u8, settings: &Settings, looks: impl
             }
             checked = facts.len();
         };
+        let mut together = Vec::new();
         for (index, (head, payload)) in packets.iter().enumerate() {
+            if looks(index) || together.len() == TOGETHER {
+                table.on_packets(together.drain(..).as_slice().iter().copied(), &mut facts);
+                check(&facts, promised);
+            }
             if looks(index) {
                 let watermark = table.on_time(head.at, &mut facts);
                 check(&facts, promised);
@@ -104,10 +112,10 @@ fn run(packets: &[(Head, Vec<u8>)], shards: u8, settings: &Settings, looks: impl
             }
             let (IpAddr::V4(a), IpAddr::V4(b)) = crate::decode::address_pair(head) else { unreachable!() };
             if (a.octets()[3] + b.octets()[3]) % shards == shard {
-                table.on_packet(Packet { head: *head, payload }, &mut facts);
-                check(&facts, promised);
+                together.push(Packet { head: *head, payload });
             }
         }
+        table.on_packets(together.into_iter(), &mut facts);
         loop {
             let watermark = table.finish(end, &mut facts);
             check(&facts, promised);
