@@ -190,6 +190,8 @@ impl FactKind {
     pub fn carried(&self) -> Option<Protocol> {
         match self {
             Self::Credential(credential) => credential.protocol,
+            Self::RemoteDesktop(desktop) => desktop.protocol,
+            Self::Tunnel(tunnel) => tunnel.protocol,
             _ => None,
         }
     }
@@ -396,6 +398,8 @@ pub struct Name {
 /// Somebody drives a machine from another one.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct RemoteDesktop {
+    /// What drives it, where that travels inside the flow's protocol: RFB in a WebSocket.
+    pub protocol: Option<Protocol>,
     /// The name the driving machine gives itself.
     pub client_name: Option<Text>,
     /// The user asked for before authentication.
@@ -409,10 +413,18 @@ pub struct RemoteDesktop {
 /// A VPN or tunnel was opened.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Tunnel {
+    /// What it is, where that travels inside the flow's protocol: SSTP in HTTP.
+    pub protocol: Option<Protocol>,
     pub confidence: Confidence,
     /// Both sides took part in the handshake.
     pub established: bool,
     pub fields: Fields,
+}
+
+impl Tunnel {
+    pub fn new(confidence: Confidence, established: bool) -> Self {
+        Self { protocol: None, confidence, established, fields: Fields::default() }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]

@@ -25,13 +25,17 @@ mod selection;
 pub mod der;
 pub mod hex;
 pub mod pieces;
+pub mod protobuf;
 pub mod session;
 
+pub mod amneziawg;
 pub mod gss;
+pub mod guacamole;
 pub mod http;
 pub mod kerberos;
 pub mod ica;
 pub mod ldap;
+pub mod nebula;
 pub mod ntlm;
 pub mod nx;
 pub mod radmin;
@@ -40,8 +44,10 @@ pub mod rdpeudp;
 pub mod rfb;
 pub mod dtls;
 pub mod quic;
+pub mod rustdesk;
 pub mod smb;
 pub mod socks;
+pub mod spice;
 pub mod ssdp;
 pub mod ssh;
 pub mod stun;
@@ -77,6 +83,7 @@ pub mod tinc;
 pub mod tls;
 pub mod wireguard;
 pub mod x11;
+pub mod zerotier;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -101,6 +108,8 @@ pub const ALL: &[&ProtocolSpec] = &[
     &tls::SPEC,
     &http::SPEC,
     &rfb::SPEC,
+    &spice::SPEC,
+    &guacamole::SPEC,
     &rdpeudp::SPEC,
     &stun::SPEC,
     &kerberos::SPEC,
@@ -126,6 +135,7 @@ pub const ALL: &[&ProtocolSpec] = &[
     &tinc::SPEC,
     &softether::SPEC,
     &wireguard::SPEC,
+    &nebula::SPEC,
     &tacacs::SPEC,
     &pptp::SPEC,
     &openvpn::SPEC,
@@ -143,6 +153,10 @@ pub const ALL: &[&ProtocolSpec] = &[
     &l2tp::SPEC,
     &esp::SPEC,
     &ah::SPEC,
+    &rustdesk::SPEC,
+    &zerotier::SPEC,
+    &amneziawg::SPEC,
+    &openvpn::scramble::SPEC,
     &cdp::SPEC,
     &eapol::SPEC,
     &lldp::SPEC,

@@ -71,6 +71,13 @@ const FIXTURES: &[fn() -> Vec<Fixture>] = &[
     crate::protocol::tls::tests::fixtures,
     crate::protocol::http::tests::fixtures,
     crate::protocol::wireguard::tests::fixtures,
+    crate::protocol::amneziawg::tests::fixtures,
+    crate::protocol::guacamole::tests::fixtures,
+    crate::protocol::nebula::tests::fixtures,
+    crate::protocol::openvpn::scramble::tests::fixtures,
+    crate::protocol::rustdesk::tests::fixtures,
+    crate::protocol::spice::tests::fixtures,
+    crate::protocol::zerotier::tests::fixtures,
 ];
 
 fn fixtures() -> Vec<Fixture> {

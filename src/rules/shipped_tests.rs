@@ -6,9 +6,7 @@ use serde_json::Value;
 
 use crate::analysis::tests::{alerts, settings};
 use crate::event::tests::{fact, flow, summary};
-use crate::facts::{
-    Certificate, Confidence, Fact, FactKind, Fields, FlowId, Hello, Name, RemoteDesktop, Sender, Tunnel,
-};
+use crate::facts::{Certificate, Confidence, Fact, FactKind, FlowId, Hello, Name, RemoteDesktop, Sender, Tunnel};
 use crate::net::Transport;
 use crate::protocol::Protocol;
 use crate::rules::{RuleKind, Rules};
@@ -66,7 +64,7 @@ fn desktop_of(client: &str, server: &str, secs: u64, client_name: &str, user: &s
         client_name: Some(client_name.into()),
         user: Some(user.into()),
         security: Some("nla"),
-        fields: Fields::default(),
+        ..RemoteDesktop::default()
     };
     on("rdp", client, server, secs, FactKind::RemoteDesktop(Box::new(desktop)))
 }
@@ -96,7 +94,7 @@ fn ssh(client: &str, server: &str) -> Fact {
 }
 
 fn tunnel(client: &str, server: &str, established: bool, confidence: Confidence) -> Fact {
-    let tunnel = Tunnel { confidence, established, fields: Fields::default() };
+    let tunnel = Tunnel::new(confidence, established);
     on("wireguard", client, server, 1, FactKind::Tunnel(Box::new(tunnel)))
 }
 

@@ -60,7 +60,7 @@ impl Ah {
     fn say(established: bool, header: Header, facts: &mut Vec<FactKind>) -> Progress {
         let mut fields = Fields::default();
         fields.push("ah.next_header", header.next_header);
-        facts.push(FactKind::Tunnel(Box::new(Tunnel { confidence: Confidence::Certain, established, fields })));
+        facts.push(FactKind::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(Confidence::Certain, established) })));
         match header.next_header {
             esp::NUMBER => Progress::Upgrade { to: esp::SPEC.protocol, consumed: 0 },
             _ => Progress::Done,

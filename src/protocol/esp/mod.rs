@@ -3,7 +3,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, FactKind, Fields, Sender, Tunnel};
+use crate::facts::{Confidence, FactKind, Sender, Tunnel};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{ANY_BYTE, Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, ah};
@@ -101,11 +101,8 @@ impl Esp {
     }
 
     fn say(&self, facts: &mut Vec<FactKind>) {
-        facts.push(FactKind::Tunnel(Box::new(Tunnel {
-            confidence: if self.transport == Transport::Udp { Confidence::Likely } else { Confidence::Certain },
-            established: self.is_established(),
-            fields: Fields::default(),
-        })));
+        let confidence = if self.transport == Transport::Udp { Confidence::Likely } else { Confidence::Certain };
+        facts.push(FactKind::Tunnel(Box::new(Tunnel::new(confidence, self.is_established()))));
     }
 }
 

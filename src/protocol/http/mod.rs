@@ -1,9 +1,12 @@
 //! A stream of HTTP/1 in (RFC 9112), a hello for each host that a client asks for, for its server's first answer and for
-//! a change of protocol out. Paths, queries, cookies and credentials other than names are not looked at.
+//! a change of protocol out; a remote desktop or a tunnel where the request opens one, and what is read of one in a
+//! WebSocket. Other paths, queries, cookies and credentials other than names are not looked at.
 //!
 //! A CONNECT is told as a hello with that method, not as a tunnel: every browser behind a proxy sends one for each
 //! server. What is spoken through it is read by its own protocol.
 
+mod gateways;
+mod websocket;
 pub mod wire;
 
 #[cfg(test)]
@@ -16,6 +19,7 @@ use crate::protocol::gss::LogOn;
 use crate::protocol::selection::{self, Inner};
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, ntlm};
 
+use websocket::WebSocket;
 use wire::{Body, FirstLine, Head};
 
 pub const PROTOCOL: Protocol = Protocol::new("http");
@@ -72,6 +76,10 @@ struct Http {
     /// The answer to the last request has a body's length and no body (HEAD).
     is_bodiless: bool,
     tunnel: Tunnel,
+    /// A gateway's request was told.
+    has_opened: bool,
+    /// Once both sides went on with one.
+    web_socket: Option<Box<WebSocket>>,
 }
 
 #[derive(Default)]
@@ -103,6 +111,9 @@ enum Tunnel {
 
 impl Parser for Http {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        if let Some(web_socket) = &mut self.web_socket {
+            return web_socket.on_bytes(chunk, facts);
+        }
         let progress = self.read(chunk, facts).unwrap_or_else(Progress::Malformed);
         if !matches!(progress, Progress::Continue { .. }) {
             self.log_on.on_end(facts);
@@ -112,10 +123,16 @@ impl Parser for Http {
 
     fn on_end(&mut self, facts: &mut Vec<FactKind>) {
         self.log_on.on_end(facts);
+        if let Some(web_socket) = &mut self.web_socket {
+            web_socket.on_end(facts);
+        }
     }
 
     /// Where the next head begins is not known any more.
     fn on_gap(&mut self, sender: Sender, len: u32) -> Progress {
+        if self.web_socket.is_some() {
+            return Progress::Done;
+        }
         let side = self.side(sender);
         match side.body_bytes.checked_sub(u64::from(len)) {
             Some(left) if left > 0 => side.body_bytes = left,
@@ -140,6 +157,8 @@ impl Http {
             requests: 0,
             is_bodiless: false,
             tunnel: Tunnel::No,
+            has_opened: false,
+            web_socket: None,
         }
     }
 
@@ -178,8 +197,18 @@ impl Http {
             let Some(head) = self.head(chunk.sender, &mut cursor)? else {
                 return Ok(self.progress(consumed(&cursor)));
             };
-            if matches!(self.on_head(&head, chunk.sender, facts), Next::Done) {
-                return Ok(Progress::Done);
+            match self.on_head(&head, chunk.sender, facts) {
+                Next::Done => return Ok(Progress::Done),
+                Next::Head => {}
+                Next::WebSocket => {
+                    let web_socket = self.web_socket.insert(Box::new(WebSocket::new(self.start)));
+                    return Ok(match web_socket.on_bytes(Chunk { bytes: cursor.rest(), ..chunk }, facts) {
+                        Progress::Continue { consumed: inside } => {
+                            Progress::Continue { consumed: consumed(&cursor).saturating_add(inside) }
+                        }
+                        other => other,
+                    });
+                }
             }
         }
     }
@@ -210,7 +239,11 @@ impl Http {
         self.is_bodiless = method == "HEAD";
         let is_connect = method == "CONNECT";
         self.tunnel = if is_connect { Tunnel::Asked } else { Tunnel::No };
-        let authority = if is_connect { Some(target) } else { head.host.or_else(|| wire::authority_of(target)) };
+        let authority = if is_connect && !target.starts_with(b"/") {
+            Some(target)
+        } else {
+            head.host.or_else(|| wire::authority_of(target))
+        };
         let (domain, port) = authority.map_or((None, None), domain);
         let user_agent = head.user_agent.map(Text::from_utf8);
         let seen = Some((domain.clone(), user_agent.clone()));
@@ -224,6 +257,12 @@ impl Http {
             facts.push(hello(Sender::Client, fields));
         }
         self.on_authorization(head, facts);
+        if !self.has_opened
+            && let Some(opened) = gateways::opened(head, method, target)
+        {
+            self.has_opened = true;
+            facts.push(opened);
+        }
         match head.body {
             Body::Chunks if !is_connect => self.client.chunks = Chunks::Size,
             Body::Length(len) if !is_connect => self.client.body_bytes = len,
@@ -258,7 +297,8 @@ impl Http {
         self.server.has_spoken = true;
         self.on_judgement(head, status, facts);
         if is_switch {
-            return Next::Done;
+            let is_web_socket = head.upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case(b"websocket"));
+            return if is_web_socket { Next::WebSocket } else { Next::Done };
         }
         if opens_tunnel {
             self.tunnel = Tunnel::Open;
@@ -337,6 +377,7 @@ pub(super) fn domain(authority: &[u8]) -> (Option<Text>, Option<u16>) {
 enum Next {
     Done,
     Head,
+    WebSocket,
 }
 
 fn hello(sender: Sender, fields: Fields) -> FactKind {

@@ -10,6 +10,8 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         fixture("through a proxy", through_a_proxy()),
         fixture("a web socket", web_socket()),
         fixture("a log-on with ntlm", log_on("200 OK")),
+        fixture("a desktop in a web socket", desktop_in_a_web_socket()),
+        fixture("a gateway", vec![client(&asking("RDG_OUT_DATA /remoteDesktopGateway/", ""))]),
     ]
 }
 
@@ -60,6 +62,41 @@ fn web_socket() -> Vec<(Sender, Vec<u8>)> {
         ),
         server("HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n\r\n"),
     ]
+}
+
+/// What noVNC and websockify say: RFB in frames, the client's masked; a ping between them.
+fn desktop_in_a_web_socket() -> Vec<(Sender, Vec<u8>)> {
+    let mut chunks = web_socket();
+    let inside: [(Sender, &[u8]); 6] = [
+        (Sender::Server, b"RFB 003.008\n"),
+        (Sender::Client, b"RFB 003.008\n"),
+        (Sender::Server, &[1, 1]),
+        (Sender::Client, &[1]),
+        (Sender::Server, &[0, 0, 0, 0]),
+        (Sender::Client, &[1]),
+    ];
+    chunks.extend(inside.map(|(sender, bytes)| (sender, frame(sender, 0x82, bytes))));
+    chunks.push((Sender::Server, frame(Sender::Server, 0x89, b"are you there?")));
+    let desktop = [&[0x04, 0x00, 0x03, 0x00][..], &[0; 16], &[0, 0, 0, 6], b"lab:1 "].concat();
+    let (first, rest) = desktop.split_at(9);
+    chunks.push((Sender::Server, [frame(Sender::Server, 0x02, first), frame(Sender::Server, 0x80, rest)].concat()));
+    chunks
+}
+
+fn frame(sender: Sender, first: u8, payload: &[u8]) -> Vec<u8> {
+    let mask = [0x37, 0xfa, 0x21, 0x3d];
+    let len = payload.len() as u8;
+    match sender {
+        Sender::Client => {
+            let masked = payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask);
+            [first, 0x80 | len].into_iter().chain(mask).chain(masked).collect()
+        }
+        Sender::Server => [&[first, len][..], payload].concat(),
+    }
+}
+
+fn asking(line: &str, headers: &str) -> String {
+    format!("{line} HTTP/1.1\r\nHost: gate.example\r\n{headers}\r\n")
 }
 
 /// Negotiate, challenge in chunks with a trailer, authenticate, and the server's judgement.
@@ -251,4 +288,70 @@ fn only_the_user_of_a_credential_is_decoded() {
     assert_eq!(wire::basic_user(b"Basic dXNlcg=="), None, "no colon");
     assert_eq!(wire::basic_user(b"Bearer dXNlcjpwYXNz"), None);
     assert_eq!(wire::basic_user(b"Basic"), None);
+}
+
+fn desktops(fixture: &Fixture) -> Vec<(Protocol, crate::facts::RemoteDesktop)> {
+    let desktop = |(protocol, kind)| match kind {
+        FactKind::RemoteDesktop(desktop) => Some((protocol, *desktop)),
+        _ => None,
+    };
+    fixture.facts().into_iter().filter_map(desktop).collect()
+}
+
+#[test]
+fn a_desktop_in_a_web_socket_is_read_as_if_it_stood_alone() {
+    let [(protocol, desktop)] = &desktops(&fixture("", desktop_in_a_web_socket()))[..] else { panic!() };
+    assert_eq!(protocol.as_str(), "rfb");
+    assert_eq!(desktop.security, Some("none"));
+    assert_eq!(desktop.fields.get("rfb.desktop_name"), Some(&Text::from("lab:1 ").into()));
+}
+
+#[test]
+fn a_web_socket_that_carries_something_else_says_nothing_more() {
+    let hellos = fixture("", web_socket()).facts().len();
+    for (first, payload) in
+        [(0x81, &b"{\"user\": 1}"[..]), (0xc2, b"RFB 003.008\n"), (0x83, b"RFB 003.008\n"), (0x82, b"")]
+    {
+        let mut chunks = web_socket();
+        chunks.push((Sender::Server, frame(Sender::Server, first, payload)));
+        chunks.push((Sender::Client, frame(Sender::Client, 0x82, b"RFB 003.008\n")));
+        let said = fixture("", chunks).facts();
+        assert!(said.len() <= hellos + usize::from(payload.is_empty()), "{first:02x} {said:?}");
+    }
+}
+
+#[test]
+fn gateways_are_told_by_what_only_they_are_asked() {
+    let told = |line: &str, headers: &str| {
+        let facts = fixture("", vec![client(&asking(line, headers))]).facts();
+        facts
+            .iter()
+            .filter(|(_, kind)| !matches!(kind, FactKind::Hello(_)))
+            .map(|(name, _)| name.as_str())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told("RDG_OUT_DATA /remoteDesktopGateway/", ""), ["rd-gateway"]);
+    assert_eq!(told("GET /remoteDesktopGateway/", "Upgrade: websocket\r\n"), ["rd-gateway"]);
+    assert_eq!(told("RPC_IN_DATA /rpc/rpcproxy.dll?localhost:3388", ""), ["rd-gateway"]);
+    assert_eq!(told("GET /meshrelay.ashx?auth=x", ""), ["meshcentral"]);
+    assert_eq!(told("CONNECT /CSCOSSLC/tunnel", ""), ["anyconnect"]);
+    assert_eq!(told("GET /remote/sslvpn-tunnel", ""), ["fortinet-sslvpn"]);
+    assert_eq!(told("GET /ssl-tunnel-connect.sslvpn?user=x", ""), ["globalprotect"]);
+    assert_eq!(told("POST /vpnsvc/connect.cgi", ""), ["softether"]);
+    assert_eq!(told("SSTP_DUPLEX_POST /sra_{BA195980-CD49-458b-9E23-C84EE0ADCD75}/", ""), ["sstp"]);
+    // Mail travels by the same proxy, and other pages have paths like these.
+    for line in ["RPC_IN_DATA /rpc/rpcproxy.dll?mail:6001", "GET /vpnsvc/connect.cgi", "GET /agent", "POST /agent.ashx"]
+    {
+        assert_eq!(told(line, ""), [""; 0], "{line}");
+    }
+}
+
+#[test]
+fn the_machine_of_a_vpns_client_is_named_and_a_cookie_is_not() {
+    let headers = "X-CSTP-Hostname: LAPTOP-7\r\nCookie: webvpn=s3cret\r\n";
+    let facts = fixture("", vec![client(&asking("CONNECT /CSCOSSLC/tunnel", headers))]).facts();
+    let fields =
+        facts.iter().find_map(|(_, kind)| matches!(kind, FactKind::Tunnel(_)).then(|| kind.fields())?).unwrap();
+    assert_eq!(fields.get("host.hostname"), Some(&Text::from("LAPTOP-7").into()));
+    assert!(!format!("{facts:?}").contains("s3cret"));
 }

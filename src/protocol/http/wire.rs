@@ -56,6 +56,8 @@ pub struct Head<'a> {
     pub user_agent: Option<&'a [u8]>,
     pub server: Option<&'a [u8]>,
     pub upgrade: Option<&'a [u8]>,
+    /// The name that the machine of a VPN's client gives itself (`X-CSTP-Hostname`).
+    pub client_host: Option<&'a [u8]>,
     /// Of the client, for the server or a proxy.
     pub authorization: Option<&'a [u8]>,
     /// What the server or a proxy wants for it: the last one with a token in it.
@@ -110,6 +112,7 @@ pub fn head<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Head<'a>>, &'static st
         user_agent: None,
         server: None,
         upgrade: None,
+        client_host: None,
         authorization: None,
         challenge: None,
         device_kind: None,
@@ -136,6 +139,7 @@ impl<'a> Head<'a> {
             _ if name.eq_ignore_ascii_case(b"user-agent") => &mut self.user_agent,
             _ if name.eq_ignore_ascii_case(b"server") => &mut self.server,
             _ if name.eq_ignore_ascii_case(b"upgrade") => &mut self.upgrade,
+            _ if name.eq_ignore_ascii_case(b"x-cstp-hostname") => &mut self.client_host,
             _ if name.eq_ignore_ascii_case(b"authorization") || name.eq_ignore_ascii_case(b"proxy-authorization") => {
                 &mut self.authorization
             }

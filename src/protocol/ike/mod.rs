@@ -117,7 +117,7 @@ impl Ike {
         };
         self.said = true;
         let (confidence, fields) = (Confidence::Certain, association.fields());
-        facts.push(FactKind::Tunnel(Box::new(Tunnel { confidence, established, fields })));
+        facts.push(FactKind::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
     }
 }
 

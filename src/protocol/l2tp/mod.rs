@@ -99,7 +99,7 @@ fn say(confidence: Confidence, established: bool, names: &Names, server: Option<
     fields.push_some("l2tp.host_name", names.host.clone());
     fields.push_some("l2tp.vendor", names.vendor.clone());
     fields.push_some("l2tp.server_host_name", server);
-    facts.push(FactKind::Tunnel(Box::new(Tunnel { confidence, established, fields })));
+    facts.push(FactKind::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
 }
 
 impl Parser for L2tp {

@@ -6,6 +6,7 @@
 //! Static-key mode has no handshake and is not claimed.
 
 mod control;
+pub mod scramble;
 mod wire;
 
 #[cfg(test)]
@@ -131,7 +132,7 @@ impl OpenVpn {
             self.said = Some(confidence);
             let mut fields = Fields::default();
             fields.push("openvpn.control_channel_wrap", reset.wrap.as_str());
-            facts.push(FactKind::Tunnel(Box::new(Tunnel { confidence, established, fields })));
+            facts.push(FactKind::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
         }
     }
 }

@@ -90,7 +90,7 @@ impl Pptp {
             fields.push_some("pptp.server_host_name", reply.host_name);
             fields.push_some("pptp.server_vendor", reply.vendor);
         }
-        facts.push(FactKind::Tunnel(Box::new(Tunnel { confidence, established, fields })));
+        facts.push(FactKind::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
     }
 }
 

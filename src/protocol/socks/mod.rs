@@ -199,7 +199,7 @@ impl Socks {
         }
         self.said = true;
         self.say_user(None, facts);
-        let mut tunnel = Tunnel { confidence: Confidence::Certain, established, fields: Default::default() };
+        let mut tunnel = Tunnel::new(Confidence::Certain, established);
         tunnel.fields.push("socks.version", self.version);
         if let Some(request) = self.request.take() {
             tunnel.fields.push("socks.command", request.command);

@@ -54,7 +54,7 @@ impl SoftEther {
         fields.push("softether.operation", operation);
         fields.push_some("host.hostname", self.host.take());
         let (confidence, established) = (Confidence::Certain, self.is_answered);
-        facts.push(FactKind::Tunnel(Box::new(Tunnel { confidence, established, fields })));
+        facts.push(FactKind::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
     }
 }
 

@@ -56,7 +56,7 @@ impl Tailscale {
         let mut fields = Fields::default();
         fields.push_some("tailscale.disco_key", self.client.map(|disco| Hex(&disco.key).to_string()));
         let established = self.client.is_some() && self.server.is_some();
-        facts.push(FactKind::Tunnel(Box::new(Tunnel { confidence: Confidence::Certain, established, fields })));
+        facts.push(FactKind::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(Confidence::Certain, established) })));
     }
 }
 

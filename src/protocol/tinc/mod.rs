@@ -97,7 +97,7 @@ impl Parser for Tinc {
         fields.push("tinc.server_node", server.name.clone());
         fields.push("tinc.version", server.version.clone());
         let (confidence, established) = (Confidence::Certain, true);
-        facts.push(FactKind::Tunnel(Box::new(Tunnel { confidence, established, fields })));
+        facts.push(FactKind::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
         Progress::Done
     }
 }

@@ -6,7 +6,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, FactKind, Fields, Sender, Tunnel};
+use crate::facts::{Confidence, FactKind, Sender, Tunnel};
 use crate::net::Transport;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 use wire::{Index, Message};
@@ -63,7 +63,7 @@ impl WireGuard {
     fn say(&mut self, confidence: Confidence, established: bool, facts: &mut Vec<FactKind>) {
         if self.said < Some(confidence) {
             self.said = Some(confidence);
-            facts.push(FactKind::Tunnel(Box::new(Tunnel { confidence, established, fields: Fields::default() })));
+            facts.push(FactKind::Tunnel(Box::new(Tunnel::new(confidence, established))));
         }
     }
 

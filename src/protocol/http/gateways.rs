@@ -1,0 +1,79 @@
+//! Requests in, what they open a way for out: remote desktops and VPNs that travel in HTTP where no TLS hides it (behind
+//! a proxy that ends TLS, or set up without).
+
+use crate::facts::{Confidence, FactKind, RemoteDesktop, Tunnel};
+use crate::net::Text;
+use crate::protocol::Protocol;
+use crate::protocol::http::wire::Head;
+
+/// A request that nothing else sends.
+struct Gateway {
+    protocol: Protocol,
+    kind: Kind,
+    methods: &'static [&'static str],
+    /// What the target begins with, in lower case.
+    target: &'static str,
+    /// What stands in the target behind that, in lower case.
+    within: &'static str,
+}
+
+enum Kind {
+    Desktop,
+    Tunnel,
+}
+
+/// The paths of TLS VPNs are those that OpenConnect's documentation gives.
+const GATEWAYS: &[Gateway] = &[
+    // MS-TSGU §1.3: HTTP with two channels of its own methods, or a WebSocket.
+    desktop("rd-gateway", &["RDG_IN_DATA", "RDG_OUT_DATA"], "/remotedesktopgateway", ""),
+    desktop("rd-gateway", &["GET"], "/remotedesktopgateway", ""),
+    // MS-TSGU over MS-RPCH; the port of the gateway's end point, since mail travels by the same proxy.
+    desktop("rd-gateway", &["RPC_IN_DATA", "RPC_OUT_DATA"], "/rpc/rpcproxy.dll?", ":3388"),
+    desktop("meshcentral", &["GET"], "/agent.ashx", ""),
+    desktop("meshcentral", &["GET"], "/meshrelay.ashx", ""),
+    tunnel("anyconnect", &["CONNECT"], "/cscosslc/tunnel"),
+    tunnel("fortinet-sslvpn", &["GET"], "/remote/sslvpn-tunnel"),
+    tunnel("globalprotect", &["GET"], "/ssl-tunnel-connect.sslvpn"),
+    tunnel("softether", &["POST"], "/vpnsvc/connect.cgi"),
+    // MS-SSTP §3.2.4.1.
+    tunnel("sstp", &["SSTP_DUPLEX_POST"], "/sra_{ba195980-cd49-458b-9e23-c84ee0adcd75}/"),
+];
+
+const fn desktop(
+    protocol: &'static str,
+    methods: &'static [&'static str],
+    target: &'static str,
+    within: &'static str,
+) -> Gateway {
+    Gateway { protocol: Protocol::new(protocol), kind: Kind::Desktop, methods, target, within }
+}
+
+const fn tunnel(protocol: &'static str, methods: &'static [&'static str], target: &'static str) -> Gateway {
+    Gateway { protocol: Protocol::new(protocol), kind: Kind::Tunnel, methods, target, within: "" }
+}
+
+/// What a request opens, if it is one of a gateway's; what a server says to it is not known yet.
+pub(super) fn opened(head: &Head<'_>, method: &str, target: &[u8]) -> Option<FactKind> {
+    // The paths of web pages are not looked at further than that.
+    let of_method = |gateway: &&Gateway| gateway.methods.contains(&method);
+    let gateway = GATEWAYS.iter().filter(of_method).find(|gateway| gateway.is(target))?;
+    let protocol = Some(gateway.protocol);
+    let host = head.client_host.map(Text::from_utf8).filter(|host| !host.is_empty());
+    Some(match gateway.kind {
+        Kind::Desktop => FactKind::RemoteDesktop(Box::new(RemoteDesktop { protocol, ..RemoteDesktop::default() })),
+        Kind::Tunnel => {
+            let mut tunnel = Tunnel { protocol, ..Tunnel::new(Confidence::Certain, false) };
+            tunnel.fields.push_some("host.hostname", host);
+            FactKind::Tunnel(Box::new(tunnel))
+        }
+    })
+}
+
+impl Gateway {
+    fn is(&self, target: &[u8]) -> bool {
+        let Some((start, rest)) = target.split_at_checked(self.target.len()) else { return false };
+        let is_within =
+            || rest.windows(self.within.len()).any(|part| part.eq_ignore_ascii_case(self.within.as_bytes()));
+        start.eq_ignore_ascii_case(self.target.as_bytes()) && (self.within.is_empty() || is_within())
+    }
+}
