@@ -1,6 +1,9 @@
 //! Datagrams of DTLS in (1.0 to 1.3, RFC 9147 and before), a hello for each ClientHello, ServerHello, certificate and
 //! fatal alert that is sent in clear out; a flow that was encrypted already when the capture began is told by its records.
 //! Other datagrams between them (STUN, RTP: RFC 7983) are passed over.
+//!
+//! A VPN that begins over TLS and goes on over DTLS shows, too: AnyConnect and OpenConnect take a session up that no DTLS
+//! began, the older ones in a version of their own.
 
 pub mod carried;
 pub mod wire;
@@ -8,7 +11,7 @@ pub mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, Hello, Sender};
+use crate::facts::{Confidence, FactKind, Hello, Sender, Tunnel};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::tls::fingerprint::Carrier;
@@ -17,7 +20,7 @@ use crate::protocol::tls::wire::{
     ClientHello, FATAL, Framing, ServerHello, alert, content, handshake, is_1_3, leaf_certificate,
 };
 use crate::protocol::tls::{certificate, hello};
-use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
 
 use wire::{Fragment, Record};
 
@@ -37,11 +40,23 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
         hello::HELLO_RETRY,
         hello::ALERT,
         hello::ESTABLISHED,
+        FieldSpec {
+            name: SIGN,
+            help: "Why the flow is taken for AnyConnect: `version`, which nothing else speaks, or `session`, which was begun \
+                   elsewhere.",
+        },
     ],
 };
 
-fn start(_: &Start) -> Box<dyn Parser> {
-    Box::new(Dtls::default())
+const SIGN: &str = "anyconnect.sign";
+/// What a flow carries that bears the signs of AnyConnect and OpenConnect.
+const ANYCONNECT: Protocol = Protocol::new("anyconnect");
+const ANYCONNECT_PORT: u16 = 443;
+/// OpenSSL's before RFC 4347 was final.
+const CISCOS_VERSION: u16 = 0x0100;
+
+fn start(start: &Start) -> Box<dyn Parser> {
+    Box::new(Dtls { is_vpn_port: start.server_port == ANYCONNECT_PORT, ..Dtls::default() })
 }
 
 fn probe(opening: &Opening<'_>) -> Probe {
@@ -86,6 +101,9 @@ struct Dtls {
     server: Side,
     /// The session the last ClientHello offered to go on with.
     offered_session_id: Option<Vec<u8>>,
+    /// What its hello says for a VPN.
+    sign: Option<&'static str>,
+    is_vpn_port: bool,
     datagrams: u32,
 }
 
@@ -185,6 +203,9 @@ impl Dtls {
             let Some(message) = self.side(sender).join(fragment)? else { continue };
             let Some((fact, next)) = self.on_message(&message, fragment.kind, sender)? else { continue };
             facts.push(FactKind::Hello(Box::new(fact)));
+            if fragment.kind == handshake::SERVER_HELLO {
+                facts.extend(self.sign.take().map(anyconnect));
+            }
             if matches!(next, Next::Done) {
                 return Ok(Next::Done);
             }
@@ -192,10 +213,22 @@ impl Dtls {
         Ok(Next::Record)
     }
 
+    /// A session that a client of no name takes up with its first hello was begun by another connection.
+    fn sign_of(&self, hello: &ClientHello<'_>) -> Option<&'static str> {
+        if hello.session_id.len() != 32 || hello.server_name().is_some() {
+            return None;
+        }
+        match hello.legacy_version {
+            CISCOS_VERSION => Some("version"),
+            _ => self.is_vpn_port.then_some("session"),
+        }
+    }
+
     fn on_message(&mut self, body: &[u8], kind: u8, sender: Sender) -> Result<Option<(Hello, Next)>, &'static str> {
         match (kind, sender) {
             (handshake::CLIENT_HELLO, Sender::Client) => {
                 let hello = ClientHello::parse(body, Framing::Datagram).ok_or("client_hello")?;
+                self.sign = self.sign_of(&hello);
                 self.offered_session_id = Some(hello.session_id.into());
                 Ok(Some((hello::of_client(&hello, Carrier::Dtls), Next::Record)))
             }
@@ -213,6 +246,12 @@ impl Dtls {
             _ => Err("unexpected_message"),
         }
     }
+}
+
+fn anyconnect(sign: &'static str) -> FactKind {
+    let mut tunnel = Tunnel { protocol: Some(ANYCONNECT), ..Tunnel::new(Confidence::Likely, true) };
+    tunnel.fields.push(SIGN, sign);
+    FactKind::Tunnel(Box::new(tunnel))
 }
 
 impl Side {

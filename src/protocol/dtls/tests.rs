@@ -120,3 +120,28 @@ fn fragments_that_contradict_each_other_are_malformed() {
     }
     assert_eq!(say("0b 000004 0004 000000 000001 00"), Progress::Malformed("fragmented_messages"));
 }
+
+fn hello_with_session(version: u16, session: &[u8]) -> Vec<u8> {
+    let hello =
+        [&version.to_be_bytes()[..], &[0x5a; 32], &[session.len() as u8], session, &hex("00 0002 0039 01 00")].concat();
+    record(1, 0, &hello)
+}
+
+fn signs(server_port: u16, version: u16, session: &[u8]) -> Vec<Value> {
+    let answer = [&version.to_be_bytes()[..], &[0x5b; 32], &[session.len() as u8], session, &hex("0039 00")].concat();
+    let chunks = vec![(Sender::Client, hello_with_session(version, session)), (Sender::Server, record(2, 0, &answer))];
+    let facts = Fixture { server_port, ..fixture("", chunks) }.facts();
+    let tunnels = facts.iter().filter(|(protocol, _)| *protocol == ANYCONNECT);
+    tunnels.map(|(_, kind)| kind.fields().unwrap().get(SIGN).unwrap().clone()).collect()
+}
+
+#[test]
+fn a_session_that_was_begun_elsewhere_is_anyconnects() {
+    assert_eq!(signs(443, 0x0100, &[7; 32]), [Value::Word("version")]);
+    assert_eq!(signs(8443, 0x0100, &[7; 32]), [Value::Word("version")]);
+    assert_eq!(signs(443, 0xfefd, &[7; 32]), [Value::Word("session")]);
+    assert_eq!(signs(8443, 0xfefd, &[7; 32]), []);
+    assert_eq!(signs(443, 0xfefd, &[]), []);
+    let unanswered = vec![(Sender::Client, hello_with_session(0x0100, &[7; 32]))];
+    assert!(fixture("", unanswered).facts().iter().all(|(protocol, _)| *protocol == PROTOCOL));
+}
