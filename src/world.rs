@@ -113,11 +113,18 @@ impl World {
                 let seen = sighting.map(|sighting| self.judge(sighting, name));
                 self.remember(key, seen, fact.at)
             }
-            FactKind::RemoteDesktop(_) => {
+            FactKind::RemoteDesktop(_) | FactKind::Tunnel(_) => {
                 let seen = self.by_protocol(fact).map(|sighting| self.judge(sighting, None));
                 self.remember(key, seen, fact.at)
             }
+            FactKind::Lease(lease) => {
+                let sighting = self.products.by_lease(lease)?;
+                Some(self.judge(sighting, None))
+            }
             FactKind::Name(name) => {
+                if let Some(sighting) = self.products.by_announcement(name) {
+                    return Some(self.judge(sighting, None));
+                }
                 let question = name.question.as_ref()?.as_str();
                 let sighting = self.products.by_name(question)?;
                 let basis = if sighting.basis == Basis::ServerName { Basis::DnsQuestion } else { sighting.basis };

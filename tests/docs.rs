@@ -32,3 +32,8 @@ fn the_reference_of_metrics_is_current() {
 fn the_reference_of_rules_is_current() {
     page_is_current("rules.md", &["rules", "manual", "--rules", RULES]);
 }
+
+#[test]
+fn the_reference_of_products_is_current() {
+    page_is_current("products.md", &["products", "list"]);
+}

@@ -58,7 +58,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "summary",
         ],
     ),
-    ("cli", &["capture", "config", "event", "metrics", "rules", "sensor", "summary"]),
+    ("cli", &["capture", "config", "enrich", "event", "metrics", "rules", "sensor", "summary"]),
 ];
 
 /// Everybody may name these.

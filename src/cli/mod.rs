@@ -4,6 +4,7 @@ mod check;
 mod events;
 mod log;
 mod metrics;
+mod products;
 mod replay;
 mod rules;
 mod run;
@@ -44,6 +45,9 @@ enum Command {
     /// Describe the metrics
     #[command(subcommand)]
     Metrics(metrics::Command),
+    /// Describe the products that are recognised
+    #[command(subcommand)]
+    Products(products::Command),
     /// Read capture files as if they came from the mirror port, and summarise what they show
     Replay(replay::Options),
     /// Show the rules
@@ -121,6 +125,7 @@ pub fn main() -> ExitCode {
         Command::Check(options) => check::check(&options),
         Command::Events(command) => events::events(&command),
         Command::Metrics(command) => metrics::metrics(&command),
+        Command::Products(command) => products::products(&command),
         Command::Replay(options) => replay::replay(options),
         Command::Rules(command) => rules::rules(&command),
         Command::Run(options) => run::run(options),

@@ -132,7 +132,7 @@ impl Detector for Transfer {
             return None;
         };
         let (what, bytes) = match application.kind()? {
-            Kind::CloudStorage => (What::CloudUpload, summary.client.payload_bytes),
+            Kind::CloudStorage | Kind::PasteSite => (What::CloudUpload, summary.client.payload_bytes),
             Kind::CodeHosting => (What::CodeRead, summary.server.payload_bytes),
             _ => return None,
         };

@@ -3,6 +3,7 @@
 
 pub mod geo;
 pub mod inventory;
+pub mod manual;
 pub mod networks;
 pub mod prefixes;
 pub mod products;

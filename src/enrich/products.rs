@@ -1,4 +1,5 @@
-//! Server names, ALPN identifiers, certificates and protocols in, the product that uses them out.
+//! What shows on the wire (server names, ALPN identifiers, certificates, protocols, the names and hardware addresses of
+//! machines) in, the product that uses it out.
 //!
 //! The signatures are data (`rules/data/products.yml`), so that a product is added without a build.
 
@@ -8,8 +9,8 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use serde::Deserialize;
 
-use crate::facts::{Certificate, Hello};
-use crate::net::Text;
+use crate::facts::{Certificate, Hello, Lease, Name, Value};
+use crate::net::{Mac, Text};
 use crate::protocol::Protocol;
 use crate::yaml::{self, Fault, Spanned};
 
@@ -37,42 +38,124 @@ pub struct Product {
     /// Protocols that the product, and nothing else, speaks: values of `network.protocol`.
     #[serde(default)]
     pub protocols: Vec<String>,
+    /// What its machines call themselves (DHCP, mDNS); `jetkvm-*` for any that begins so.
+    #[serde(default)]
+    pub host_names: Vec<String>,
+    /// The DNS-SD services that its machines offer (RFC 6763), such as `_pikvm._tcp`.
+    #[serde(default)]
+    pub services: Vec<String>,
+    /// Hardware addresses its maker has for it alone: `30:52:53`, or `04:c9:8b:10/28`.
+    #[serde(default)]
+    pub ouis: Vec<String>,
+    /// Attributes of the subject of a certificate that each installation makes for itself, so that it names one.
+    #[serde(default)]
+    pub installation_certificates: Vec<String>,
+    /// Ports it is found on; for the reader alone, they decide nothing.
+    #[serde(default)]
+    pub ports: Vec<String>,
+    /// Where its signatures are published.
+    #[serde(default)]
+    pub source: String,
+    /// The folder of `pcaps/` that recorded it.
+    #[serde(default)]
+    pub recorded: Option<String>,
+}
+
+impl Product {
+    /// Names the installation of the product that a certificate was made by: the SHA-256 over it.
+    pub fn installation<'a>(&self, certificate: &'a Certificate) -> Option<&'a str> {
+        let subject = certificate.subject.as_ref()?;
+        let is_its = |attribute: &str| self.installation_certificates.iter().any(|known| known == attribute.trim());
+        subject.as_str().split(',').any(is_its).then_some(&*certificate.sha256)
+    }
 }
 
 /// What a product is used for.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Files of anybody's in a place of anybody's.
+    /// Files in the vendor's keeping.
     CloudStorage,
-    /// Repositories of source code.
+    /// Source code in the vendor's keeping.
     CodeHosting,
+    /// Calls with pictures; most let a participant drive another one's screen.
+    Conferencing,
+    /// An organisation's own way in from outside.
+    CorporateVpn,
+    /// Names resolved inside TLS or HTTPS, past the organisation's own resolver.
+    DohResolver,
     /// A keyboard, a screen and a mouse over the network.
     IpKvm,
     /// A private network over others' networks.
     Overlay,
+    /// Texts and files for whoever has the link, without an account.
+    PasteSite,
     RemoteAccess,
     /// A way in from outside through a connection from inside.
     ReverseTunnel,
+    /// A desktop in a data centre.
+    VirtualDesktop,
+    /// A private network of a vendor's, to come out elsewhere.
     Vpn,
 }
 
 impl Kind {
-    /// Whether the product is used where its vendor's pages are.
-    const fn is_a_website(self) -> bool {
-        matches!(self, Self::CloudStorage | Self::CodeHosting)
-    }
+    pub const ALL: &'static [Self] = &[
+        Self::RemoteAccess,
+        Self::IpKvm,
+        Self::ReverseTunnel,
+        Self::Vpn,
+        Self::Overlay,
+        Self::CorporateVpn,
+        Self::VirtualDesktop,
+        Self::Conferencing,
+        Self::CodeHosting,
+        Self::CloudStorage,
+        Self::PasteSite,
+        Self::DohResolver,
+    ];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CloudStorage => "cloud_storage",
             Self::CodeHosting => "code_hosting",
+            Self::Conferencing => "conferencing",
+            Self::CorporateVpn => "corporate_vpn",
+            Self::DohResolver => "doh_resolver",
             Self::IpKvm => "ip_kvm",
             Self::Overlay => "overlay",
+            Self::PasteSite => "paste_site",
             Self::RemoteAccess => "remote_access",
             Self::ReverseTunnel => "reverse_tunnel",
+            Self::VirtualDesktop => "virtual_desktop",
             Self::Vpn => "vpn",
         }
+    }
+
+    /// What it is, in a few words.
+    pub const fn as_title(self) -> &'static str {
+        match self {
+            Self::CloudStorage => "Cloud storage",
+            Self::CodeHosting => "Code hosts",
+            Self::Conferencing => "Conferencing",
+            Self::CorporateVpn => "Corporate VPNs",
+            Self::DohResolver => "Resolvers over HTTPS and TLS",
+            Self::IpKvm => "IP-KVMs",
+            Self::Overlay => "Overlay networks",
+            Self::PasteSite => "Paste and drop sites",
+            Self::RemoteAccess => "Remote access and remote management",
+            Self::ReverseTunnel => "Reverse tunnels",
+            Self::VirtualDesktop => "Virtual desktops",
+            Self::Vpn => "Consumer VPNs",
+        }
+    }
+
+    /// Whether its website is the product, so that a visit is its use.
+    const fn is_website(self) -> bool {
+        matches!(
+            self,
+            Self::CloudStorage | Self::CodeHosting | Self::Conferencing | Self::DohResolver | Self::PasteSite
+        )
     }
 }
 
@@ -83,21 +166,39 @@ pub enum Basis {
     Certificate,
     /// Its name was asked for, which is less than a connection.
     DnsQuestion,
+    /// A machine called itself so.
+    HostName,
+    /// A machine has a hardware address of its maker's.
+    Oui,
     /// It spoke its own protocol.
     Protocol,
     ServerName,
+    /// A machine offers a service of that name to its neighbours.
+    Service,
     /// A server name that the vendor uses for other things, too.
     VendorName,
 }
 
 impl Basis {
+    /// How far it goes, for the reader.
+    pub const fn as_certainty(self) -> &'static str {
+        match self {
+            Self::Alpn | Self::Certificate | Self::Protocol => "certain",
+            Self::HostName | Self::Oui | Self::ServerName | Self::Service => "likely",
+            Self::DnsQuestion | Self::VendorName => "vendor only",
+        }
+    }
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Alpn => "alpn",
             Self::Certificate => "certificate",
             Self::DnsQuestion => "dns_question",
+            Self::HostName => "host_name",
+            Self::Oui => "oui",
             Self::Protocol => "protocol",
             Self::ServerName => "server_name",
+            Self::Service => "service",
             Self::VendorName => "vendor_name",
         }
     }
@@ -118,6 +219,37 @@ pub struct Products {
     alpn: HashMap<Box<str>, Arc<Product>>,
     certificates: HashMap<Box<str>, Arc<Product>>,
     protocols: HashMap<Box<str>, Arc<Product>>,
+    services: HashMap<Box<str>, Arc<Product>>,
+    host_names: HashMap<Box<str>, Arc<Product>>,
+    /// Beginnings of host names, and prefixes of hardware addresses with their lengths: few, and asked for seldom.
+    host_prefixes: Vec<(Box<str>, Arc<Product>)>,
+    ouis: Vec<(Oui, Arc<Product>)>,
+}
+
+/// The first bits of a hardware address.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Oui {
+    bits: u64,
+    len: u32,
+}
+
+impl Oui {
+    /// `30:52:53`, or more bytes and how many bits of them count.
+    fn parse(text: &str) -> Option<Self> {
+        let (bytes, len) = text.split_once('/').map_or((text, None), |(bytes, len)| (bytes, Some(len)));
+        let groups: Vec<&str> = bytes.split(':').collect();
+        let mut octets = [0; 6];
+        for (octet, group) in octets.iter_mut().zip(&groups) {
+            *octet = u8::from_str_radix(group, 16).ok()?;
+        }
+        let whole = u32::try_from(groups.len()).ok()? * 8;
+        let len = len.map_or(Some(whole), |len| len.parse().ok()).filter(|&len| (24..=whole.min(48)).contains(&len))?;
+        Some(Self { bits: Mac(octets).bits() >> (48 - len), len })
+    }
+
+    fn contains(self, mac: Mac) -> bool {
+        mac.bits() >> (48 - self.len) == self.bits
+    }
 }
 
 impl Products {
@@ -161,8 +293,8 @@ impl Products {
         let mut suffix = name.as_str();
         for _ in 0..Self::LABELS_MAX {
             if let Some((product, basis)) = self.names.get(suffix) {
-                let is_only_seen = is_page(&name, suffix) && !product.kind.is_a_website();
-                let basis = if is_only_seen { Basis::VendorName } else { *basis };
+                let is_page = !product.kind.is_website() && is_page(&name, suffix);
+                let basis = if is_page { Basis::VendorName } else { *basis };
                 return Some(Sighting { product: Arc::clone(product), basis });
             }
             (_, suffix) = suffix.split_once('.')?;
@@ -182,6 +314,56 @@ impl Products {
     pub fn by_protocol(&self, protocol: Protocol) -> Option<Sighting> {
         let product = Arc::clone(self.protocols.get(protocol.as_str())?);
         Some(Sighting { product, basis: Basis::Protocol })
+    }
+
+    /// The product that a machine is which asks for an address: by what it calls itself, or by who made it.
+    pub fn by_lease(&self, lease: &Lease) -> Option<Sighting> {
+        let by_name = || self.by_host_name(lease.host_name.as_ref()?.as_str());
+        by_name().or_else(|| self.by_mac(lease.mac?))
+    }
+
+    /// The product that a machine is which answers for itself (mDNS): by a service it offers, or by its name.
+    pub fn by_announcement(&self, name: &Name) -> Option<Sighting> {
+        if !name.answered {
+            return None;
+        }
+        let texts = |field| match name.fields.get(field) {
+            Some(Value::List(values)) => values.as_slice(),
+            _ => &[],
+        };
+        let services = texts("dns.answers.name").iter().filter_map(|value| match value {
+            Value::Text(service) => self.by_service(service.as_str()),
+            _ => None,
+        });
+        let by_name = || match name.fields.get("host.hostname")? {
+            Value::Text(host) => self.by_host_name(host.as_str()),
+            _ => None,
+        };
+        services.into_iter().next().or_else(by_name)
+    }
+
+    fn by_service(&self, service: &str) -> Option<Sighting> {
+        let service = service.trim_end_matches('.').to_ascii_lowercase();
+        let service = service.strip_suffix(".local").unwrap_or(&service);
+        // The service of an instance stands behind its name.
+        let service = match service.split_once("._") {
+            Some((_, rest)) if !service.starts_with('_') => format!("_{rest}"),
+            _ => service.to_owned(),
+        };
+        let product = Arc::clone(self.services.get(&*service)?);
+        Some(Sighting { product, basis: Basis::Service })
+    }
+
+    fn by_host_name(&self, name: &str) -> Option<Sighting> {
+        let name = name.to_ascii_lowercase();
+        let by_prefix = || self.host_prefixes.iter().find(|(prefix, _)| name.starts_with(&**prefix)).map(|(_, p)| p);
+        let product = Arc::clone(self.host_names.get(&*name).or_else(by_prefix)?);
+        Some(Sighting { product, basis: Basis::HostName })
+    }
+
+    fn by_mac(&self, mac: Mac) -> Option<Sighting> {
+        let (_, product) = self.ouis.iter().find(|(oui, _)| oui.contains(mac))?;
+        Some(Sighting { product: Arc::clone(product), basis: Basis::Oui })
     }
 
     fn by_alpn(&self, protocol: &Text) -> Option<Sighting> {
@@ -221,22 +403,39 @@ impl Products {
                 return twice(name, &first);
             }
         }
-        for protocol in &product.alpn {
-            if let Some(first) = self.alpn.insert(protocol.to_ascii_lowercase().into(), Arc::clone(&product)) {
-                return twice(protocol, &first);
+        let indexes = [
+            (&mut self.alpn, &product.alpn),
+            (&mut self.certificates, &product.certificates),
+            (&mut self.protocols, &product.protocols),
+            (&mut self.services, &product.services),
+        ];
+        for (index, signatures) in indexes {
+            for signature in signatures {
+                if let Some(first) = index.insert(signature.to_ascii_lowercase().into(), Arc::clone(&product)) {
+                    return twice(signature, &first);
+                }
             }
         }
-        for attribute in &product.certificates {
-            if let Some(first) = self.certificates.insert(attribute.to_ascii_lowercase().into(), Arc::clone(&product)) {
-                return twice(attribute, &first);
-            }
-        }
-        for protocol in &product.protocols {
-            if let Some(first) = self.protocols.insert(protocol.as_str().into(), Arc::clone(&product)) {
-                return twice(protocol, &first);
-            }
-        }
+        self.add_machines(&product)?;
         self.products.push(product);
+        Ok(())
+    }
+
+    /// What the product's machines are told by.
+    fn add_machines(&mut self, product: &Arc<Product>) -> Result<(), String> {
+        for name in &product.host_names {
+            let product = Arc::clone(product);
+            match name.to_ascii_lowercase().strip_suffix('*') {
+                Some(prefix) => self.host_prefixes.push((prefix.into(), product)),
+                None => _ = self.host_names.insert(name.to_ascii_lowercase().into(), product),
+            }
+        }
+        for text in &product.ouis {
+            let oui = Oui::parse(text).ok_or_else(|| {
+                format!("{text:?} of `{}` is no beginning of a MAC; write `30:52:53` or `04:c9:8b:10/28`", product.id)
+            })?;
+            self.ouis.push((oui, Arc::clone(product)));
+        }
         Ok(())
     }
 }

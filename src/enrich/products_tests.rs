@@ -61,7 +61,8 @@ fn a_protocol_of_its_own_tells_the_product() {
     assert_eq!((sighting.product.id.as_str(), sighting.basis), ("teamviewer", Basis::Protocol));
     assert_eq!(products.by_protocol(crate::protocol::ssh::PROTOCOL), None);
     for protocol in products.iter().flat_map(|product| &product.protocols) {
-        assert!(crate::protocol::ALL.iter().any(|spec| spec.protocol.as_str() == protocol), "{protocol}");
+        let mut known = crate::protocol::ALL.iter().map(|spec| spec.protocol).chain(crate::protocol::carried());
+        assert!(known.any(|known| known.as_str() == protocol), "{protocol}");
     }
 }
 
@@ -95,8 +96,14 @@ fn the_shipped_products_are_in_order_and_none_is_without_a_signature() {
     let ids: Vec<&str> = products.iter().map(|product| product.id.as_str()).collect();
     assert!(ids.is_sorted() && ids.len() > 80, "{ids:?}");
     for product in products.iter() {
+        let machines = [&product.host_names, &product.services, &product.ouis];
         let signatures = [&product.names, &product.broad_names, &product.alpn, &product.certificates];
-        assert!(signatures.iter().any(|signatures| !signatures.is_empty()), "{}", product.id);
+        let mut shows = signatures.into_iter().chain(machines).chain([&product.protocols, &product.ports]);
+        assert!(shows.any(|signatures| !signatures.is_empty()), "{}", product.id);
+        assert!(!product.source.is_empty(), "{} says no source", product.id);
+        if let Some(folder) = &product.recorded {
+            assert!(Path::new("pcaps").join(folder).is_dir(), "{} names a folder that is not there", product.id);
+        }
         assert!(product.id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'));
     }
 }
@@ -121,4 +128,93 @@ fn faults_of_the_data_file_have_a_place() {
 fn the_shipped_products_need_no_folder() {
     let found = by_name(&Products::shipped(), "relay-1a2b3c4d.net.anydesk.com");
     assert_eq!(found, Some(("anydesk".into(), Basis::ServerName)));
+}
+
+#[test]
+fn websites_are_what_they_serve_and_broad_domains_are_never_remote_access() {
+    let products = shipped();
+    let kind = |name: &str| {
+        let sighting = products.by_name(name)?;
+        (sighting.basis != Basis::VendorName).then_some(sighting.product.kind)
+    };
+    assert_eq!(kind("github.com"), Some(Kind::CodeHosting));
+    assert_eq!(kind("dns.google"), Some(Kind::DohResolver));
+    assert_eq!(kind("www.dropbox.com"), Some(Kind::CloudStorage));
+    assert_eq!(kind("dns.mullvad.net"), Some(Kind::DohResolver));
+    assert_eq!(kind("us-nyc-wg-301.relays.mullvad.net"), Some(Kind::Vpn));
+    assert_eq!(kind("mask.icloud.com"), None, "Apple's relay is no VPN of somebody's choice");
+    // Broad domains of the research that many people visit for other reasons.
+    for name in [
+        "github.com",
+        "objects.githubusercontent.com",
+        "zoho.com",
+        "connectwise.com",
+        "kaseya.com",
+        "sophos.com",
+        "logicnow.com",
+        "goto.com",
+        "ivanti.com",
+        "microsoft.com",
+        "google.com",
+        "oray.com",
+        "zabbix.com",
+    ] {
+        assert!(!matches!(kind(name), Some(Kind::RemoteAccess | Kind::ReverseTunnel)), "{name}");
+    }
+}
+
+#[test]
+fn a_machine_is_told_by_its_name_before_its_maker() {
+    let products = shipped();
+    let lease = |host: Option<&str>, mac: [u8; 6]| {
+        let lease = Lease { host_name: host.map(Text::from), mac: Some(Mac(mac)), ..Lease::default() };
+        products.by_lease(&lease).map(|sighting| (sighting.product.id.clone(), sighting.basis))
+    };
+    let told = |id: &str, basis| Some((id.to_owned(), basis));
+    assert_eq!(lease(Some("PiKVM"), [0xb8, 0x27, 0xeb, 1, 2, 3]), told("pikvm", Basis::HostName));
+    assert_eq!(lease(Some("jetkvm-1a2b3c"), [2, 0, 0, 0, 0, 1]), told("jetkvm", Basis::HostName));
+    assert_eq!(lease(None, [0x30, 0x52, 0x53, 1, 2, 3]), told("jetkvm", Basis::Oui));
+    assert_eq!(lease(None, [0x04, 0xc9, 0x8b, 0x1f, 2, 3]), told("tinypilot", Basis::Oui));
+    assert_eq!(lease(None, [0x04, 0xc9, 0x8b, 0x2f, 2, 3]), None, "the rest of the block is others'");
+    assert_eq!(lease(Some("pikvm-fan"), [0xb8, 0x27, 0xeb, 1, 2, 3]), None, "a Raspberry Pi is no KVM");
+}
+
+#[test]
+fn a_machine_is_told_by_the_services_it_offers() {
+    let products = shipped();
+    let announced = |services: &[&str], host: Option<&str>, answered| {
+        let mut name = Name { answered, ..Name::default() };
+        let services: Vec<Text> = services.iter().map(|&service| Text::from(service)).collect();
+        name.fields.push("dns.answers.name", services);
+        name.fields.push_some("host.hostname", host.map(Text::from));
+        products.by_announcement(&name).map(|sighting| (sighting.product.id.clone(), sighting.basis))
+    };
+    let told = |id: &str, basis| Some((id.to_owned(), basis));
+    assert_eq!(announced(&["_http._tcp.local", "_pikvm._tcp.local"], None, true), told("pikvm", Basis::Service));
+    assert_eq!(announced(&["jetkvm-1._jetkvm._tcp.local"], None, true), told("jetkvm", Basis::Service));
+    assert_eq!(announced(&[], Some("glkvm"), true), told("glkvm", Basis::HostName));
+    assert_eq!(announced(&["_pikvm._tcp.local"], None, false), None, "who asks is no KVM");
+    assert_eq!(announced(&["_http._tcp.local", "pikvm.local"], Some("printer"), true), None);
+}
+
+#[test]
+fn a_certificate_that_an_installation_makes_for_itself_names_it() {
+    let products = shipped();
+    let anydesk = products.iter().find(|product| product.id == "anydesk").unwrap();
+    let certificate =
+        |subject: &str| Certificate { sha256: "ab12".into(), subject: Some(subject.into()), ..Default::default() };
+    assert_eq!(anydesk.installation(&certificate("CN=AnyDesk Client")), Some("ab12"));
+    assert_eq!(anydesk.installation(&certificate("C=DE, O=philandro Software GmbH, CN=AnyNet Relay")), None);
+}
+
+#[test]
+fn a_hardware_address_that_is_none_is_a_fault_with_a_place() {
+    for oui in ["30:52", "30:52:zz", "30:52:53/64", "30:52:53/20"] {
+        let text = format!("- {{id: a, name: A, kind: ip_kvm, ouis: [\"{oui}\"]}}\n");
+        let fault = Products::parse("products.yml", &text).unwrap_err().to_string();
+        let expected = format!(
+            "products.yml:1:3: \"{oui}\" of `a` is no beginning of a MAC; write `30:52:53` or `04:c9:8b:10/28`"
+        );
+        assert_eq!(fault.lines().next(), Some(expected.as_str()));
+    }
 }

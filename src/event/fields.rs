@@ -230,15 +230,25 @@ static APPLICATION: &[Field] = &[
     field(
         "spanwatch.application.kind",
         Keyword,
-        "`remote_access`, `vpn`, `overlay`, `reverse_tunnel`, `ip_kvm`, `cloud_storage` or `code_hosting`; absent where only the \
-         vendor is sure.",
+        "What it is used for, as `docs/products.md` has it: `remote_access`, `ip_kvm`, `vpn` …; absent where only the vendor is sure.",
         |e| word(e.application?.kind()?.as_str()),
     ),
     field(
         "spanwatch.application.basis",
         Keyword,
-        "How it was recognised: `alpn`, `certificate`, `protocol`, `server_name`, `dns_question` or `vendor_name`.",
+        "How it was recognised: `alpn`, `certificate`, `protocol`, `server_name`, `dns_question`, `vendor_name`, and of \
+         machines `host_name`, `oui` or `service`.",
         |e| word(e.application?.basis.as_str()),
+    ),
+    field(
+        "spanwatch.application.installation",
+        Keyword,
+        "Names the product's installation wherever it turns up: the SHA-256 of the certificate it made for itself.",
+        |e| {
+            let certificate =
+                |sender| certificate(e, sender).and_then(|shown| e.application?.product.installation(shown));
+            certificate(Sender::Client).or_else(|| certificate(Sender::Server)).and_then(borrowed)
+        },
     ),
     field(
         "spanwatch.application.sanctioned",

@@ -287,6 +287,11 @@ pub struct FieldSpec {
     pub help: &'static str,
 }
 
+/// What is told of and has no spec of its own: it travels in another protocol, or looks like that from outside.
+pub fn carried() -> impl Iterator<Item = Protocol> {
+    http::gateways::protocols().chain([dtls::ANYCONNECT, eap::PROTOCOL, ntlm::PROTOCOL])
+}
+
 /// The spec of a protocol by its name.
 pub fn spec(protocol: Protocol) -> Option<&'static ProtocolSpec> {
     ALL.iter().copied().find(|spec| spec.protocol == protocol)

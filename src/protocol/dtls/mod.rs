@@ -50,7 +50,7 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
 
 const SIGN: &str = "anyconnect.sign";
 /// What a flow carries that bears the signs of AnyConnect and OpenConnect.
-const ANYCONNECT: Protocol = Protocol::new("anyconnect");
+pub const ANYCONNECT: Protocol = Protocol::new("anyconnect");
 const ANYCONNECT_PORT: u16 = 443;
 /// OpenSSL's before RFC 4347 was final.
 const CISCOS_VERSION: u16 = 0x0100;

@@ -52,6 +52,11 @@ const fn tunnel(protocol: &'static str, methods: &'static [&'static str], target
     Gateway { protocol: Protocol::new(protocol), kind: Kind::Tunnel, methods, target, within: "" }
 }
 
+/// What gateways carry.
+pub fn protocols() -> impl Iterator<Item = Protocol> {
+    GATEWAYS.iter().map(|gateway| gateway.protocol)
+}
+
 /// What a request opens, if it is one of a gateway's; what a server says to it is not known yet.
 pub(super) fn opened(head: &Head<'_>, method: &str, target: &[u8]) -> Option<FactKind> {
     // The paths of web pages are not looked at further than that.

@@ -5,7 +5,7 @@
 //! A CONNECT is told as a hello with that method, not as a tunnel: every browser behind a proxy sends one for each
 //! server. What is spoken through it is read by its own protocol.
 
-mod gateways;
+pub mod gateways;
 mod websocket;
 pub mod wire;
 
