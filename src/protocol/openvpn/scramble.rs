@@ -111,9 +111,8 @@ fn scramble(client: &[u8], server: &[u8]) -> Option<&'static str> {
         return (client.first() != Some(&CLIENT_RESET)).then_some("xor");
     }
     let is_reversed = |turn: fn(u8, u8) -> u8| {
-        (1..=4_u8).all(|at| {
-            between.at(usize::from(at)) == Some(turn(between.from_end(client, at), between.from_end(server, at)))
-        })
+        (1..=4_u8)
+            .all(|at| between.at(usize::from(at)) == Some(turn(number_of_end(client, at), number_of_end(server, at))))
     };
     if is_reversed(|_, _| 0) {
         return Some("reverse");
@@ -148,12 +147,12 @@ impl Between<'_> {
         let is_authenticated = is(HEAD_BYTES.saturating_add(hmac_bytes), &[0; 4])?;
         Some(is_authenticated || is(HEAD_BYTES, &[0; 4])?)
     }
+}
 
-    /// The number that `xorptrpos` gives the place which a reversal brings to `at`.
-    fn from_end(&self, message: &[u8], at: u8) -> u8 {
-        let len = u8::try_from(message.len()).unwrap_or(0);
-        len.wrapping_sub(at).wrapping_add(1)
-    }
+/// The number that `xorptrpos` gives the place which a reversal brings to `at`.
+fn number_of_end(message: &[u8], at: u8) -> u8 {
+    let len = u8::try_from(message.len()).unwrap_or(0);
+    len.wrapping_sub(at).wrapping_add(1)
 }
 
 #[cfg(test)]
