@@ -178,7 +178,11 @@ impl AccountNetworks {
             networks: networks.len(),
             systems: systems.len(),
             countries: countries.len(),
-            returns: window.stays.iter().filter(|stay| stay.is_return).count(),
+            returns: window
+                .stays
+                .iter()
+                .filter(|stay| stay.is_return && at.since(stay.first) <= self.settings.day)
+                .count(),
         };
         (numbers, countries)
     }

@@ -7,7 +7,7 @@ use crate::facts::{FactKind, FlowSummary, Sender};
 use crate::identity::site::Site;
 use crate::net::Transport;
 
-/// A TCP connection of an outside client to a server of ours, told once for each.
+/// A TCP connection of an outside client to a server of ours, told once for each; a scan's SYN is none.
 pub(super) struct Handshake<'e> {
     pub(super) site: Site,
     pub(super) summary: &'e FlowSummary,
@@ -26,15 +26,19 @@ impl<'e> Handshake<'e> {
             _ => return None,
         };
         let is_from_outside = event.is_home(Sender::Server) && !event.is_home(Sender::Client);
-        let is_tcp = fact.flow.transport == Transport::Tcp;
-        (is_tcp && is_from_outside).then_some(Self { site: Site::of(fact.flow.client.ip), summary })
+        let is_complete = fact.flow.transport == Transport::Tcp && summary.client_rtt.is_some();
+        (is_complete && is_from_outside).then_some(Self { site: Site::of(fact.flow.client.ip), summary })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::tests::{fact, flow, summary, world};
+    use crate::event::tests::{self, fact, flow, world};
+
+    fn summary(duration_secs: u64) -> FlowSummary {
+        FlowSummary { client_rtt: Some(Duration::from_millis(20)), ..tests::summary(duration_secs) }
+    }
 
     fn is_one(client: &str, server: &str, transport: Transport, at_secs: u64, kind: FactKind) -> bool {
         let world = world("networks: [{name: edge, roles: [servers], prefixes: [192.0.2.0/24]}]");
@@ -49,6 +53,7 @@ mod tests {
         assert!(tcp(60, FactKind::Activity(summary(59))));
         assert!(!tcp(600, FactKind::Activity(summary(599))));
         assert!(!tcp(60, FactKind::FlowEnded(summary(59))));
+        assert!(!tcp(59, FactKind::FlowEnded(tests::summary(50))), "nobody answered");
     }
 
     #[test]

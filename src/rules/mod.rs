@@ -167,6 +167,8 @@ impl fmt::Display for RuleFaults {
 impl std::error::Error for RuleFaults {}
 
 #[cfg(test)]
+mod shipped_findings_tests;
+#[cfg(test)]
 mod shipped_tests;
 #[cfg(test)]
 mod tests;

@@ -311,8 +311,8 @@ fn several_devices_behind_one_address() {
 }
 
 #[test]
-fn every_shipped_rule_has_a_test_here() {
-    let tests = include_str!("shipped_tests.rs");
+fn every_shipped_rule_has_a_test() {
+    let tests = [include_str!("shipped_tests.rs"), include_str!("shipped_findings_tests.rs")].concat();
     for rule in shipped().list().filter(|rule| rule.kind != RuleKind::Filter && !rule.is_counted_only) {
         assert!(tests.contains(&format!("\"{}\"", rule.name)), "{}", rule.name);
     }

@@ -1,0 +1,175 @@
+//! The shipped rules over findings, each held to the least numbers that it must speak of and to the greatest below them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::detect::{ALL, Family, Finding};
+use crate::enrich::products::Basis;
+use crate::event::Event;
+use crate::event::tests::{flow, world};
+use crate::facts::{Fields, Value};
+use crate::identity::entity::Entity;
+use crate::net::Transport;
+use crate::protocol::Protocol;
+use crate::rules::{Judge, Limits, Rules};
+use crate::time::Timestamp;
+use crate::world::{Application, World};
+
+const SETTINGS: &str = "
+networks:
+  - {name: gateway, roles: [home, vpn_gateway], prefixes: [203.0.113.1/32]}
+  - {name: servers, roles: [servers], prefixes: [10.9.0.0/16]}
+  - {name: office, roles: [home], prefixes: [10.0.0.0/8]}
+  - {name: partner, roles: [sanctioned], prefixes: [198.51.100.0/24]}
+";
+
+const INBOUND: (&str, &str) = ("192.0.2.7:50000", "203.0.113.1:443");
+const OF_A_PARTNER: (&str, &str) = ("198.51.100.7:50000", "203.0.113.1:443");
+const AT_HOME: (&str, &str) = ("10.1.0.7:50000", "10.1.0.8:3389");
+
+/// A finding of a detector on a flow, with its numbers.
+struct Said {
+    detector: &'static str,
+    ends: (&'static str, &'static str),
+    protocol: &'static str,
+    evidence: Vec<(&'static str, Value)>,
+    sanctioned: Option<bool>,
+}
+
+fn said(detector: &'static str, evidence: &[(&'static str, u64)]) -> Said {
+    let evidence = evidence.iter().map(|&(name, number)| (name, Value::Number(number))).collect();
+    Said { detector, ends: INBOUND, protocol: "tls", evidence, sanctioned: None }
+}
+
+impl Said {
+    fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.evidence.push((name, value.into()));
+        self
+    }
+
+    fn on(self, ends: (&'static str, &'static str)) -> Self {
+        Self { ends, ..self }
+    }
+
+    fn over(self, protocol: &'static str) -> Self {
+        Self { protocol, ..self }
+    }
+
+    fn using(self, sanctioned: bool) -> Self {
+        Self { sanctioned: Some(sanctioned), ..self }
+    }
+
+    fn finding(self, rules: &Rules) -> Finding {
+        let spec = ALL.iter().find(|spec| spec.name == self.detector).unwrap();
+        let mut evidence = Fields::default();
+        for (name, value) in self.evidence {
+            assert!(spec.fields.iter().any(|field| field.name == name), "{name}");
+            evidence.push(name, value);
+        }
+        let product = rules.products().iter().find(|product| product.id == "anydesk").unwrap();
+        let application =
+            |sanctioned| Application { product: Arc::new(product.clone()), basis: Basis::ServerName, sanctioned };
+        Finding {
+            detector: spec.name,
+            family: Family::Location,
+            entity: Entity::Account("ann".into()),
+            at: Timestamp::from_secs(1),
+            seq: 1,
+            flow: flow(self.ends.0, self.ends.1, Transport::Tcp),
+            protocol: Some(Protocol::new(self.protocol)),
+            application: self.sanctioned.map(application),
+            evidence,
+        }
+    }
+}
+
+/// Holds a rule to what it must speak of and to what it must not.
+fn check(rule: &str, fires: Vec<Said>, quiet: Vec<Said>) {
+    let rules = Rules::load(Path::new("rules")).unwrap_or_else(|faults| panic!("{faults}"));
+    let world: World = world(SETTINGS);
+    for (said, fires) in fires.into_iter().map(|said| (said, true)).chain(quiet.into_iter().map(|said| (said, false))) {
+        let finding = said.finding(&rules);
+        let judgements = Judge::new(&rules, Limits::default()).on_event(&Event::of_finding(&finding, &world));
+        let spoke = judgements.iter().any(|judgement| judgement.rule.name == rule);
+        assert_eq!(spoke, fires, "{rule} on {:?}", finding.evidence);
+    }
+}
+
+#[test]
+fn accounts_of_a_site_that_is_not_known_to_share_it() {
+    let found = |count, days| {
+        said("accounts_at_site", &[("spanwatch.accounts.count", count), ("spanwatch.accounts.days", days)])
+    };
+    let known = |said: Said| said.with("spanwatch.accounts.network_roles", vec!["sanctioned"]);
+    check("several_accounts_at_one_site", vec![found(3, 0)], vec![found(2, 4), known(found(9, 0))]);
+    check("two_accounts_at_one_site_for_days", vec![found(2, 5)], vec![found(2, 4), known(found(2, 7))]);
+}
+
+#[test]
+fn outages_and_ways_of_a_site_that_is_not_known() {
+    for (rule, detector, field, least) in [
+        ("tunnels_fail_together", "co_outage", "spanwatch.outages.count", 3),
+        ("relay_before_tls_for_days", "relay", "spanwatch.relay.days", 2),
+        ("client_farther_than_neighbours", "distant_client", "spanwatch.distance.days", 3),
+    ] {
+        let found = |number| said(detector, &[(field, number)]);
+        check(rule, vec![found(least)], vec![found(least - 1), found(least).on(OF_A_PARTNER)]);
+    }
+    let relay = |excess: f64| said("relay", &[]).with("spanwatch.relay.excess", excess);
+    check("relay_before_tls", vec![relay(0.075)], vec![relay(0.074), relay(0.2).on(OF_A_PARTNER)]);
+    let segments = |days| said("tunnel_mss", &[("spanwatch.mss.days", days)]);
+    check("segments_of_a_tunnel", vec![segments(3)], vec![segments(2)]);
+}
+
+#[test]
+fn networks_of_an_account() {
+    for (rule, field, least) in [
+        ("account_from_many_networks", "spanwatch.account.networks", 6),
+        ("account_from_many_networks", "spanwatch.account.systems", 3),
+        ("account_in_two_countries", "spanwatch.account.countries_count", 2),
+        ("account_alternates_between_networks", "spanwatch.account.returns", 3),
+    ] {
+        let found = |number| said("account_networks", &[(field, number)]);
+        check(rule, vec![found(least)], vec![found(least - 1)]);
+    }
+}
+
+#[test]
+fn machines_of_an_account_that_is_known() {
+    for (rule, field, least) in [
+        ("account_on_many_hosts", "spanwatch.account.hosts", 3),
+        ("account_from_two_stations", "spanwatch.account.stations", 2),
+    ] {
+        let found = |number, days| said("account_hosts", &[(field, number), ("spanwatch.account.days_known", days)]);
+        check(rule, vec![found(least, 3)], vec![found(least - 1, 3), found(least, 2)]);
+    }
+    let stack = |common: bool| said("second_stack", &[]).with("spanwatch.stack.common", common);
+    check("second_machine_of_account", vec![stack(false)], vec![stack(true)]);
+}
+
+#[test]
+fn devices_that_are_not_what_they_say_or_that_others_drive() {
+    let disguised = |count| said("disguised_device", &[("spanwatch.disguise.contradictions_count", count)]);
+    check("disguised_device", vec![disguised(2)], vec![disguised(1)]);
+    let driven = |days| said("session_hours", &[("spanwatch.session.days", days)]).on(AT_HOME);
+    check("device_driven_all_day", vec![driven(5)], vec![driven(4), driven(7).on(("10.1.0.7:50000", "10.9.0.1:3389"))]);
+    let shared = |devices| said("shared_installation", &[("spanwatch.installation.devices", devices)]);
+    check(
+        "installation_on_several_devices",
+        vec![shared(2).using(false)],
+        vec![shared(1).using(false), shared(9).using(true)],
+    );
+    let rare = || said("rare_product", &[("spanwatch.product.devices", 1)]);
+    check("remote_access_product_of_few", vec![rare().using(false)], vec![rare().using(true)]);
+    let beacon = |score: f64| said("beacon", &[]).with("spanwatch.beacon.score", score).over("http");
+    check("beacon_in_clear", vec![beacon(0.8)], vec![beacon(0.79), beacon(0.99).over("tls")]);
+}
+
+#[test]
+fn what_is_taken_and_where_to() {
+    let carried = |what: &'static str| said("transfer", &[]).with("spanwatch.transfer.what", what);
+    check("much_code_read", vec![carried("code_read")], vec![carried("cloud_upload")]);
+    check("files_to_personal_storage", vec![carried("cloud_upload")], vec![carried("code_read")]);
+    let beyond = |deviations: f64| said("upload_volume", &[]).with("spanwatch.volume.deviations", deviations);
+    check("upload_beyond_usual", vec![beyond(5.0)], vec![beyond(4.9)]);
+}
