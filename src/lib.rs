@@ -44,4 +44,5 @@ pub mod sinks;
 pub mod serve;
 pub mod summary;
 pub mod sensor;
+pub mod simulate;
 pub mod cli;

@@ -58,7 +58,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "summary",
         ],
     ),
-    ("cli", &["capture", "config", "enrich", "event", "metrics", "rules", "sensor", "summary"]),
+    ("simulate", &["decode", "flow", "identity", "recording"]),
+    ("cli", &["capture", "config", "enrich", "event", "metrics", "rules", "sensor", "simulate", "summary"]),
 ];
 
 /// Everybody may name these.

@@ -8,6 +8,7 @@ mod products;
 mod replay;
 mod rules;
 mod run;
+mod simulate;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -55,6 +56,8 @@ enum Command {
     Rules(rules::Command),
     /// Watch an interface until SIGTERM or SIGINT; SIGHUP reloads configuration and rules
     Run(run::Options),
+    /// Write a labelled company at work, with or without laptop farms: a capture, a recording of facts, what is true
+    Simulate(simulate::Options),
 }
 
 /// Where configuration and rules come from.
@@ -129,6 +132,7 @@ pub fn main() -> ExitCode {
         Command::Replay(options) => replay::replay(options),
         Command::Rules(command) => rules::rules(&command),
         Command::Run(options) => run::run(options),
+        Command::Simulate(options) => simulate::simulate(&options),
     };
     let (code, message) = match done {
         Ok(()) => return ExitCode::SUCCESS,

@@ -105,7 +105,7 @@ impl Reader {
         if self.flows.len() >= Self::FLOWS_MAX && !self.flows.contains_key(&number) {
             return Err(Fault::TooMany { what: "open flows", max: Self::FLOWS_MAX });
         }
-        flow.id = FlowId(self.base | number);
+        flow.id = FlowId(self.base | (number & ((1 << NUMBER_BITS) - 1)));
         self.flows.insert(number, flow);
         Ok(Step::Noted)
     }
@@ -166,10 +166,12 @@ enum Step {
 }
 
 /// The numbers of a recording begin so far behind those of the frames of any capture, and of the recordings before it,
-/// that they never meet: an eighth of a million million facts each.
+/// that they never meet: 2⁴⁸ facts each, all of them less than what a signed number of 64 bits holds.
 const fn base(number: usize) -> u64 {
-    (1 << 63) | ((number as u64 % Reader::RECORDINGS_MAX as u64) << 49)
+    (1 << 62) | ((number as u64 % Reader::RECORDINGS_MAX as u64) << NUMBER_BITS)
 }
+
+const NUMBER_BITS: u32 = 48;
 
 fn uncompressed(mut input: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
     let mut magic = Vec::new();

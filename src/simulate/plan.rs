@@ -1,0 +1,113 @@
+//! Where everything of the company is: addresses, names and hardware addresses, all of ranges that stand for nobody
+//! (RFC 2544, RFC 5737, RFC 7042).
+
+use std::net::Ipv4Addr;
+
+use crate::net::Mac;
+
+/// The outer side of the VPN gateway.
+pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 10);
+pub const GATEWAY_PORT: u16 = 51_820;
+/// Where employees log on from anywhere.
+pub const PORTAL: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 20);
+pub const PORTAL_NAME: &str = "portal.corp.example";
+pub const MAIL: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 30);
+pub const MAIL_NAME: &str = "mail.corp.example";
+
+/// The access servers: what tells RADIUS of the sessions at the gateway and at the portal.
+pub const GATEWAY_INSIDE: Ipv4Addr = Ipv4Addr::new(10, 30, 0, 5);
+pub const PORTAL_INSIDE: Ipv4Addr = Ipv4Addr::new(10, 30, 0, 6);
+pub const RADIUS: Ipv4Addr = Ipv4Addr::new(10, 30, 0, 18);
+pub const RESOLVER: Ipv4Addr = Ipv4Addr::new(10, 30, 0, 53);
+pub const DHCP: Ipv4Addr = Ipv4Addr::new(10, 30, 0, 67);
+
+/// The hardware addresses of what stands between the segments that are mirrored.
+pub const BORDER: Mac = Mac([0x00, 0x00, 0x5e, 0x00, 0x53, 0x01]);
+pub const GATEWAY_MAC: Mac = Mac([0x00, 0x00, 0x5e, 0x00, 0x53, 0x02]);
+pub const CORE: Mac = Mac([0x00, 0x00, 0x5e, 0x00, 0x53, 0x03]);
+pub const DMZ: Mac = Mac([0x00, 0x00, 0x5e, 0x00, 0x53, 0x04]);
+
+/// The help desk's own tenant of the product that it helps with.
+pub const HELP_PRODUCT: &str = "screenconnect";
+pub const HELP_NAME: &str = "instance-c0rp01-relay.screenconnect.com";
+
+/// The products that farms drive laptops with: where the laptop's program connects to.
+pub const REMOTE_PRODUCTS: &[(&str, &str)] = &[
+    ("anydesk", "relay-5d0c7a1e.net.anydesk.com"),
+    ("chrome-remote-desktop", "remotedesktop-pa.googleapis.com"),
+    ("rustdesk", "rs-ny.rustdesk.com"),
+    ("splashtop", "st2-v3-dc.relay.splashtop.com"),
+    ("teamviewer", "router14.teamviewer.com"),
+];
+
+/// The names that employees go to, those that most go to first.
+pub const SITES: usize = 400;
+
+/// The name of a place in the web.
+pub fn site_name(number: usize) -> String {
+    const INTERNAL: [&str; 6] = ["wiki", "git", "tickets", "build", "people", "files"];
+    const KINDS: [&str; 8] = ["www", "app", "api", "cdn", "docs", "news", "static", "login"];
+    match INTERNAL.get(number) {
+        Some(name) => format!("{name}.corp.example"),
+        None => format!("{}.site{number:03}.example", KINDS[number % KINDS.len()]),
+    }
+}
+
+/// Where a name leads to: servers of the company, or somewhere in the Internet.
+pub fn address_of(name: &str) -> Ipv4Addr {
+    // FNV-1a: it only has to spread.
+    let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let [_, _, high, low] = hash.to_be_bytes();
+    match name {
+        PORTAL_NAME => PORTAL,
+        MAIL_NAME => MAIL,
+        _ if name.ends_with(".corp.example") => Ipv4Addr::new(10, 30, 1, low | 1),
+        _ => Ipv4Addr::new(198, 19, high, low | 1),
+    }
+}
+
+/// Kinds of places that employees connect from.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Line {
+    CarrierNat,
+    Coworking,
+    Hotel,
+    Household,
+    Mobile,
+    /// The exit of a VPN that anybody can rent.
+    VpnExit,
+}
+
+impl Line {
+    pub const ALL: [Self; 6] =
+        [Self::CarrierNat, Self::Coworking, Self::Hotel, Self::Household, Self::Mobile, Self::VpnExit];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CarrierNat => "carrier_nat",
+            Self::Coworking => "coworking",
+            Self::Hotel => "hotel",
+            Self::Household => "household",
+            Self::Mobile => "mobile",
+            Self::VpnExit => "vpn_exit",
+        }
+    }
+
+    /// The third byte of the first address and how many such networks of 256 addresses there are.
+    pub const fn networks(self) -> (u8, u8) {
+        match self {
+            Self::Household => (0, 128),
+            Self::CarrierNat => (128, 16),
+            Self::Mobile => (144, 16),
+            Self::Coworking => (160, 16),
+            Self::Hotel => (176, 16),
+            Self::VpnExit => (192, 16),
+        }
+    }
+
+    pub fn address(self, number: usize) -> Ipv4Addr {
+        let (first, count) = self.networks();
+        let number = number % (usize::from(count) * 250);
+        Ipv4Addr::new(198, 18, first + (number / 250) as u8, (number % 250) as u8 + 2)
+    }
+}
