@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::alert::{self, Alert, Suppression};
-use crate::detect::{self, Detectors, Finding};
+use crate::detect::{self, DailyDetectors, Detectors, Finding};
 use crate::enrich::geo::Geo;
 use crate::enrich::networks::NetworksError;
 use crate::event::Event;
@@ -17,6 +17,7 @@ use crate::facts::{Fact, FactKind};
 use crate::identity;
 use crate::identity::device::{Device, DeviceId};
 use crate::net::Transport;
+use crate::profile::activity::{self, Activity};
 use crate::risk::Incident;
 use crate::rules::{Judge, Level, Rules};
 use crate::shard::Batch;
@@ -30,6 +31,7 @@ use tally::Tally;
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     pub world: world::Settings,
+    pub activity: activity::Settings,
     pub detect: detect::Settings,
     pub limits: Limits,
 }
@@ -97,7 +99,9 @@ pub struct Analysis {
 /// What follows the merge.
 struct Stages {
     world: World,
+    activity: Activity,
     detectors: Detectors,
+    daily_detectors: DailyDetectors,
     judge: Judge,
     suppression: Suppression,
     expired: Timestamp,
@@ -111,7 +115,9 @@ impl Analysis {
     pub fn new(settings: &Settings, rules: &Rules, geo: Geo, shards: usize) -> Result<Self, NetworksError> {
         let stages = Stages {
             world: World::new(&settings.world, rules.products(), geo, settings.limits.identity)?,
+            activity: Activity::new(settings.activity),
             detectors: Detectors::new(&settings.detect),
+            daily_detectors: DailyDetectors::new(&settings.detect),
             judge: Judge::new(rules, settings.limits.correlations),
             suppression: Suppression::new(Suppression::RETENTION),
             expired: Timestamp::ZERO,
@@ -157,6 +163,7 @@ impl Analysis {
             devices: stages.world.identity.device_count() as u64,
             correlation_groups: stages.judge.group_count() as u64,
             evicted: stages.world.evicted()
+                + stages.activity.evicted()
                 + stages.detectors.evicted()
                 + stages.suppression.evicted()
                 + stages.judge.forgotten(),
@@ -182,6 +189,9 @@ impl Stages {
         self.count(fact, application.as_ref());
         let event = Event::of_fact(fact, application.as_ref(), &self.world);
         let mut findings = std::mem::take(&mut self.findings);
+        if let Some(day) = self.activity.on_event(&event) {
+            findings.extend(self.daily_detectors.on_day(day, &self.activity, &self.world, &event));
+        }
         self.detectors.on_event(&event, &mut findings);
         if out.wants_events() {
             out.event(&event);
@@ -205,6 +215,7 @@ impl Stages {
         }
         self.expired = now;
         self.world.expire(now);
+        self.activity.expire(now);
         self.detectors.expire(now);
         self.suppression.expire(now);
     }

@@ -14,6 +14,7 @@ use crate::capture::LiveSettings;
 use crate::detect::Need;
 use crate::enrich::inventory;
 use crate::enrich::networks::{NamedNetwork, Networks, NetworksError, Role, home_prefixes};
+use crate::profile::activity;
 use crate::world::{self, Sanctioned};
 use crate::yaml::{self, Fault, Spanned};
 use crate::{analysis, decode, detect, flow, serve, shard, sinks};
@@ -33,6 +34,8 @@ pub struct Config {
     /// The remote-access products and VPNs that the organisation uses itself.
     pub sanctioned: Vec<Sanctioned>,
     pub geo: Geo,
+    /// What counts as somebody's work.
+    pub activity: activity::Settings,
     pub detect: detect::Settings,
     pub limits: analysis::Limits,
     pub rules: Rules,
@@ -103,7 +106,7 @@ impl Config {
             inventory: self.inventory.clone(),
             sanctioned: self.sanctioned.clone(),
         };
-        analysis::Settings { world, detect: self.detect, limits: self.limits }
+        analysis::Settings { world, activity: self.activity, detect: self.detect, limits: self.limits }
     }
 
     /// The detectors that find nothing under this configuration, by what would wake them.
@@ -129,6 +132,7 @@ impl Config {
             ("capture", self.capture == new.capture),
             ("decode", self.decode == new.decode),
             ("flow", self.shard(1).flow == new.shard(1).flow),
+            ("activity", self.activity == new.activity),
             ("detect", self.detect == new.detect),
             ("limits", self.limits == new.limits),
             ("server", self.server == new.server),

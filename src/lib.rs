@@ -31,6 +31,7 @@ pub mod enrich;
 pub mod identity;
 pub mod world;
 pub mod event;
+pub mod profile;
 pub mod detect;
 pub mod rules;
 pub mod alert;

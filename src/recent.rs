@@ -63,6 +63,15 @@ impl<K: Eq + Hash, V> Recent<K, V> {
         self.entries.get(self.find(key)?).map(|entry| &entry.value)
     }
 
+    /// The value of a key, which stays in its place.
+    pub fn get_unmoved<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        let slot = self.find(key)?;
+        self.entries.get_mut(slot).map(|entry| &mut entry.value)
+    }
+
     /// The value of a key, touched.
     pub fn get_mut(&mut self, key: &K, at: Timestamp) -> Option<&mut V> {
         self.touch(key, at).map(|(value, _)| value)

@@ -47,6 +47,15 @@ pub(crate) fn alerts(settings: &Settings, rules: &Rules, facts: Vec<Fact>) -> Ve
     out.alerts.iter().map(|alert| serde_json::from_str(alert).unwrap()).collect()
 }
 
+/// The events on facts that are in order, without rules.
+pub(crate) fn events(settings: &Settings, facts: Vec<Fact>) -> Vec<serde_json::Value> {
+    let mut analysis = Analysis::new(settings, &Rules::none(), Geo::default(), 1).unwrap();
+    let mut out = Lines::default();
+    analysis.on_batch(batch(0, facts, Watermark::END), &mut out);
+    analysis.finish(&mut out);
+    out.events.iter().map(|event| serde_json::from_str(event).unwrap()).collect()
+}
+
 const RULE: &str = "\
 title: Remote desktop from outside
 name: from_outside

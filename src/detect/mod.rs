@@ -8,11 +8,14 @@ pub mod account_networks;
 pub mod accounts_at_site;
 pub mod beacon;
 pub mod co_outage;
+pub mod daily;
 pub mod disguised_device;
 pub mod distant_client;
 mod fleet;
 mod handshake;
+pub mod jiggler;
 mod log_on;
+pub mod one_operator;
 pub mod overlapping_tunnels;
 pub mod rare_product;
 pub mod relay;
@@ -22,6 +25,7 @@ pub mod second_stack;
 pub mod session_hours;
 pub mod shared_installation;
 mod sightings;
+pub mod synchronised_shift;
 pub mod transfer;
 pub mod tunnel_mss;
 pub mod upload_volume;
@@ -38,6 +42,8 @@ use crate::protocol::{FieldSpec, Protocol};
 use crate::recent::Retention;
 use crate::time::Timestamp;
 use crate::world::Application;
+pub use daily::DailyDetectors;
+use daily::DailySpec;
 pub use running::Detectors;
 use running::{Run, Running};
 
@@ -95,6 +101,13 @@ pub const ALL: &[DetectorSpec] = &[
         start: |settings| {
             Box::new(Running::new(distant_client::DistantClient::new(settings.distant_client), settings.windows))
         },
+    },
+    DetectorSpec {
+        name: jiggler::NAME,
+        vantage: Vantage::Inside,
+        needs: &[],
+        fields: jiggler::FIELDS,
+        start: |settings| Box::new(Running::new(settings.jiggler, settings.windows)),
     },
     DetectorSpec {
         name: overlapping_tunnels::NAME,
@@ -174,6 +187,28 @@ pub const ALL: &[DetectorSpec] = &[
     },
 ];
 
+/// Every detector that judges a day when it is over, by name.
+pub const DAILY: &[DailySpec] = &[
+    DailySpec {
+        name: one_operator::NAME,
+        vantage: Vantage::Edge,
+        fields: one_operator::FIELDS,
+        start: |settings| Box::new(settings.one_operator),
+    },
+    DailySpec {
+        name: synchronised_shift::NAME,
+        vantage: Vantage::Edge,
+        fields: synchronised_shift::FIELDS,
+        start: |settings| Box::new(settings.synchronised_shift),
+    },
+];
+
+/// The name of every detector, where it sees from, and the fields of its findings.
+pub fn specs() -> impl Iterator<Item = (&'static str, Vantage, &'static [FieldSpec])> {
+    let of_subjects = ALL.iter().map(|spec| (spec.name, spec.vantage, spec.fields));
+    of_subjects.chain(DAILY.iter().map(|spec| (spec.name, spec.vantage, spec.fields)))
+}
+
 pub struct DetectorSpec {
     /// What a rule names as `logsource.category`.
     pub name: &'static str,
@@ -196,6 +231,8 @@ pub struct Settings {
     pub co_outage: co_outage::Settings,
     pub disguised_device: disguised_device::DisguisedDevice,
     pub distant_client: distant_client::Settings,
+    pub jiggler: jiggler::Jiggler,
+    pub one_operator: one_operator::OneOperator,
     pub overlapping_tunnels: overlapping_tunnels::OverlappingTunnels,
     pub rare_product: rare_product::Settings,
     pub relay: relay::Relay,
@@ -203,6 +240,7 @@ pub struct Settings {
     pub second_stack: second_stack::Settings,
     pub session_hours: session_hours::Settings,
     pub shared_installation: shared_installation::SharedInstallation,
+    pub synchronised_shift: synchronised_shift::SynchronisedShift,
     pub transfer: transfer::Transfer,
     pub tunnel_mss: tunnel_mss::Settings,
     pub upload_volume: upload_volume::UploadVolume,
@@ -220,6 +258,8 @@ impl Default for Settings {
             co_outage: Default::default(),
             disguised_device: Default::default(),
             distant_client: Default::default(),
+            jiggler: Default::default(),
+            one_operator: Default::default(),
             overlapping_tunnels: Default::default(),
             rare_product: Default::default(),
             relay: Default::default(),
@@ -227,6 +267,7 @@ impl Default for Settings {
             second_stack: Default::default(),
             session_hours: Default::default(),
             shared_installation: Default::default(),
+            synchronised_shift: Default::default(),
             transfer: Default::default(),
             tunnel_mss: Default::default(),
             upload_volume: Default::default(),

@@ -101,7 +101,7 @@ pub(super) fn all_typed() -> impl Iterator<Item = &'static Field> {
 /// The name of every field: the typed ones, those of the parsers and those of the detectors.
 pub fn names() -> impl Iterator<Item = &'static str> {
     let of_parsers = protocol::ALL.iter().flat_map(|spec| spec.fields).map(|field| field.name);
-    let of_detectors = detect::ALL.iter().flat_map(|spec| spec.fields).map(|field| field.name);
+    let of_detectors = detect::specs().flat_map(|(_, _, fields)| fields).map(|field| field.name);
     all_typed().map(|field| field.name).chain(of_parsers).chain(of_detectors)
 }
 
@@ -112,7 +112,7 @@ pub fn is_known(name: &str) -> bool {
 /// The names a rule's `logsource.category` can take.
 pub fn categories() -> impl Iterator<Item = &'static str> {
     let of_facts = crate::facts::FactKind::CATEGORIES.iter().copied();
-    of_facts.chain(detect::ALL.iter().map(|spec| spec.name))
+    of_facts.chain(detect::specs().map(|(name, _, _)| name))
 }
 
 /// The reference of events, as `docs/events.md` holds it.
@@ -135,9 +135,9 @@ pub fn markdown() -> String {
             row(&mut text, field.name, "", field.help);
         }
     }
-    for spec in detect::ALL {
-        section(&mut text, &format!("Finding `{}`, seen from the {}", spec.name, spec.vantage.as_str()));
-        for field in spec.fields {
+    for (name, vantage, fields) in detect::specs() {
+        section(&mut text, &format!("Finding `{name}`, seen from the {}", vantage.as_str()));
+        for field in fields {
             row(&mut text, field.name, "", field.help);
         }
     }

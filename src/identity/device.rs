@@ -25,6 +25,11 @@ impl DeviceId {
         }
     }
 
+    /// Evenly spread over all numbers.
+    pub const fn bits(self) -> u64 {
+        u64::from_be_bytes(self.0)
+    }
+
     /// Reads what `Display` writes.
     pub fn parse(text: &str) -> Option<Self> {
         let is_written = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());

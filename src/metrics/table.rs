@@ -322,8 +322,8 @@ pub const METRICS: &[Metric] = &[
         labels: &["detector"],
         help: "Findings, by detector.",
         read: |snapshot, samples| {
-            for detector in detect::ALL {
-                samples.labelled(&[detector.name], snapshot.analysis.findings.get(detector.name).copied().unwrap_or(0));
+            for (name, _, _) in detect::specs() {
+                samples.labelled(&[name], snapshot.analysis.findings.get(name).copied().unwrap_or(0));
             }
         },
     },

@@ -1,0 +1,178 @@
+//! The days of everybody in, findings about those who are at one site out.
+//!
+//! What one device does tells little; how several fall together is judged once a day, when it is over in packet time. A
+//! daily detector has no state but its settings. To add one: its file, its `mod` line and its line in
+//! [`DAILY`](crate::detect::DAILY).
+
+pub mod draw;
+
+use std::collections::BTreeMap;
+
+use crate::detect::{DAILY, Family, Finding, Settings, Vantage};
+use crate::event::Event;
+use crate::facts::Fields;
+use crate::identity::entity::Entity;
+use crate::identity::site::Site;
+use crate::profile::activity::{Activity, Whose};
+use crate::profile::co_activity::{Shape, Worker};
+use crate::time::Timestamp;
+use crate::world::World;
+use draw::Draw;
+
+/// The detector's own settings are its `self`.
+pub trait DailyDetector: Send + 'static {
+    const NAME: &'static str;
+    const FAMILY: Family;
+
+    /// What there is to say of a group on the days up to the one that is over.
+    fn judge(&self, group: &Group, fleet: &mut Fleet) -> Option<Fields>;
+}
+
+/// Those who are at one site: devices that are known to be there, or the tunnels that it holds open.
+pub struct Group {
+    pub site: Site,
+    pub members: Vec<Member>,
+}
+
+/// One of a group.
+pub struct Member {
+    pub whose: Whose,
+    pub worker: Worker,
+}
+
+/// Everybody, once a day.
+pub struct Fleet {
+    /// The number of the day that is over.
+    pub day: u64,
+    /// How many days are looked at, the day that is over among them.
+    pub day_count: usize,
+    /// When the first of them began.
+    pub begins: Timestamp,
+    /// A part of all there are, taken at random, and where each is.
+    pub others: Vec<(Option<Site>, Worker)>,
+    /// When they all work.
+    pub shape: Shape,
+    /// What is drawn in the day.
+    pub draw: Draw,
+}
+
+impl Group {
+    /// More are no household.
+    const MEMBERS_MAX: usize = 32;
+    /// Judged in a day.
+    const GROUPS_MAX: usize = 2000;
+
+    pub fn workers(&self) -> Vec<&Worker> {
+        self.members.iter().map(|member| &member.worker).collect()
+    }
+}
+
+impl Fleet {
+    /// The most others that random groups are made of.
+    const OTHERS_MAX: usize = 1000;
+
+    /// The fleet of a day, and the groups in it; none where nobody worked.
+    fn new(day: u64, activity: &Activity, world: &World) -> Option<(Self, Vec<Group>)> {
+        let mut draw = Draw::new(day);
+        let mut everybody = activity.everybody();
+        let mut by_site: BTreeMap<(Site, bool), Vec<Whose>> = BTreeMap::new();
+        for &whose in &everybody {
+            if let Some(site) = site_of(whose, world) {
+                by_site.entry((site, matches!(whose, Whose::Device(_)))).or_default().push(whose);
+            }
+        }
+        let count = everybody.len().min(Self::OTHERS_MAX);
+        draw.shuffle_first(&mut everybody, count);
+        let other = |&whose: &Whose| Some((site_of(whose, world), activity.worker(whose, day)?));
+        let others: Vec<(Option<Site>, Worker)> = everybody.iter().take(count).filter_map(other).collect();
+        let shape = Shape::of(others.iter().map(|(_, worker)| worker))?;
+        let member = |whose| Some(Member { whose, worker: activity.worker(whose, day)? });
+        let group = |((site, _), members): ((Site, bool), Vec<Whose>)| Group {
+            site,
+            members: members.into_iter().filter_map(member).collect(),
+        };
+        let groups = by_site.into_iter().filter(|(_, members)| (2..=Group::MEMBERS_MAX).contains(&members.len()));
+        let groups = groups.take(Group::GROUPS_MAX).map(group).collect();
+        let day_count = activity.day_count();
+        let begins = activity.beginning((day + 1).saturating_sub(day_count as u64));
+        Some((Self { day, day_count, begins, others, shape, draw }, groups))
+    }
+}
+
+fn site_of(whose: Whose, world: &World) -> Option<Site> {
+    match whose {
+        Whose::Device(device) => world.site_of(device).map(|(site, _)| site),
+        Whose::Tunnel { site, .. } => Some(site),
+    }
+}
+
+pub struct DailySpec {
+    /// What a rule names as `logsource.category`.
+    pub name: &'static str,
+    pub vantage: Vantage,
+    /// The fields of its findings.
+    pub fields: &'static [crate::protocol::FieldSpec],
+    pub(super) start: fn(&Settings) -> Box<dyn Run>,
+}
+
+/// All daily detectors.
+pub struct DailyDetectors {
+    running: Vec<Box<dyn Run>>,
+}
+
+impl DailyDetectors {
+    pub fn new(settings: &Settings) -> Self {
+        Self { running: DAILY.iter().map(|spec| (spec.start)(settings)).collect() }
+    }
+
+    /// Judges the day that was over before `event`, each group by every detector in the order of [`DAILY`].
+    pub fn on_day(&self, day: u64, activity: &Activity, world: &World, event: &Event<'_>) -> Vec<Finding> {
+        let Some((mut fleet, groups)) = Fleet::new(day, activity, world) else {
+            return Vec::new();
+        };
+        let mut findings = Vec::new();
+        for group in &groups {
+            for detector in &self.running {
+                findings.extend(detector.judge(group, &mut fleet).map(|found| found.at(event, group, activity)));
+            }
+        }
+        findings
+    }
+}
+
+pub(super) trait Run: Send {
+    fn judge(&self, group: &Group, fleet: &mut Fleet) -> Option<Found>;
+}
+
+/// What a detector found, before it is an event.
+pub(super) struct Found {
+    detector: &'static str,
+    family: Family,
+    evidence: Fields,
+}
+
+impl<D: DailyDetector> Run for D {
+    fn judge(&self, group: &Group, fleet: &mut Fleet) -> Option<Found> {
+        let evidence = DailyDetector::judge(self, group, fleet)?;
+        Some(Found { detector: D::NAME, family: D::FAMILY, evidence })
+    }
+}
+
+impl Found {
+    /// The flow is the latest one of the member that works most.
+    fn at(self, event: &Event<'_>, group: &Group, activity: &Activity) -> Finding {
+        let most = group.members.iter().max_by_key(|member| (member.worker.minutes(), member.whose));
+        let flow = most.and_then(|member| activity.flow(member.whose)).unwrap_or(event.flow());
+        Finding {
+            detector: self.detector,
+            family: self.family,
+            entity: Entity::Site(group.site),
+            at: event.at(),
+            seq: event.seq(),
+            flow: *flow,
+            protocol: flow.protocol,
+            application: None,
+            evidence: self.evidence,
+        }
+    }
+}

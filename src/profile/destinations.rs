@@ -1,0 +1,223 @@
+//! Names and addresses that devices call in, whether a person may have called them out.
+
+use std::time::Duration;
+
+use crate::identity::device::DeviceId;
+use crate::recent::{Recent, Retention};
+use crate::time::Timestamp;
+
+/// A name or an address, by its hash: two that are taken for one are both common or both called lately.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) struct Destination(u64);
+
+impl Destination {
+    /// FNV-1a over the name in lower case: the same in every run, for the devices' sketches to be the same.
+    pub(super) fn of_name(name: &str) -> Self {
+        let name = name.trim_end_matches('.');
+        let fold = |hash: u64, byte: u8| (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3);
+        Self(name.bytes().fold(0xcbf2_9ce4_8422_2325, fold))
+    }
+
+    const fn short(self) -> u32 {
+        (self.0 >> 32) as u32 ^ self.0 as u32
+    }
+}
+
+/// What a device called lately.
+#[derive(Default)]
+pub(super) struct Memory {
+    /// The name asked for, and when, in seconds; the latest last.
+    questions: Vec<(u32, u32)>,
+    calls: Vec<Call>,
+}
+
+/// The latest connections to a destination.
+struct Call {
+    destination: u32,
+    /// In seconds.
+    last: u32,
+    gap: u32,
+    /// Gaps in a row that were as long as the one before.
+    regular: u8,
+}
+
+impl Memory {
+    const QUESTIONS_MAX: usize = 32;
+    const CALLS_MAX: usize = 16;
+    /// A name asked for again within so long is the same work.
+    const QUESTION_KEPT: Duration = Duration::from_secs(600);
+    /// So many gaps in a row that differ by a tenth at most are a machine's.
+    const REGULAR_MIN: u8 = 3;
+    const GAP_MIN_SECS: u32 = 10;
+    #[cfg(test)]
+    pub(super) const BYTES_MAX: usize =
+        Self::QUESTIONS_MAX * size_of::<(u32, u32)>() + Self::CALLS_MAX * size_of::<Call>();
+
+    pub(super) fn is_new_question(&mut self, destination: Destination, at: Timestamp) -> bool {
+        let now = seconds(at);
+        let kept = Self::QUESTION_KEPT.as_secs() as u32;
+        self.questions.retain(|&(_, asked)| now.saturating_sub(asked) < kept);
+        let known = self.questions.iter_mut().find(|(name, _)| *name == destination.short());
+        if let Some((_, asked)) = known {
+            *asked = now;
+            return false;
+        }
+        if self.questions.len() == Self::QUESTIONS_MAX {
+            self.questions.remove(0);
+        }
+        self.questions.push((destination.short(), now));
+        true
+    }
+
+    /// Notes a connection, and whether it comes as regularly as those before.
+    pub(super) fn is_called_regularly(&mut self, destination: Destination, at: Timestamp) -> bool {
+        let (now, short) = (seconds(at), destination.short());
+        let Some(index) = self.calls.iter().position(|call| call.destination == short) else {
+            if self.calls.len() == Self::CALLS_MAX {
+                self.calls.remove(0);
+            }
+            self.calls.push(Call { destination: short, last: now, gap: 0, regular: 0 });
+            return false;
+        };
+        // The one called latest stands last.
+        let mut call = self.calls.remove(index);
+        let gap = now.saturating_sub(call.last);
+        if gap >= Self::GAP_MIN_SECS {
+            let is_regular = gap.abs_diff(call.gap) <= call.gap / 10;
+            call.regular = if is_regular { call.regular.saturating_add(1) } else { 0 };
+            call.gap = gap;
+        }
+        call.last = now;
+        let is_regular = call.regular >= Self::REGULAR_MIN;
+        self.calls.push(call);
+        is_regular
+    }
+}
+
+fn seconds(at: Timestamp) -> u32 {
+    u32::try_from(at.as_secs()).unwrap_or(u32::MAX)
+}
+
+/// How many devices call each destination within a day.
+pub(super) struct Audiences(Recent<Destination, Audience>);
+
+/// A sketch of the devices of a day (Whang et al., "A Linear-Time Probabilistic Counting Algorithm", TODS 1990).
+struct Audience {
+    day: u64,
+    bits: [u64; 4],
+    /// The last day on which it was common.
+    common: Option<u64>,
+}
+
+impl Audiences {
+    /// Once common, common for so many days.
+    const COMMON_DAYS: u64 = 7;
+    /// Fewer devices are not everybody, however small the fleet.
+    const COMMON_MIN: f64 = 10.0;
+    /// More than a sketch can count.
+    const COUNT_MAX: f64 = 1000.0;
+
+    pub(super) fn new(retention: Retention) -> Self {
+        Self(Recent::new(retention))
+    }
+
+    pub(super) fn add(&mut self, destination: Destination, device: DeviceId, day: u64, at: Timestamp) {
+        let make = || Audience { day, bits: [0; 4], common: None };
+        let audience = self.0.get_or_insert_with(destination, at, make);
+        if audience.day != day {
+            (audience.day, audience.bits) = (day, [0; 4]);
+        }
+        let place = device.bits() as usize % 256;
+        if let Some(word) = audience.bits.get_mut(place / 64) {
+            *word |= 1 << (place % 64);
+        }
+    }
+
+    /// Whether so many of the devices call it that it says nothing of one of them.
+    pub(super) fn is_common(&mut self, destination: Destination, day: u64, devices: usize, share: f64) -> bool {
+        let least = (share * devices as f64).clamp(Self::COMMON_MIN, Self::COUNT_MAX);
+        let Some(audience) = self.0.get_unmoved(&destination) else { return false };
+        if audience.day == day && audience.count() >= least {
+            audience.common = Some(day);
+        }
+        audience.common.is_some_and(|common| day.saturating_sub(common) < Self::COMMON_DAYS)
+    }
+
+    pub(super) fn expire(&mut self, now: Timestamp) {
+        self.0.expire(now);
+    }
+
+    pub(super) fn evicted(&self) -> u64 {
+        self.0.evicted()
+    }
+}
+
+impl Audience {
+    fn count(&self) -> f64 {
+        const PLACES: f64 = 256.0;
+        let taken: u32 = self.bits.iter().map(|word| word.count_ones()).sum();
+        let free = PLACES - f64::from(taken);
+        if free < 1.0 { Audiences::COUNT_MAX } else { -PLACES * (free / PLACES).ln() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+
+    fn at(secs: u64) -> Timestamp {
+        Timestamp::from_secs(1_000_000 + secs)
+    }
+
+    #[test]
+    fn a_name_is_new_again_after_ten_minutes() {
+        let (mut memory, name) = (Memory::default(), Destination::of_name("www.example.com"));
+        let new: Vec<bool> = [0, 1, 600, 1199, 1799].map(|secs| memory.is_new_question(name, at(secs))).into();
+        assert_eq!(new, [true, false, false, false, true]);
+        assert_eq!(name, Destination::of_name("WWW.example.com."));
+    }
+
+    #[test]
+    fn the_fifth_call_at_regular_times_is_a_machines() {
+        let called = |gaps: [u64; 5]| {
+            let (mut memory, name) = (Memory::default(), Destination::of_name("a"));
+            let mut now = 0;
+            gaps.map(|gap| {
+                now += gap;
+                memory.is_called_regularly(name, at(now))
+            })
+        };
+        assert_eq!(called([0, 60, 60, 63, 60]), [false, false, false, false, true]);
+        assert_eq!(called([0, 60, 60, 67, 60]), [false; 5]);
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_device_is_bounded() {
+        let mut memory = Memory::default();
+        for number in 0..1000 {
+            let name = Destination::of_name(&number.to_string());
+            assert!(memory.is_new_question(name, at(0)));
+            assert!(!memory.is_called_regularly(name, at(0)));
+        }
+        assert_eq!((memory.questions.len(), memory.calls.len()), (Memory::QUESTIONS_MAX, Memory::CALLS_MAX));
+    }
+
+    #[test]
+    fn what_many_of_the_fleet_call_is_common_for_a_week() {
+        let mut audiences = Audiences::new(Retention { entries_max: 10, keep: Duration::from_secs(9) });
+        let name = Destination::of_name("update.example.com");
+        let mut is_common_with = |devices: u8| {
+            for device in 0..devices {
+                let device = DeviceId::of_address(IpAddr::from([10, 0, 0, device]));
+                audiences.add(name, device, 1, at(0));
+            }
+            audiences.is_common(name, 1, 200, 0.05)
+        };
+        assert!(!is_common_with(8));
+        assert!(is_common_with(14));
+        assert!(audiences.is_common(name, 7, 200, 0.05));
+        assert!(!audiences.is_common(name, 8, 200, 0.05));
+    }
+}
