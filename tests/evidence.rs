@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use spanwatch::rules::{RuleKind, Rules};
-use support::{Place, RULES, configuration, scenarios};
+use support::{Place, RULES, configuration, recordings, scenarios};
 
 /// Scenarios in which nothing happens that anybody should be told of.
 const ORDINARY: &[&str] =
@@ -15,7 +15,7 @@ const ORDINARY: &[&str] =
 #[test]
 fn every_rule_fires_and_keeps_quiet_where_it_says() {
     let fired: BTreeMap<String, BTreeSet<String>> =
-        scenarios().iter().map(|capture| (scenario(capture), alerts(capture))).collect();
+        scenarios().iter().chain(&recordings()).map(|capture| (scenario(capture), alerts(capture))).collect();
     let rules = Rules::load(Path::new(RULES)).unwrap();
     let mut wrong = Vec::new();
     for rule in rules.list() {

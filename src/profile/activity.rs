@@ -37,8 +37,8 @@ pub struct Settings {
     pub input_bursts_min: u32,
     /// Groups of small packets in a minute that are a person's work through a tunnel, above what machines do there.
     pub tunnel_bursts_min: u32,
-    /// A destination that this part of the fleet asks for within a day is no sign of a person.
-    pub common_share: f64,
+    /// A destination that so many percent of the devices call within a day is no sign of a person.
+    pub common_percent: u8,
     /// Devices and tunnels.
     pub workers: Retention,
     /// Destinations whose askers are counted.
@@ -53,7 +53,7 @@ impl Default for Settings {
             days: 10,
             input_bursts_min: 3,
             tunnel_bursts_min: 12,
-            common_share: 0.05,
+            common_percent: 5,
             workers: Retention { entries_max: 50_000, keep: 14 * day },
             destinations: Retention { entries_max: 20_000, keep: 7 * day },
         }
@@ -301,6 +301,7 @@ impl Activity {
     fn close(&mut self) {
         let (day, minute) = self.place(self.minute);
         let devices = self.workers.len();
+        let common_share = f64::from(self.settings.common_percent) / 100.0;
         let mut begun_by: BTreeMap<Destination, Vec<Whose>> = BTreeMap::new();
         for seen in &self.signs {
             if let Some(destination) = seen.destination {
@@ -314,7 +315,7 @@ impl Activity {
                 begun_by.len()
             });
             let is_pushed = begun_by >= Self::PUSH_DEVICES_MIN && begun_by as f64 > Self::PUSH_SHARE * devices as f64;
-            is_pushed || self.audiences.is_common(destination, day, devices, self.settings.common_share)
+            is_pushed || self.audiences.is_common(destination, day, devices, common_share)
         };
         let mut signs: BTreeMap<Whose, u8> = BTreeMap::new();
         for seen in &self.signs {

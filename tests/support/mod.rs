@@ -115,3 +115,12 @@ pub fn scenarios() -> Vec<PathBuf> {
     assert!(!captures.is_empty(), "the scenarios are part of the project");
     captures
 }
+
+/// The scenarios of many days, as recordings of facts.
+pub fn recordings() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("pcaps");
+    let recordings = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("recording.facts.jsonl.zst"));
+    let mut recordings: Vec<PathBuf> = recordings.filter(|path| path.is_file()).collect();
+    recordings.sort();
+    recordings
+}

@@ -22,7 +22,7 @@ use crate::time::Timestamp;
 const MINUTES: usize = 480;
 const BEGIN: u16 = 540;
 
-type Grid = Vec<Vec<Vec<bool>>>;
+pub(super) type Grid = Vec<Vec<Vec<bool>>>;
 
 impl Draw {
     /// Box and Muller.
@@ -46,7 +46,7 @@ fn hours(draw: &mut Draw, deviations: [f64; 3]) -> Vec<f64> {
 }
 
 /// The minutes of independent people, by person and day.
-fn people(draw: &mut Draw, days: usize, count: usize, activity: f64) -> Grid {
+pub(super) fn people(draw: &mut Draw, days: usize, count: usize, activity: f64) -> Grid {
     let meeting = |draw: &mut Draw| {
         let begin = 30 + draw.below(MINUTES - 90);
         let length = 30 + draw.below(30);
@@ -75,7 +75,7 @@ fn people(draw: &mut Draw, days: usize, count: usize, activity: f64) -> Grid {
 }
 
 /// The minutes of the laptops of one operator, by laptop and day.
-fn farm(draw: &mut Draw, days: usize, count: usize) -> Grid {
+pub(super) fn farm(draw: &mut Draw, days: usize, count: usize) -> Grid {
     const DUTY: f64 = 0.85;
     const PAUSE: f64 = 0.008;
     const SWEEP: usize = 75;
@@ -106,7 +106,7 @@ fn farm(draw: &mut Draw, days: usize, count: usize) -> Grid {
 }
 
 /// What the sensor makes of it.
-fn observed(draw: &mut Draw, grid: &Grid) -> Vec<Worker> {
+pub(super) fn observed(draw: &mut Draw, grid: &Grid) -> Vec<Worker> {
     let days = grid.first().map_or(0, Vec::len);
     let common: Vec<Vec<bool>> = (0..days).map(|_| (0..MINUTES).map(|_| draw.chance(0.005)).collect()).collect();
     let mut day = |minutes: &[bool], common: &[bool]| {
@@ -211,7 +211,7 @@ fn findings(seed: u64, days: usize, others: usize) -> Vec<(String, BTreeMap<Stri
     let mut draw = Draw::new(seed);
     let grids = [farm(&mut draw, days, 3), people(&mut draw, days, 3, 0.25), people(&mut draw, days, others, 0.4)];
     let site = |index: usize, person: usize| match index {
-        2 => format!("192.0.2.{}:4000", 1 + person),
+        2 => format!("203.0.113.{}:4000", 1 + person),
         index => format!("198.51.100.{}:{}", 1 + index, 4000 + person),
     };
     let mut facts = Vec::new();
@@ -223,7 +223,7 @@ fn findings(seed: u64, days: usize, others: usize) -> Vec<(String, BTreeMap<Stri
     facts.push(minute_fact("198.18.0.1:9", days, 0));
     facts.sort_by_key(|fact| (fact.at, fact.seq));
     let settings =
-        settings("world:\n  networks: [{name: gateway, roles: [home, vpn_gateway], prefixes: [203.0.113.1/32]}]\n");
+        settings("world:\n  networks: [{name: gateway, roles: [home, vpn_gateway], prefixes: [192.0.2.10/32]}]\n");
     let mut found = Vec::new();
     for event in events(&settings, facts) {
         if event["event.action"] == "one_operator" {
@@ -234,7 +234,7 @@ fn findings(seed: u64, days: usize, others: usize) -> Vec<(String, BTreeMap<Stri
     found
 }
 
-fn minutes_of(worker: &Worker, client: &str) -> Vec<Fact> {
+pub(super) fn minutes_of(worker: &Worker, client: &str) -> Vec<Fact> {
     let days = worker.days().enumerate();
     days.flat_map(|(day, minutes)| minutes.minutes().map(move |minute| (day, minute)).collect::<Vec<_>>())
         .map(|(day, minute)| minute_fact(client, day, minute))
@@ -242,11 +242,11 @@ fn minutes_of(worker: &Worker, client: &str) -> Vec<Fact> {
 }
 
 /// A busy minute of a tunnel, told at its end.
-fn minute_fact(client: &str, day: usize, minute: u16) -> Fact {
+pub(super) fn minute_fact(client: &str, day: usize, minute: u16) -> Fact {
     let start = 1_788_134_400 + 86_400 * day as u64 + 60 * u64::from(minute);
     let minute =
         Minute { start: Timestamp::from_secs(start), through: Channel::Tunnel, client_bursts: 40, ..Minute::default() };
-    let mut flow = flow(client, "203.0.113.1:443", Transport::Udp);
+    let mut flow = flow(client, "192.0.2.10:1194", Transport::Udp);
     flow.id = FlowId(
         u64::from(flow.client.port) << 32
             | u64::from(u32::from(match flow.client.ip {

@@ -33,6 +33,8 @@ mod null;
 
 #[cfg(test)]
 mod evaluation_tests;
+#[cfg(test)]
+mod recordings_tests;
 
 use serde::Deserialize;
 
