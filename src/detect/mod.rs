@@ -193,13 +193,13 @@ pub const DAILY: &[DailySpec] = &[
         name: one_operator::NAME,
         vantage: Vantage::Edge,
         fields: one_operator::FIELDS,
-        start: |settings| Box::new(settings.one_operator),
+        start: |settings| Box::new(daily::Running::new(settings.one_operator)),
     },
     DailySpec {
         name: synchronised_shift::NAME,
         vantage: Vantage::Edge,
         fields: synchronised_shift::FIELDS,
-        start: |settings| Box::new(settings.synchronised_shift),
+        start: |settings| Box::new(daily::Running::new(settings.synchronised_shift)),
     },
 ];
 

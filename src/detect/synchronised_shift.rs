@@ -69,7 +69,7 @@ impl Default for SynchronisedShift {
 }
 
 /// How many minutes later than usual one began, and ended, on each day.
-type Lateness = Vec<Option<[f64; 2]>>;
+pub type Lateness = Vec<Option<[f64; 2]>>;
 
 impl SynchronisedShift {
     const SHUFFLES: usize = 200;
@@ -78,16 +78,16 @@ impl SynchronisedShift {
 impl DailyDetector for SynchronisedShift {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::Time;
+    type Today = Option<Vec<Lateness>>;
 
-    fn judge(&self, group: &Group, fleet: &mut Fleet) -> Option<Fields> {
+    fn judge(&self, group: &Group, fleet: &mut Fleet, today: &mut Self::Today) -> Option<Fields> {
         let workers = group.workers().into_iter().filter(|worker| worker.days_active() >= self.days_min);
         let mut members: Vec<Lateness> = workers.map(lateness).collect();
         if members.len() < self.devices_min {
             return None;
         }
-        let elsewhere = fleet.others.iter().filter(|(site, _)| *site != Some(group.site));
-        let others: Vec<Lateness> = elsewhere.map(|(_, worker)| lateness(worker)).collect();
-        take_off(&mut members, &of_days(&others, fleet.day_count));
+        let others = today.get_or_insert_with(|| fleet.others.iter().map(|(_, worker)| lateness(worker)).collect());
+        take_off(&mut members, &of_days(others, fleet.day_count));
         let (shared, days) = shared(&members)?;
         if shared < self.shared_min {
             return None;
@@ -227,7 +227,7 @@ mod tests {
         let others = others.into_iter().map(|worker| (None, worker)).collect();
         let begins = Timestamp::from_secs(1_788_134_400);
         let mut fleet = Fleet { day: 1, day_count: 10, begins, others, shape, draw: Draw::new(1) };
-        SynchronisedShift::default().judge(&group, &mut fleet)
+        SynchronisedShift::default().judge(&group, &mut fleet, &mut None)
     }
 
     #[test]

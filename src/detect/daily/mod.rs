@@ -23,9 +23,11 @@ use draw::Draw;
 pub trait DailyDetector: Send + 'static {
     const NAME: &'static str;
     const FAMILY: Family;
+    /// What it works out once a day, for groups to share.
+    type Today: Default + Send;
 
     /// What there is to say of a group on the days up to the one that is over.
-    fn judge(&self, group: &Group, fleet: &mut Fleet) -> Option<Fields>;
+    fn judge(&self, group: &Group, fleet: &mut Fleet, today: &mut Self::Today) -> Option<Fields>;
 }
 
 /// Those who are at one site: devices that are known to be there, or the tunnels that it holds open.
@@ -49,12 +51,15 @@ pub struct Fleet {
     /// When the first of them began.
     pub begins: Timestamp,
     /// A part of all there are, taken at random, and where each is.
-    pub others: Vec<(Option<Site>, Worker)>,
+    pub others: Vec<Other>,
     /// When they all work.
     pub shape: Shape,
     /// What is drawn in the day.
     pub draw: Draw,
 }
+
+/// One of the fleet, and where that is known to be.
+pub type Other = (Option<Site>, Worker);
 
 impl Group {
     /// More are no household.
@@ -84,7 +89,7 @@ impl Fleet {
         let count = everybody.len().min(Self::OTHERS_MAX);
         draw.shuffle_first(&mut everybody, count);
         let other = |&whose: &Whose| Some((site_of(whose, world), activity.worker(whose, day)?));
-        let others: Vec<(Option<Site>, Worker)> = everybody.iter().take(count).filter_map(other).collect();
+        let others: Vec<Other> = everybody.iter().take(count).filter_map(other).collect();
         let shape = Shape::of(others.iter().map(|(_, worker)| worker))?;
         let member = |whose| Some(Member { whose, worker: activity.worker(whose, day)? });
         let group = |((site, _), members): ((Site, bool), Vec<Whose>)| Group {
@@ -126,22 +131,35 @@ impl DailyDetectors {
     }
 
     /// Judges the day that was over before `event`, each group by every detector in the order of [`DAILY`].
-    pub fn on_day(&self, day: u64, activity: &Activity, world: &World, event: &Event<'_>) -> Vec<Finding> {
+    pub fn on_day(&mut self, day: u64, activity: &Activity, world: &World, event: &Event<'_>) -> Vec<Finding> {
         let Some((mut fleet, groups)) = Fleet::new(day, activity, world) else {
             return Vec::new();
         };
         let mut findings = Vec::new();
         for group in &groups {
-            for detector in &self.running {
+            for detector in &mut self.running {
                 findings.extend(detector.judge(group, &mut fleet).map(|found| found.at(event, group, activity)));
             }
         }
+        self.running.iter_mut().for_each(|detector| detector.end_day());
         findings
     }
 }
 
 pub(super) trait Run: Send {
-    fn judge(&self, group: &Group, fleet: &mut Fleet) -> Option<Found>;
+    fn judge(&mut self, group: &Group, fleet: &mut Fleet) -> Option<Found>;
+    fn end_day(&mut self);
+}
+
+pub(super) struct Running<D: DailyDetector> {
+    detector: D,
+    today: D::Today,
+}
+
+impl<D: DailyDetector> Running<D> {
+    pub(super) fn new(detector: D) -> Self {
+        Self { detector, today: D::Today::default() }
+    }
 }
 
 /// What a detector found, before it is an event.
@@ -151,10 +169,14 @@ pub(super) struct Found {
     evidence: Fields,
 }
 
-impl<D: DailyDetector> Run for D {
-    fn judge(&self, group: &Group, fleet: &mut Fleet) -> Option<Found> {
-        let evidence = DailyDetector::judge(self, group, fleet)?;
+impl<D: DailyDetector> Run for Running<D> {
+    fn judge(&mut self, group: &Group, fleet: &mut Fleet) -> Option<Found> {
+        let evidence = self.detector.judge(group, fleet, &mut self.today)?;
         Some(Found { detector: D::NAME, family: D::FAMILY, evidence })
+    }
+
+    fn end_day(&mut self) {
+        self.today = D::Today::default();
     }
 }
 

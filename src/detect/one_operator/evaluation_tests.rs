@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use super::null::Null;
 use crate::analysis::tests::{events, settings};
+use crate::detect::daily::Other;
 use crate::detect::daily::draw::Draw;
 use crate::event::tests::{fact, flow};
 use crate::facts::{Channel, Fact, FactKind, FlowId, Minute};
@@ -151,7 +152,7 @@ fn evaluate(seed: u64, count: usize, days: usize, groups: usize, fleet_activity:
         })
         .collect();
     let shape = Shape::of(&fleet).unwrap();
-    let others: Vec<&Worker> = fleet.iter().collect();
+    let others: Vec<Other> = fleet.iter().map(|worker| (None, worker.clone())).collect();
     let level = 480.0 * (activity * 0.75 + (1.0 - activity) * 0.03);
     let null = Null::of_fleet(&others, (count, level), &shape, &mut draw).unwrap();
     let mut scores = |make: &dyn Fn(&mut Draw) -> Grid| -> Vec<f64> {
@@ -247,6 +248,7 @@ pub(super) fn minute_fact(client: &str, day: usize, minute: u16) -> Fact {
     let minute =
         Minute { start: Timestamp::from_secs(start), through: Channel::Tunnel, client_bursts: 40, ..Minute::default() };
     let mut flow = flow(client, "192.0.2.10:1194", Transport::Udp);
+    flow.started = Timestamp::from_secs(1_788_134_400);
     flow.id = FlowId(
         u64::from(flow.client.port) << 32
             | u64::from(u32::from(match flow.client.ip {

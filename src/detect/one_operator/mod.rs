@@ -36,6 +36,9 @@ mod evaluation_tests;
 #[cfg(test)]
 mod recordings_tests;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use crate::detect::Family;
@@ -102,8 +105,9 @@ impl Default for OneOperator {
 impl DailyDetector for OneOperator {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::Multiplicity;
+    type Today = Nulls;
 
-    fn judge(&self, group: &Group, fleet: &mut Fleet) -> Option<Fields> {
+    fn judge(&self, group: &Group, fleet: &mut Fleet, nulls: &mut Nulls) -> Option<Fields> {
         let works = |worker: &Worker| worker.minutes_per_day() >= self.minutes_per_day_min;
         let members: Vec<_> = group.members.iter().filter(|member| works(&member.worker)).collect();
         if members.len() < self.devices_min {
@@ -114,7 +118,7 @@ impl DailyDetector for OneOperator {
         if ratios.days == 0 || ratios.together >= 1.0 {
             return None;
         }
-        let null = null_of(group, &workers, fleet)?;
+        let null = nulls.of(&workers, fleet)?;
         let score = null.score(&ratios);
         if score < self.score_min {
             return None;
@@ -137,14 +141,24 @@ impl DailyDetector for OneOperator {
     }
 }
 
-/// Groups of chance with as many members, each with as much work as those of `group` have on average.
-fn null_of(group: &Group, workers: &[&Worker], fleet: &mut Fleet) -> Option<Null> {
-    let minutes_per_day = workers.iter().map(|worker| worker.minutes_per_day()).sum::<f64>() / workers.len() as f64;
-    let elsewhere = fleet.others.iter().filter(|(site, _)| *site != Some(group.site));
-    let others: Vec<&Worker> = elsewhere.map(|(_, worker)| worker).collect();
-    let (shape, draw) = (&fleet.shape, &mut fleet.draw);
-    Null::of_fleet(&others, (workers.len(), minutes_per_day), shape, draw)
-        .or_else(|| Null::of_own_days(workers, fleet.day_count, shape, draw))
+/// What chance makes of the fleet today, by the number of members and by how much they work.
+#[derive(Default)]
+pub struct Nulls(BTreeMap<(usize, i32), Option<Arc<Null>>>);
+
+impl Nulls {
+    /// For members who work as much as these on average, to a fifth.
+    fn of(&mut self, workers: &[&Worker], fleet: &mut Fleet) -> Option<Arc<Null>> {
+        const LEVELS_PER_OCTAVE: f64 = 2.0;
+        let mean = workers.iter().map(|worker| worker.minutes_per_day()).sum::<f64>() / workers.len() as f64;
+        let level = (LEVELS_PER_OCTAVE * mean.log2()).round();
+        let (shape, draw) = (&fleet.shape, &mut fleet.draw);
+        let of_fleet = self.0.entry((workers.len(), level as i32)).or_insert_with(|| {
+            let minutes_per_day = (level / LEVELS_PER_OCTAVE).exp2();
+            Null::of_fleet(&fleet.others, (workers.len(), minutes_per_day), shape, draw).map(Arc::new)
+        });
+        let of_own_days = || Null::of_own_days(workers, fleet.day_count, shape, draw).map(Arc::new);
+        of_fleet.clone().or_else(of_own_days)
+    }
 }
 
 fn device(whose: Whose) -> Option<Text> {

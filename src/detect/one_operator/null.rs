@@ -1,5 +1,8 @@
 //! Groups that chance made in, how far a group is from them out.
 
+use std::collections::BTreeSet;
+
+use crate::detect::daily::Other;
 use crate::detect::daily::draw::Draw;
 use crate::profile::co_activity::{Ratios, Shape, Worker};
 
@@ -49,22 +52,24 @@ impl Null {
     /// With fewer days there are too few orders of them.
     const OWN_DAYS_MIN: usize = 4;
 
-    /// Groups of `count` out of `others`, as if these worked no more than so many minutes a day; none where there are too
-    /// few.
+    /// Groups of `count` out of `others`, no two of one site, as if these worked no more than so many minutes a day; none
+    /// where there are too few.
     pub fn of_fleet(
-        others: &[&Worker],
+        others: &[Other],
         (count, minutes_per_day): (usize, f64),
         shape: &Shape,
         draw: &mut Draw,
     ) -> Option<Self> {
-        let mut others: Vec<&Worker> = others.to_vec();
-        others.retain(|worker| worker.minutes_per_day() >= minutes_per_day / 2.0);
+        let works = |(_, worker): &&Other| worker.minutes_per_day() >= minutes_per_day / 2.0;
+        let mut others: Vec<&Other> = others.iter().filter(works).collect();
         if others.len() < Self::OTHERS_MIN.max(Self::OTHERS_PER_MEMBER * count) {
             return None;
         }
         let mut group = || {
-            draw.shuffle_first(&mut others, count);
-            let taken = others.iter().take(count);
+            draw.shuffle_first(&mut others, 2 * count);
+            let mut sites = BTreeSet::new();
+            let is_elsewhere = |(site, _): &&&Other| site.is_none_or(|site| sites.insert(site));
+            let taken = others.iter().filter(is_elsewhere).take(count).map(|(_, worker)| worker);
             let reduced: Vec<Worker> =
                 taken.map(|worker| worker.reduced(minutes_per_day, |part| draw.chance(part))).collect();
             Ratios::of(&reduced.iter().collect::<Vec<_>>(), shape)
