@@ -197,6 +197,10 @@ impl Ldap {
 
     /// Returns whether somebody was let in: what follows may be sealed.
     fn on_bind_response(&mut self, code: u64, token: &[u8], facts: &mut Vec<FactKind>) -> bool {
+        if self.log_on.pending().is_none() {
+            // The bind itself was not seen.
+            self.introduce(Sender::Server, Operation::BindResponse, None, facts);
+        }
         self.said = true;
         let outcome = match code {
             SUCCESS if !LogOn::is_challenge(token) => Outcome::Success,

@@ -180,3 +180,10 @@ fn other_users_of_asn_1_are_not_ldap() {
     assert_eq!(probe(&opening(&whole[..whole.len() - 1])), Probe::No, "a datagram is whole");
     assert_eq!(probe(&opening(b"0 OK\r\n")), Probe::No);
 }
+
+#[test]
+fn the_answer_to_a_bind_that_was_not_seen_introduces_the_server() {
+    let facts = fixtures()[0].facts_of(&[(Sender::Server, message(3, result(0x61, 0, &[])))]);
+    let [(PROTOCOL, FactKind::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
+    assert_eq!(hello.sender, Sender::Server);
+}
