@@ -200,6 +200,8 @@ pub struct Start {
     pub transport: Transport,
     pub client_port: u16,
     pub server_port: u16,
+    /// The capture began amid the flow: no side's first bytes need be the first it sent.
+    pub is_midway: bool,
 }
 
 /// The first bytes a side sent on a flow that nobody recognised yet. On TCP they grow from call to call; on UDP each
@@ -210,6 +212,8 @@ pub struct Opening<'a> {
     pub sender: Sender,
     pub client_port: u16,
     pub server_port: u16,
+    /// As of [`Start::is_midway`].
+    pub is_midway: bool,
     pub bytes: &'a [u8],
 }
 

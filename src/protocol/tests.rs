@@ -86,7 +86,8 @@ fn fixtures() -> Vec<Fixture> {
 
 impl Fixture {
     pub(crate) fn start(&self) -> Start {
-        Start { transport: self.transport, client_port: self.client_port, server_port: self.server_port }
+        let Self { transport, client_port, server_port, .. } = *self;
+        Start { transport, client_port, server_port, is_midway: false }
     }
 
     /// What the whole conversation says, as the flow stage would hear it.
@@ -217,6 +218,7 @@ fn claims(spec: &ProtocolSpec, fixture: &Fixture, sender: Sender, bytes: &[u8]) 
         sender,
         client_port: fixture.client_port,
         server_port: fixture.server_port,
+        is_midway: false,
         bytes,
     };
     let opens = spec.transports.contains(&fixture.transport)

@@ -321,6 +321,7 @@ fn the_server_is_where_the_port_is_if_it_was_seen_first() {
             sender: Sender::Client,
             client_port: 443,
             server_port: 49_152,
+            is_midway: false,
             bytes,
         })
     };

@@ -126,7 +126,8 @@ fn sslv2_hello() -> Vec<u8> {
 }
 
 fn opening(bytes: &[u8]) -> Opening<'_> {
-    Opening { transport: Transport::Tcp, sender: Sender::Client, client_port: 49_152, server_port: 443, bytes }
+    let (client_port, server_port) = (49_152, 443);
+    Opening { transport: Transport::Tcp, sender: Sender::Client, client_port, server_port, is_midway: false, bytes }
 }
 
 fn amid_a_session() -> Vec<u8> {
