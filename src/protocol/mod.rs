@@ -29,6 +29,7 @@ pub mod protobuf;
 pub mod session;
 
 pub mod amneziawg;
+pub mod adb;
 pub mod gss;
 pub mod guacamole;
 pub mod http;
@@ -68,9 +69,11 @@ pub mod ike;
 pub mod lldp;
 pub mod llmnr;
 pub mod mdns;
+pub mod mysql;
 pub mod nbdgm;
 pub mod nbns;
 pub mod l2tp;
+pub mod postgresql;
 pub mod pptp;
 pub mod tacacs;
 pub mod dhcpv6;
@@ -125,6 +128,9 @@ pub const ALL: &[&ProtocolSpec] = &[
     &rsh::SPEC,
     &x11::SPEC,
     &ldap::SPEC,
+    &adb::SPEC,
+    &mysql::SPEC,
+    &postgresql::SPEC,
     &starttls::FTP,
     &starttls::IMAP,
     &starttls::POP3,
