@@ -43,6 +43,8 @@ fn facts_of(index: usize) -> (Vec<Credential>, Vec<Tunnel>) {
         match kind {
             FactKind::Credential(credential) => credentials.push(*credential),
             FactKind::Tunnel(tunnel) => tunnels.push(*tunnel),
+            // What is relayed.
+            FactKind::Hello(_) => {}
             other => panic!("{other:?}"),
         }
     }

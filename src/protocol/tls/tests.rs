@@ -336,3 +336,12 @@ fn lengths_that_contradict_each_other_are_malformed() {
     assert_eq!(say(&record(0x16, &message(11, &hex("000004 000001 00")))), Progress::Malformed("certificate"));
     assert!(facts.is_empty());
 }
+
+#[test]
+fn a_hello_that_was_cut_short_is_one_without_its_contents() {
+    let whole = fixtures().swap_remove(0);
+    let cut = |len: usize| whole.facts_of(&[(Sender::Client, whole.chunks[0].1[..len].to_vec())]);
+    let [hello] = &hellos_of(&cut(60))[..] else { panic!("one hello") };
+    assert_eq!((hello.sender, hello.fingerprints.len()), (Sender::Client, 0));
+    assert!(cut(8).is_empty(), "before the hello's own version");
+}
