@@ -171,8 +171,11 @@ impl Session {
     pub fn on_gap(&mut self, sender: Sender, len: u32, facts: &mut Vec<(Protocol, FactKind)>) {
         match &mut self.state {
             State::Done => {}
-            // What follows a hole is no opening.
-            State::Probing(_) => self.finish(),
+            State::Probing(candidates) => {
+                let candidates = *candidates;
+                // What follows a hole is no opening; amid a flow nothing else is to be had.
+                if self.may_begin_again() { self.begin_again(sender, candidates) } else { self.finish() }
+            }
             State::Parsing(parsing) => {
                 let sender = self.roles.of(sender);
                 parsing.pending(sender).clear();
@@ -278,10 +281,7 @@ impl Session {
         }
         *candidates.side(chunk.sender) = Some(mask);
         if mask == 0 && self.may_begin_again() {
-            self.forget_side(chunk.sender);
-            *candidates.side(chunk.sender) = None;
-            self.state = State::Probing(candidates);
-            return;
+            return self.begin_again(chunk.sender, candidates);
         }
         if self.history_is_full() || (!of_datagram && candidates.client == Some(0) && candidates.server == Some(0)) {
             return self.finish();
@@ -297,9 +297,12 @@ impl Session {
         is_allowed
     }
 
-    fn forget_side(&mut self, sender: Sender) {
+    /// What the side said so far is the beginning of nothing.
+    fn begin_again(&mut self, sender: Sender, mut candidates: Candidates) {
         self.history.retain(|said| said.sender != sender);
         self.history_bytes = self.history.iter().map(|said| said.bytes.len()).sum();
+        *candidates.side(sender) = None;
+        self.state = State::Probing(candidates);
     }
 
     /// Starts a candidate and shows it everything so far.

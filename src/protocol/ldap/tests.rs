@@ -25,6 +25,8 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
                 (client, message(2, bind("alice@example.com", der(0x80, &[b"hunter2".to_vec()])))),
                 (server, message(2, result(0x61, 0, &[]))),
                 (client, message(3, search("dc=example,dc=com"))),
+                (client, message(4, bind("bob@example.com", der(0x80, &[b"hunter2".to_vec()])))),
+                (server, message(4, result(0x61, 0, &[]))),
             ],
         ),
         fixture(
@@ -81,7 +83,8 @@ fn credentials(chunks: &[(Sender, Vec<u8>)]) -> Vec<(Protocol, Credential)> {
 #[test]
 fn each_bind_is_one_credential_without_its_password() {
     let said = credentials(&fixtures()[0].chunks);
-    let [(PROTOCOL, refused), (PROTOCOL, granted)] = said.as_slice() else { panic!("{said:?}") };
+    let [(PROTOCOL, refused), (PROTOCOL, granted), (PROTOCOL, next)] = said.as_slice() else { panic!("{said:?}") };
+    assert_eq!((next.user.clone(), next.outcome), (Some("bob@example.com".into()), Some(Outcome::Success)));
     assert_eq!(refused.user, None);
     assert_eq!(refused.outcome, Some(Outcome::Failure));
     assert_eq!(refused.fields.get("ldap.bind_dn"), Some(&Text::from("cn=admin,dc=example,dc=com").into()));

@@ -271,6 +271,8 @@ fn amid_a_flow_a_later_segment_may_be_the_beginning() {
     let claimed = |talk: Talk| talk.server("the end of it\n").client("1 2 3\n").client("hello\nyes\n").shown();
     assert_eq!(claimed(Talk::amid_a_flow()), ["first Client yes"]);
     assert_eq!(claimed(Talk::over(Transport::Tcp)).len(), 0);
+    let behind_a_hole = Talk::amid_a_flow().client("hel").loses(1).client("hello\nyes\n");
+    assert_eq!(behind_a_hole.shown(), ["first Client yes"]);
     let mut patient = Talk::amid_a_flow();
     for _ in 0..=Session::BEGINNINGS_MAX {
         patient = patient.server("1\n").client("1\n");
