@@ -24,8 +24,8 @@ pub fn is_rejection(datagram: &[u8]) -> bool {
     const HAS_NONCE: u8 = 0x04;
     let mut cursor = Cursor::new(datagram);
     let Some(flags @ (0x08 | 0x0c)) = cursor.u8() else { return false };
-    let nonce_len = if flags & HAS_NONCE == 0 { 0 } else { 32 };
-    if cursor.skip(nonce_len + 21).is_none() {
+    let header_len = if flags & HAS_NONCE == 0 { 21 } else { 53 };
+    if cursor.skip(header_len).is_none() {
         return false;
     }
     let frames = cursor.rest();
