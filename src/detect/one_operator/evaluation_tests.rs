@@ -185,8 +185,8 @@ fn the_table() {
     println!("| fleet | laptops | days | AUC | found at 1 % | farms ≥ threshold | people ≥ threshold | median score |");
     println!("|---|---|---|---|---|---|---|---|");
     for (name, fleet_activity) in [("as light", None), ("full-time", Some(0.55))] {
-        for count in [3, 8, 12, 20] {
-            for days in [1, 3] {
+        for count in [3, 5, 8, 12, 20] {
+            for days in [1, 2, 3, 5] {
                 let seed = 0x5eed_0000 + (count * 100 + days) as u64;
                 let Outcome { auc, found, above: [farms, people], median } =
                     evaluate(seed, count, days, 400, fleet_activity);
