@@ -356,6 +356,27 @@ def windows_desk(capture):
     speaks(capture, 30, mac, "10.10.1.77", WINDOWS, web_tls())
 
 
+def probes(capture, at, machine, sender, target):
+    """An ARP probe of a machine (RFC 5227), with a hardware address as its sender's."""
+    body = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + sender + bytes(4) + bytes(6) + packed(target)
+    capture.add(at, b"\xff" * 6 + machine + b"\x08\x06" + body + bytes(18))
+
+
+@scenario
+def arp_channel(capture):
+    machine = bytes.fromhex("005056000021")
+    for number in range(40):
+        probes(capture, 2 * number, machine, capture.random.randbytes(6), "10.10.1.200")
+
+
+@scenario
+def machines_take_addresses(capture):
+    for number in range(30):
+        machine = bytes.fromhex("0050560001") + bytes([number])
+        for repeat in range(3):
+            probes(capture, 2 * number + 1.5 * repeat, machine, machine, f"10.10.1.{100 + number}")
+
+
 def posts(capture, desk, server, host, calls):
     for call in range(calls):
         at = call * 300 + capture.random.random() * 10

@@ -6,6 +6,7 @@ use super::layer::{Layer, Position};
 use super::{Skip, preamble, tunnel, wlan};
 use crate::capture::LinkType;
 use crate::net::Mac;
+use crate::protocol::cursor::Cursor;
 
 // EtherTypes (IEEE registration authority).
 pub(super) const IPV4: u16 = 0x0800;
@@ -99,12 +100,23 @@ fn ether_type(position: &mut Position<'_>, value: u16) -> Result<(), Skip> {
             position.layer = Layer::Link(value);
             Ok(())
         }
+        ARP if is_arp_probe(position.rest.bytes()) => {
+            position.layer = Layer::Link(value);
+            Ok(())
+        }
         MACSEC => macsec(position),
         MPLS | MPLS_MULTICAST => tunnel::mpls(position),
         PPPOE_SESSION => tunnel::pppoe(position),
         VNTAG => vntag(position),
         _ => Err(Skip::NotIp),
     }
+}
+
+/// RFC 5227 §1.1: a request without an address of its sender's. Other ARP is no packet: every segment is full of it.
+fn is_arp_probe(bytes: &[u8]) -> bool {
+    let mut arp = Cursor::new(bytes);
+    let request = arp.array() == Some([0, 1, 8, 0, 6, 4, 0, 1]);
+    request && arp.skip(6).is_some() && arp.u32() == Some(0)
 }
 
 /// IEEE 802.1Q §9.6: three bits of priority, one of drop eligibility, the identifier. Identifier 0 names no VLAN.

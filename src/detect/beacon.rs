@@ -117,7 +117,7 @@ impl Spread {
 }
 
 impl Beacon {
-    const CALLS_MAX: usize = 64;
+    const CALLS_MAX: usize = 32;
 
     pub fn new(settings: Settings) -> Self {
         Self { settings, ..Self::default() }

@@ -6,6 +6,7 @@
 pub mod account_hosts;
 pub mod account_networks;
 pub mod accounts_at_site;
+pub mod arp_channel;
 pub mod beacon;
 pub mod co_outage;
 pub mod daily;
@@ -13,6 +14,7 @@ pub mod disguised_device;
 pub mod distant_client;
 mod fleet;
 mod handshake;
+pub mod hosts_at_site;
 pub mod jiggler;
 mod log_on;
 pub mod one_operator;
@@ -25,6 +27,7 @@ pub mod second_stack;
 pub mod session_hours;
 pub mod shared_installation;
 mod sightings;
+mod spans;
 pub mod synchronised_shift;
 pub mod transfer;
 pub mod tunnel_mss;
@@ -33,7 +36,7 @@ pub mod upload_volume;
 use std::hash::Hash;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::event::Event;
 use crate::facts::{Fields, FlowRef};
@@ -73,6 +76,13 @@ pub const ALL: &[DetectorSpec] = &[
         start: |settings| Box::new(Running::new(settings.accounts_at_site, settings.windows)),
     },
     DetectorSpec {
+        name: arp_channel::NAME,
+        vantage: Vantage::Lan,
+        needs: &[],
+        fields: arp_channel::FIELDS,
+        start: |settings| Box::new(Running::new(settings.arp_channel, settings.windows)),
+    },
+    DetectorSpec {
         name: beacon::NAME,
         vantage: Vantage::Inside,
         needs: &[],
@@ -101,6 +111,13 @@ pub const ALL: &[DetectorSpec] = &[
         start: |settings| {
             Box::new(Running::new(distant_client::DistantClient::new(settings.distant_client), settings.windows))
         },
+    },
+    DetectorSpec {
+        name: hosts_at_site::NAME,
+        vantage: Vantage::Edge,
+        needs: &[],
+        fields: hosts_at_site::FIELDS,
+        start: |settings| Box::new(Running::new(settings.hosts_at_site, settings.windows)),
     },
     DetectorSpec {
         name: jiggler::NAME,
@@ -227,10 +244,12 @@ pub struct Settings {
     pub account_hosts: account_hosts::AccountHosts,
     pub account_networks: account_networks::Settings,
     pub accounts_at_site: accounts_at_site::AccountsAtSite,
+    pub arp_channel: arp_channel::ArpChannel,
     pub beacon: beacon::Settings,
     pub co_outage: co_outage::Settings,
     pub disguised_device: disguised_device::DisguisedDevice,
     pub distant_client: distant_client::Settings,
+    pub hosts_at_site: hosts_at_site::HostsAtSite,
     pub jiggler: jiggler::Jiggler,
     pub one_operator: one_operator::OneOperator,
     pub overlapping_tunnels: overlapping_tunnels::OverlappingTunnels,
@@ -254,10 +273,12 @@ impl Default for Settings {
             account_hosts: Default::default(),
             account_networks: Default::default(),
             accounts_at_site: Default::default(),
+            arp_channel: Default::default(),
             beacon: Default::default(),
             co_outage: Default::default(),
             disguised_device: Default::default(),
             distant_client: Default::default(),
+            hosts_at_site: Default::default(),
             jiggler: Default::default(),
             one_operator: Default::default(),
             overlapping_tunnels: Default::default(),
@@ -346,7 +367,7 @@ pub trait Detector: Send + 'static {
 }
 
 /// A kind of evidence. What is found in one family adds little to what was found in it before.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[serde(rename_all = "snake_case")]
 pub enum Family {
     /// What is read, and where it is taken to.

@@ -20,17 +20,16 @@
 //! its own hides them.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::detect::spans::{self, Span, Way};
 use crate::detect::{Detector, Family};
 use crate::event::Event;
-use crate::facts::{FactKind, Fields, FlowId, Sender, Value};
+use crate::facts::{Fields, FlowId, Value};
 use crate::identity::entity::Entity;
 use crate::identity::site::Site;
-use crate::net::Transport;
 use crate::protocol::FieldSpec;
 use crate::quantity;
 use crate::time::Timestamp;
@@ -56,22 +55,6 @@ impl Default for OverlappingTunnels {
     }
 }
 
-/// A site outside, the gateway, and the transport between them.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Subject {
-    site: Site,
-    gateway: IpAddr,
-    transport: Transport,
-}
-
-/// A flow as far as it was seen.
-#[derive(Clone, Copy, Debug)]
-pub struct Span {
-    flow: FlowId,
-    first: Timestamp,
-    last: Timestamp,
-}
-
 #[derive(Default)]
 pub struct Window {
     spans: BTreeMap<FlowId, Span>,
@@ -83,48 +66,18 @@ impl OverlappingTunnels {
     const SPANS_MAX: usize = 64;
     /// What ended so long ago overlaps with nothing that is still to come.
     const MEMORY: Duration = Duration::from_secs(86_400);
-
-    /// How many flows ran side by side with this one for long enough, itself among them, at the moment when they were
-    /// the most; and since when.
-    fn together(self, spans: &BTreeMap<FlowId, Span>, with: Span) -> (usize, Timestamp) {
-        // The number of spans over a moment changes at their beginnings only.
-        let moments = spans.values().map(|span| span.first.max(with.first));
-        let at_moment = |moment: Timestamp| {
-            let over =
-                spans.values().filter(move |span| span.first <= moment && span.last.since(moment) >= self.overlap);
-            let since = over.clone().map(|span| span.first).min().unwrap_or(moment);
-            (over.count(), since)
-        };
-        moments
-            .filter(|&moment| with.last.since(moment) >= self.overlap)
-            .map(at_moment)
-            .max_by_key(|&(count, _)| count)
-            .unwrap_or((1, with.first))
-    }
 }
 
 impl Detector for OverlappingTunnels {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::Multiplicity;
-    type Subject = Subject;
+    type Subject = (Site, Way);
     type Sighting = Span;
     type Window = Window;
 
-    fn sight(&self, event: &Event<'_>) -> Option<(Subject, Span)> {
-        let fact = event.fact()?;
-        let (FactKind::Activity(summary) | FactKind::FlowEnded(summary)) = &fact.kind else {
-            return None;
-        };
-        if summary.duration < self.overlap || !event.is_to_vpn_gateway() {
-            return None;
-        }
-        let subject = Subject {
-            site: Site::of(event.address(Sender::Client)?),
-            gateway: event.address(Sender::Server)?,
-            transport: fact.flow.transport,
-        };
-        let first = fact.flow.started;
-        Some((subject, Span { flow: fact.flow.id, first, last: first + summary.duration }))
+    fn sight(&self, event: &Event<'_>) -> Option<((Site, Way), Span)> {
+        let (site, way, span) = spans::tunnel(event)?;
+        (span.last.since(span.first) >= self.overlap).then_some(((site, way), span))
     }
 
     fn judge(&self, window: &mut Window, span: Span, at: Timestamp) -> Option<Fields> {
@@ -136,7 +89,7 @@ impl Detector for OverlappingTunnels {
         if window.spans.len() > Self::SPANS_MAX {
             window.spans.pop_first();
         }
-        let (count, since) = self.together(&window.spans, span);
+        let (count, since) = spans::together(&window.spans, span, self.overlap);
         if count < 2 || count <= window.told {
             return None;
         }
@@ -147,8 +100,8 @@ impl Detector for OverlappingTunnels {
         Some(evidence)
     }
 
-    fn entity(subject: &Subject) -> Entity {
-        Entity::Site(subject.site)
+    fn entity((site, _): &(Site, Way)) -> Entity {
+        Entity::Site(*site)
     }
 }
 

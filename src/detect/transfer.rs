@@ -3,7 +3,7 @@
 //! # What it sees
 //!
 //! The payload of a device's connections to products of either kind, in the direction that matters: down from code, up to
-//! storage. A device that passes the least amount is a finding, and again at each doubling.
+//! storage and to paste sites. A device that passes the least amount is a finding, and again at each doubling.
 //!
 //! # Why it matters
 //!

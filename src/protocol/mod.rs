@@ -29,7 +29,6 @@ pub mod protobuf;
 pub mod session;
 
 pub mod amneziawg;
-pub mod adb;
 pub mod gss;
 pub mod guacamole;
 pub mod http;
@@ -58,6 +57,7 @@ pub mod teamviewer;
 pub mod telnet;
 pub mod xdmcp;
 pub mod ah;
+pub mod arp;
 pub mod cdp;
 pub mod dcerpc;
 pub mod dhcp;
@@ -69,11 +69,9 @@ pub mod ike;
 pub mod lldp;
 pub mod llmnr;
 pub mod mdns;
-pub mod mysql;
 pub mod nbdgm;
 pub mod nbns;
 pub mod l2tp;
-pub mod postgresql;
 pub mod pptp;
 pub mod tacacs;
 pub mod dhcpv6;
@@ -128,9 +126,6 @@ pub const ALL: &[&ProtocolSpec] = &[
     &rsh::SPEC,
     &x11::SPEC,
     &ldap::SPEC,
-    &adb::SPEC,
-    &mysql::SPEC,
-    &postgresql::SPEC,
     &starttls::FTP,
     &starttls::IMAP,
     &starttls::POP3,
@@ -163,6 +158,7 @@ pub const ALL: &[&ProtocolSpec] = &[
     &zerotier::SPEC,
     &amneziawg::SPEC,
     &openvpn::scramble::SPEC,
+    &arp::SPEC,
     &cdp::SPEC,
     &eapol::SPEC,
     &lldp::SPEC,
@@ -206,8 +202,6 @@ pub struct Start {
     pub transport: Transport,
     pub client_port: u16,
     pub server_port: u16,
-    /// The capture began amid the flow: no side's first bytes need be the first it sent.
-    pub is_midway: bool,
 }
 
 /// The first bytes a side sent on a flow that nobody recognised yet. On TCP they grow from call to call; on UDP each
@@ -218,8 +212,6 @@ pub struct Opening<'a> {
     pub sender: Sender,
     pub client_port: u16,
     pub server_port: u16,
-    /// As of [`Start::is_midway`].
-    pub is_midway: bool,
     pub bytes: &'a [u8],
 }
 

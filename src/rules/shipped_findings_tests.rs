@@ -101,6 +101,14 @@ fn accounts_of_a_site_that_is_not_known_to_share_it() {
         said("accounts_at_site", &[("spanwatch.accounts.count", count), ("spanwatch.accounts.days", days)])
     };
     let known = |said: Said| said.with("spanwatch.accounts.network_roles", vec!["sanctioned"]);
+    let laptops = |estimate, least| {
+        said("hosts_at_site", &[("spanwatch.hosts.estimate", estimate), ("spanwatch.hosts.least", least)])
+    };
+    check(
+        "company_laptops_at_one_site",
+        vec![laptops(3, 2)],
+        vec![laptops(2, 2), laptops(5, 1), laptops(9, 9).on(OF_A_PARTNER)],
+    );
     check("several_accounts_at_one_site", vec![found(3, 0)], vec![found(2, 4), known(found(9, 0))]);
     check("two_accounts_at_one_site_for_days", vec![found(2, 5)], vec![found(2, 4), known(found(2, 7))]);
 }
@@ -161,6 +169,8 @@ fn devices_that_are_not_what_they_say_or_that_others_drive() {
     );
     let rare = || said("rare_product", &[("spanwatch.product.devices", 1)]);
     check("remote_access_product_of_few", vec![rare().using(false)], vec![rare().using(true)]);
+    let orders = |probes| said("arp_channel", &[("spanwatch.arp.probes", probes)]).on(AT_HOME);
+    check("orders_in_arp", vec![orders(1)], vec![orders(0)]);
     let beacon = |score: f64| said("beacon", &[]).with("spanwatch.beacon.score", score).over("http");
     check("beacon_in_clear", vec![beacon(0.8)], vec![beacon(0.79), beacon(0.99).over("tls")]);
 }

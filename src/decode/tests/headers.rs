@@ -496,12 +496,11 @@ fn a_tunnels_port_does_not_make_a_tunnel() {
         (2152, format!("50 ff 002c 00000001 {packet}")),
         // An extension of no length.
         (2152, format!("34 ff 0034 00000001 0000 00 85 00 0009 00 {packet}")),
-        // A control message; version 3; a length that is not the datagram's; PPP's own control protocol; ICMP.
+        // A control message; version 3; a length that is not the datagram's; PPP's own control protocol.
         (1701, "c802 000c 0000 0000 0000 0000".into()),
         (1701, format!("0003 0001 0002 ff03 0021 {packet}")),
         (1701, format!("4002 0001 0001 0002 ff03 0021 {packet}")),
         (1701, "0002 0001 0002 ff03 c021 0901 0008 00000000".into()),
-        (1701, format!("0002 0001 0002 ff03 0021 {packet}").replace("40 06", "40 01")),
         // A keep-alive, a fragment, DTLS, a binding nobody knows, a header too short to be one.
         (5247, "00 100008 0000 0000".into()),
         (5247, format!("00 100080 0001 0000 {INNER_ETHERNET} 0800 {packet}")),
@@ -571,6 +570,18 @@ fn frames_of_the_link_are_packets_between_macs() {
         assert_eq!((packet.payload, head.payload_len), (&hex(payload)[..], 4));
         assert_eq!(head.source_mac, Some(Mac([2, 0, 0, 0, 0, 1])));
     }
+}
+
+#[test]
+fn of_arp_only_probes_are_packets() {
+    let decode = |arp: &str| {
+        let bytes = hex(&format!("ff ff ff ff ff ff 02 00 00 00 00 01 08 06 {arp}"));
+        decoder().decode(frame(LinkType::Ethernet, &bytes)).map(|packet| packet.head.source.port)
+    };
+    assert_eq!(decode("0001 0800 06 04 0001 020000000001 00000000 000000000000 c0000207"), Ok(0x0806));
+    assert_eq!(decode("0001 0800 06 04 0001 020000000001 c0000201 000000000000 c0000207"), Err(Skip::NotIp));
+    assert_eq!(decode("0001 0800 06 04 0002 020000000001 00000000 000000000000 c0000207"), Err(Skip::NotIp));
+    assert_eq!(decode("0001 0800 06 04 0001 020000000001 0000"), Err(Skip::NotIp));
 }
 
 #[test]

@@ -1,0 +1,257 @@
+//! How many of the organisation's laptops are in one household outside: an estimate, and how far it may be off.
+//!
+//! # What it sees
+//!
+//! Three counts of a day, each of which misses something else: the most tunnels that ran side by side, the accounts that
+//! logged on, and the devices inside whose household it is. The greatest is the estimate. Tunnels and devices cannot be
+//! more than there are laptops, so the greater of those two is the least that there are; accounts can, where several
+//! people share a laptop. A greater estimate, or a greater least number, is a finding.
+//!
+//! # Why it matters
+//!
+//! That a house has two laptops is a couple; that it has eight is a farm. Whoever goes there wants to know how many.
+//!
+//! # Normal causes
+//!
+//! As for tunnels and accounts of one address: households of colleagues, coworking, hotels, mobile networks.
+//!
+//! # Blind spots
+//!
+//! Laptops that take turns are never side by side, and are counted by their accounts alone. Houses with an exit for each
+//! laptop look like as many houses.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::detect::log_on::LogOn;
+use crate::detect::sightings::Sightings;
+use crate::detect::spans::{self, Span, Way};
+use crate::detect::{Detector, Family};
+use crate::event::Event;
+use crate::facts::{Fields, FlowId};
+use crate::identity::entity::Entity;
+use crate::identity::site::Site;
+use crate::net::Text;
+use crate::protocol::FieldSpec;
+use crate::quantity;
+use crate::time::Timestamp;
+
+pub const NAME: &str = "hosts_at_site";
+
+pub const FIELDS: &[FieldSpec] = &[
+    FieldSpec {
+        name: "spanwatch.hosts.estimate",
+        help: "How many of the organisation's laptops the site has, as it seems.",
+    },
+    FieldSpec { name: "spanwatch.hosts.least", help: "How many it has at least." },
+    FieldSpec { name: "spanwatch.hosts.error", help: "How many fewer than the estimate those are." },
+    FieldSpec { name: "spanwatch.hosts.tunnels", help: "The most tunnels at a time in the day." },
+    FieldSpec { name: "spanwatch.hosts.accounts", help: "The accounts that logged on from it in the day." },
+    FieldSpec { name: "spanwatch.hosts.devices", help: "The devices inside that were there in the day." },
+];
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct HostsAtSite {
+    /// Counts are of so long.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub window: Duration,
+    /// So long two tunnels must have run side by side.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub overlap: Duration,
+}
+
+impl Default for HostsAtSite {
+    fn default() -> Self {
+        Self { window: Duration::from_secs(86_400), overlap: Duration::from_secs(300) }
+    }
+}
+
+/// What an event tells of a site's hosts, and how many devices were there lately.
+pub struct Sighting {
+    sign: Sign,
+    devices: usize,
+}
+
+enum Sign {
+    Account(Text),
+    Tunnel(Way, Span),
+}
+
+#[derive(Default)]
+pub struct Window {
+    accounts: Sightings<Text>,
+    tunnels: BTreeMap<Way, BTreeMap<FlowId, Span>>,
+    /// The most tunnels at a time, with the day on which they were.
+    together: BTreeMap<u64, usize>,
+    told: (usize, usize),
+}
+
+impl HostsAtSite {
+    const ACCOUNTS_MAX: usize = 64;
+    const WAYS_MAX: usize = 4;
+    const SPANS_MAX: usize = 64;
+
+    fn add_tunnel(self, window: &mut Window, way: Way, span: Span, at: Timestamp) {
+        if window.tunnels.len() == Self::WAYS_MAX && !window.tunnels.contains_key(&way) {
+            window.tunnels.pop_first();
+        }
+        let spans = window.tunnels.entry(way).or_default();
+        spans.retain(|_, known| at.since(known.last) <= self.window);
+        spans.insert(span.flow, span);
+        if spans.len() > Self::SPANS_MAX {
+            spans.pop_first();
+        }
+        let (count, _) = spans::together(spans, span, self.overlap);
+        let most = window.together.entry(at.as_secs() / self.window.as_secs().max(1)).or_default();
+        *most = count.max(*most);
+        while window.together.len() > 2 {
+            window.together.pop_first();
+        }
+    }
+}
+
+impl Detector for HostsAtSite {
+    const NAME: &'static str = NAME;
+    const FAMILY: Family = Family::Multiplicity;
+    type Subject = Site;
+    type Sighting = Sighting;
+    type Window = Window;
+
+    fn sight(&self, event: &Event<'_>) -> Option<(Site, Sighting)> {
+        let tunnel = spans::tunnel(event).filter(|(_, _, span)| span.last.since(span.first) >= self.overlap);
+        let (site, sign) = match tunnel {
+            Some((site, way, span)) => (site, Sign::Tunnel(way, span)),
+            None => LogOn::of(event).map(|log_on| (Site::of(log_on.from), Sign::Account(log_on.account)))?,
+        };
+        let lately = |last: Timestamp| event.at().since(last) <= self.window;
+        let devices = event.world().devices_at(site).filter(|(_, stay)| lately(stay.last)).count();
+        Some((site, Sighting { sign, devices }))
+    }
+
+    fn judge(&self, window: &mut Window, sighting: Sighting, at: Timestamp) -> Option<Fields> {
+        window.accounts.forget(at, self.window);
+        match sighting.sign {
+            Sign::Account(account) => {
+                window.accounts.add(account, at, self.window, Self::ACCOUNTS_MAX);
+            }
+            Sign::Tunnel(way, span) => self.add_tunnel(window, way, span, at),
+        }
+        let tunnels = window.together.values().copied().max().unwrap_or(0);
+        let accounts = window.accounts.len();
+        let least = tunnels.max(sighting.devices);
+        let estimate = least.max(accounts);
+        let told = std::mem::replace(&mut window.told, (estimate, least));
+        let is_more = estimate > told.0 || least > told.1;
+        if estimate < 2 || !is_more {
+            return None;
+        }
+        let mut evidence = Fields::default();
+        evidence.push("spanwatch.hosts.estimate", estimate as u64);
+        evidence.push("spanwatch.hosts.least", least as u64);
+        evidence.push("spanwatch.hosts.error", (estimate - least) as u64);
+        evidence.push("spanwatch.hosts.tunnels", tunnels as u64);
+        evidence.push("spanwatch.hosts.accounts", accounts as u64);
+        evidence.push("spanwatch.hosts.devices", sighting.devices as u64);
+        Some(evidence)
+    }
+
+    fn entity(site: &Site) -> Entity {
+        Entity::Site(*site)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::tests::{fact, flow, summary, world};
+    use crate::facts::{FactKind, Value};
+    use crate::net::Transport;
+
+    const HOUR: u64 = 3600;
+
+    struct House {
+        detector: HostsAtSite,
+        window: Window,
+        found: Vec<[u64; 3]>,
+    }
+
+    impl House {
+        fn new() -> Self {
+            Self { detector: HostsAtSite::default(), window: Window::default(), found: Vec::new() }
+        }
+
+        fn see(&mut self, sighting: Sighting, secs: u64) {
+            if let Some(evidence) = self.detector.judge(&mut self.window, sighting, Timestamp::from_secs(secs)) {
+                let number = |name| match evidence.get(name) {
+                    Some(Value::Number(number)) => *number,
+                    _ => u64::MAX,
+                };
+                let fields = ["spanwatch.hosts.estimate", "spanwatch.hosts.least", "spanwatch.hosts.error"];
+                self.found.push(fields.map(number));
+            }
+        }
+
+        fn log_on(&mut self, account: &str, secs: u64) {
+            self.see(Sighting { sign: Sign::Account(account.into()), devices: 0 }, secs);
+        }
+
+        /// A tunnel of so many seconds, told at its end.
+        fn tunnel(&mut self, port: u16, started: u64, secs: u64) {
+            let world = world("networks: [{name: gate, roles: [vpn_gateway], prefixes: [192.0.2.1/32]}]");
+            let mut flow = flow(&format!("198.51.100.7:{port}"), "192.0.2.1:51820", Transport::Udp);
+            (flow.id, flow.started) = (FlowId(u64::from(port)), Timestamp::from_secs(started));
+            let fact = fact(flow, started + secs, FactKind::FlowEnded(summary(secs)));
+            if let Some((_, sighting)) = self.detector.sight(&Event::of_fact(&fact, None, &world)) {
+                self.see(sighting, started + secs);
+            }
+        }
+    }
+
+    #[test]
+    fn the_greatest_count_is_the_estimate_and_tunnels_and_devices_the_least() {
+        let mut house = House::new();
+        house.log_on("ann", 0);
+        house.log_on("bob", 1);
+        house.log_on("cho", 2);
+        house.tunnel(1, 0, HOUR);
+        house.tunnel(2, 10, HOUR);
+        house.see(Sighting { sign: Sign::Account("ann".into()), devices: 3 }, HOUR + 20);
+        assert_eq!(house.found, [[2, 0, 2], [3, 0, 3], [3, 1, 2], [3, 2, 1], [3, 3, 0]]);
+    }
+
+    #[test]
+    fn tunnels_count_that_ran_side_by_side_for_five_minutes() {
+        let mut house = House::new();
+        house.tunnel(1, 0, 600);
+        house.tunnel(2, 300, 600);
+        house.tunnel(3, 901, 600);
+        assert_eq!(house.found, [[2, 2, 0]]);
+        let mut turns = House::new();
+        turns.tunnel(1, 0, 600);
+        turns.tunnel(2, 301, 600);
+        assert_eq!(turns.found, [] as [[u64; 3]; 0]);
+    }
+
+    #[test]
+    fn what_was_counted_is_forgotten_after_the_day() {
+        let mut house = House::new();
+        house.log_on("ann", 0);
+        house.log_on("bob", 24 * HOUR + 1);
+        assert_eq!(house.found, [] as [[u64; 3]; 0]);
+        house.log_on("ann", 48 * HOUR);
+        assert_eq!(house.found, [[2, 0, 2]]);
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_site_is_bounded() {
+        let mut house = House::new();
+        for number in 0..200 {
+            house.log_on(&number.to_string(), 1);
+            house.tunnel(number + 1, 0, 600);
+        }
+        assert_eq!(house.found.last(), Some(&[64, 64, 0]));
+    }
+}
