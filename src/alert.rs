@@ -76,17 +76,8 @@ const CONTEXT: &[&str] = &[
 impl Alert {
     pub fn new(judgement: Judgement, event: &Event<'_>, suppressed: u64) -> Self {
         let entity = entity(&judgement, event);
+        let evidence = evidence(&judgement, event);
         let rule = judgement.rule;
-        let mut evidence = judgement.matched;
-        if let Some(correlated) = &judgement.correlation {
-            evidence.extend(of_correlation(correlated));
-        }
-        if let Some(finding) = event.finding() {
-            let numbers = finding.evidence.iter().map(|(name, _)| name);
-            evidence.extend(numbers.filter_map(|name| Some((name.to_owned(), event.get(name)?.to_json()))));
-            let mut seen = BTreeSet::new();
-            evidence.retain(|(name, _)| seen.insert(name.clone()));
-        }
         let context: Vec<(&'static str, Value)> =
             CONTEXT.iter().filter_map(|&name| Some((name, event.get(name)?.to_json()))).collect();
         let events = judgement.correlation.map(|correlated| correlated.events).unwrap_or_default();
@@ -186,6 +177,22 @@ fn subject(judgement: &Judgement, event: &Event<'_>) -> Entity {
     own.or_else(device).unwrap_or_else(|| Entity::Address(event.flow().client.ip))
 }
 
+/// The fields a rule went by and the numbers of the finding it judged, with their values, each once.
+pub fn evidence(judgement: &Judgement, event: &Event<'_>) -> Vec<(String, Value)> {
+    let mut evidence = judgement.matched.clone();
+    if let Some(correlated) = &judgement.correlation {
+        evidence.extend(of_correlation(correlated));
+    }
+    let Some(finding) = event.finding() else {
+        return evidence;
+    };
+    let numbers = finding.evidence.iter().map(|(name, _)| name);
+    evidence.extend(numbers.filter_map(|name| Some((name.to_owned(), event.get(name)?.to_json()))));
+    let mut seen = BTreeSet::new();
+    evidence.retain(|(name, _)| seen.insert(name.clone()));
+    evidence
+}
+
 fn of_correlation(correlated: &Correlated) -> impl Iterator<Item = (String, Value)> {
     let group = correlated.group.iter().map(|(field, value)| (field.clone(), json!(value)));
     group.chain([
@@ -264,4 +271,4 @@ impl Suppression {
 
 #[cfg(test)]
 #[path = "alert_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -2,7 +2,7 @@ use super::*;
 use crate::detect::Family;
 use crate::rules::{Evidence, Level, RuleKind};
 
-fn rule(id: &str, suppress_secs: u64) -> Rule {
+pub(crate) fn rule(id: &str, suppress_secs: u64) -> Rule {
     Rule {
         id: id.into(),
         name: id.into(),
@@ -20,6 +20,7 @@ fn rule(id: &str, suppress_secs: u64) -> Rule {
         weight: 0.0,
         suppress: Duration::from_secs(suppress_secs),
         entity: None,
+        expected: None,
         is_counted_only: false,
         evidence: Evidence::default(),
     }

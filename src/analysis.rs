@@ -1,6 +1,7 @@
 //! Facts of all shards in, events and alerts out: merging, enrichment, identity, detection, rules and suppression as one
 //! value, on one thread.
 
+mod court;
 mod merge;
 mod tally;
 
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::alert::{self, Alert, Suppression};
+use crate::alert::Alert;
 use crate::detect::{self, DailyDetectors, Detectors, Finding};
 use crate::enrich::geo::Geo;
 use crate::enrich::networks::NetworksError;
@@ -18,11 +19,12 @@ use crate::identity;
 use crate::identity::device::{Device, DeviceId};
 use crate::net::Transport;
 use crate::profile::activity::{self, Activity};
-use crate::risk::Incident;
-use crate::rules::{Judge, Level, Rules};
+use crate::risk::{self, Dismissal, Incident};
+use crate::rules::{Level, Rules};
 use crate::shard::Batch;
 use crate::time::Timestamp;
 use crate::world::{self, World};
+use court::Court;
 use merge::Merge;
 use tally::Tally;
 
@@ -33,6 +35,7 @@ pub struct Settings {
     pub world: world::Settings,
     pub activity: activity::Settings,
     pub detect: detect::Settings,
+    pub risk: risk::Settings,
     pub limits: Limits,
 }
 
@@ -77,6 +80,13 @@ pub struct Counters {
     /// TCP flows that ended and carried payload, by the sides that were seen; a payload has an acknowledgement.
     pub tcp_flows_of_both_sides: u64,
     pub tcp_flows_of_one_side: u64,
+    /// Incidents that opened, and those that are open, by level.
+    pub incidents_opened: u64,
+    pub incidents_open: BTreeMap<Level, u64>,
+    /// How many entities' evidence comes to each part of the threshold, see [`risk::SHARES`].
+    pub risk: [u64; risk::SHARES.len()],
+    /// Sites that devices or accounts are known at.
+    pub sites: u64,
     /// Matches that were not said because the same was said before.
     pub alerts_suppressed: u64,
     pub devices: u64,
@@ -102,9 +112,10 @@ struct Stages {
     activity: Activity,
     detectors: Detectors,
     daily_detectors: DailyDetectors,
-    judge: Judge,
-    suppression: Suppression,
+    court: Court,
     expired: Timestamp,
+    /// The time of the latest fact.
+    latest: Timestamp,
     findings: Vec<Finding>,
     facts: Tally,
     sessions: Tally,
@@ -118,9 +129,9 @@ impl Analysis {
             activity: Activity::new(settings.activity),
             detectors: Detectors::new(&settings.detect),
             daily_detectors: DailyDetectors::new(&settings.detect),
-            judge: Judge::new(rules, settings.limits.correlations),
-            suppression: Suppression::new(Suppression::RETENTION),
+            court: Court::new(rules, settings.limits.correlations, settings.risk),
             expired: Timestamp::ZERO,
+            latest: Timestamp::ZERO,
             findings: Vec::new(),
             facts: Tally::default(),
             sessions: Tally::default(),
@@ -138,6 +149,8 @@ impl Analysis {
     /// Handles what still waits: no shard has more to say.
     pub fn finish(&mut self, out: &mut dyn Output) {
         self.merge.release_all(|fact| self.stages.on_fact(fact, out));
+        let stages = &mut self.stages;
+        stages.court.risk.count(stages.latest);
     }
 
     /// The shard that has come least far, whose facts are waited for; none where every shard is finished.
@@ -149,7 +162,7 @@ impl Analysis {
     /// force. Limits and the detectors' thresholds are those of the start.
     pub fn reload(&mut self, settings: &world::Settings, rules: &Rules, geo: Geo) -> Result<(), NetworksError> {
         self.stages.world.reload(settings, rules.products(), geo)?;
-        self.stages.judge.reload(rules);
+        self.stages.court.judge.reload(rules);
         self.stages.counters.rules = rules.list().count() as u64;
         Ok(())
     }
@@ -159,18 +172,33 @@ impl Analysis {
         Counters {
             facts: stages.facts.counts(),
             sessions: stages.sessions.counts(),
-            alerts_suppressed: stages.suppression.suppressed(),
+            alerts: stages.court.alerts.clone(),
+            alerts_suppressed: stages.court.suppression.suppressed(),
+            incidents_opened: stages.court.risk.opened(),
+            incidents_open: stages.court.risk.open_by_level(),
+            risk: stages.court.risk.distribution(),
+            sites: stages.world.identity.sites().count() as u64,
             devices: stages.world.identity.device_count() as u64,
-            correlation_groups: stages.judge.group_count() as u64,
+            correlation_groups: stages.court.judge.group_count() as u64,
             evicted: stages.world.evicted()
                 + stages.activity.evicted()
                 + stages.detectors.evicted()
-                + stages.suppression.evicted()
-                + stages.judge.forgotten(),
+                + stages.court.evicted(),
             hurried_facts: self.merge.hurried(),
             undecodable_places: stages.world.geo.undecodable(),
             ..stages.counters.clone()
         }
+    }
+
+    /// Takes an analyst's word of what is innocent, as of the latest fact.
+    pub fn dismiss(&mut self, dismissal: &Dismissal, out: &mut dyn Output) {
+        let stages = &mut self.stages;
+        stages.court.on_dismissal(dismissal, stages.latest, &stages.world, out);
+    }
+
+    /// The open incidents as they are at the latest fact, those that fade first at the beginning.
+    pub fn incidents(&self) -> impl Iterator<Item = Incident> {
+        self.stages.court.risk.open(self.stages.latest, &self.stages.world)
     }
 
     /// The devices, those heard of longest ago first.
@@ -184,7 +212,8 @@ impl Stages {
     const EXPIRY_INTERVAL_SECS: u64 = 10;
 
     fn on_fact(&mut self, fact: &Fact, out: &mut dyn Output) {
-        self.expire(fact.at);
+        self.latest = self.latest.max(fact.at);
+        self.expire(fact.at, out);
         let application = self.world.observe(fact);
         self.count(fact, application.as_ref());
         let event = Event::of_fact(fact, application.as_ref(), &self.world);
@@ -196,20 +225,20 @@ impl Stages {
         if out.wants_events() {
             out.event(&event);
         }
-        judge(event, &mut self.judge, &mut self.suppression, &mut self.counters, out);
+        self.court.on_event(event, out);
         for finding in &findings {
             *self.counters.findings.entry(finding.detector).or_default() += 1;
             let event = Event::of_finding(finding, &self.world);
             if out.wants_events() {
                 out.event(&event);
             }
-            judge(event, &mut self.judge, &mut self.suppression, &mut self.counters, out);
+            self.court.on_event(event, out);
         }
         findings.clear();
         self.findings = findings;
     }
 
-    fn expire(&mut self, now: Timestamp) {
+    fn expire(&mut self, now: Timestamp, out: &mut dyn Output) {
         if now.since(self.expired).as_secs() < Self::EXPIRY_INTERVAL_SECS {
             return;
         }
@@ -217,7 +246,7 @@ impl Stages {
         self.world.expire(now);
         self.activity.expire(now);
         self.detectors.expire(now);
-        self.suppression.expire(now);
+        self.court.expire(now, &self.world, out);
     }
 
     fn count(&mut self, fact: &Fact, application: Option<&world::Application>) {
@@ -240,24 +269,6 @@ impl Stages {
             Some(count) => *count += 1,
             None => _ = self.counters.applications.insert(id.to_owned(), 1),
         }
-    }
-}
-
-fn judge(
-    event: Event<'_>,
-    judge: &mut Judge,
-    suppression: &mut Suppression,
-    counters: &mut Counters,
-    out: &mut dyn Output,
-) {
-    for judgement in judge.on_event(&event) {
-        let entity = alert::entity(&judgement, &event);
-        let Some(silent) = suppression.admit(&judgement.rule, &entity, event.at()) else {
-            continue;
-        };
-        let rule = &judgement.rule;
-        *counters.alerts.entry((rule.name.clone(), rule.level)).or_default() += 1;
-        out.alert(&Alert::new(judgement, &event, silent));
     }
 }
 

@@ -12,12 +12,13 @@ use serde::Deserialize;
 
 use crate::capture::LiveSettings;
 use crate::detect::Need;
+use crate::enrich::classes::{self, ClassesError};
 use crate::enrich::inventory;
 use crate::enrich::networks::{NamedNetwork, Networks, NetworksError, Role, home_prefixes};
 use crate::profile::activity;
 use crate::world::{self, Sanctioned};
 use crate::yaml::{self, Fault, Spanned};
-use crate::{analysis, decode, detect, flow, serve, shard, sinks};
+use crate::{analysis, decode, detect, flow, risk, serve, shard, sinks};
 
 /// Everything an operator can set.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -33,10 +34,13 @@ pub struct Config {
     pub inventory: inventory::Settings,
     /// The remote-access products and VPNs that the organisation uses itself.
     pub sanctioned: Vec<Sanctioned>,
+    /// What kind of line addresses are at.
+    pub address_classes: classes::Settings,
     pub geo: Geo,
     /// What counts as somebody's work.
     pub activity: activity::Settings,
     pub detect: detect::Settings,
+    pub risk: risk::Settings,
     pub limits: analysis::Limits,
     pub rules: Rules,
     pub server: serve::Settings,
@@ -66,6 +70,8 @@ pub enum ConfigError {
     #[error("{}: cannot read the configuration: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error(transparent)]
+    Classes(#[from] ClassesError),
+    #[error(transparent)]
     Text(#[from] Box<Fault>),
 }
 
@@ -75,6 +81,9 @@ impl Config {
         let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
         let mut config = Self::parse(&path.display().to_string(), &text)?;
         config.resolve(path.parent().unwrap_or(Path::new("")));
+        for (&class, members) in &mut config.address_classes {
+            members.read_files(class)?;
+        }
         Ok(config)
     }
 
@@ -105,8 +114,9 @@ impl Config {
             networks: self.named_networks(),
             inventory: self.inventory.clone(),
             sanctioned: self.sanctioned.clone(),
+            address_classes: self.address_classes.clone(),
         };
-        analysis::Settings { world, activity: self.activity, detect: self.detect, limits: self.limits }
+        analysis::Settings { world, activity: self.activity, detect: self.detect, risk: self.risk, limits: self.limits }
     }
 
     /// The detectors that find nothing under this configuration, by what would wake them.
@@ -135,6 +145,7 @@ impl Config {
             ("activity", self.activity == new.activity),
             ("detect", self.detect == new.detect),
             ("limits", self.limits == new.limits),
+            ("risk", self.risk == new.risk),
             ("server", self.server == new.server),
             ("sinks", self.sinks == new.sinks),
         ];
@@ -147,7 +158,9 @@ impl Config {
 
     fn resolve(&mut self, directory: &Path) {
         let sinks = [&mut self.sinks.events, &mut self.sinks.alerts, &mut self.rules.directory];
-        for path in sinks.into_iter().flatten().chain(&mut self.geo.databases).chain(self.sinks.push.paths()) {
+        let lists = self.address_classes.values_mut().flat_map(|members| &mut members.files);
+        let databases = self.geo.databases.iter_mut();
+        for path in sinks.into_iter().flatten().chain(databases).chain(lists).chain(self.sinks.push.paths()) {
             if path.as_os_str() != "-" {
                 *path = directory.join(&*path);
             }

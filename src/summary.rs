@@ -11,9 +11,12 @@ use crate::decode::Skip;
 use crate::identity::device::{Device, DeviceId, Key};
 use crate::metrics::Snapshot;
 use crate::net::Text;
+use crate::risk::Incident;
 
 /// The most devices that are listed, those heard of last.
 pub const DEVICES_SHOWN_MAX: usize = 20;
+/// The most incidents that are told in full.
+const INCIDENTS_SHOWN_MAX: usize = 10;
 /// The most alerts that are told in full.
 const ALERTS_SHOWN_MAX: usize = 20;
 /// The addresses of a device that are listed.
@@ -24,6 +27,8 @@ const ADDRESSES_SHOWN_MAX: usize = 4;
 pub struct Summary {
     /// The devices heard of last.
     pub devices: Vec<(DeviceId, Device)>,
+    /// The first incidents, each as it was last said.
+    pub incidents: Vec<Incident>,
     /// The first alerts.
     pub alerts: Vec<Alert>,
 }
@@ -41,6 +46,7 @@ impl fmt::Display for Page<'_> {
         self.capture(f)?;
         self.sessions(f)?;
         self.devices(f)?;
+        self.incidents(f)?;
         self.alerts(f)
     }
 }
@@ -101,6 +107,28 @@ impl Page<'_> {
             writeln!(f, "{}{}", if addresses.is_empty() { "" } else { "  " }, addresses.join(" "))?;
         }
         more(f, total, self.summary.devices.len(), "devices")
+    }
+
+    fn incidents(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let total = self.snapshot.analysis.incidents_opened;
+        writeln!(f, "\nIncidents {total}")?;
+        let mut incidents: Vec<&Incident> = self.summary.incidents.iter().collect();
+        incidents.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
+        for incident in incidents.iter().take(INCIDENTS_SHOWN_MAX) {
+            let (level, entity) = (incident.level.as_str().to_uppercase(), &incident.entity);
+            writeln!(f, "\n  {level}  {} {entity}  ({})", entity.kind(), incident.state.as_str())?;
+            writeln!(f, "    opened    {}", incident.opened)?;
+            let families: Vec<String> = incident
+                .families
+                .iter()
+                .map(|family| format!("{} {:.1}", family.family.as_str(), family.nats))
+                .collect();
+            writeln!(f, "    evidence  {:.1} nats: {}", incident.score, families.join(", "))?;
+            for (number, sentence) in incident.explanation.iter().enumerate() {
+                paragraph(f, if number == 0 { "why" } else { "" }, sentence)?;
+            }
+        }
+        more(f, total, incidents.len().min(INCIDENTS_SHOWN_MAX), "incidents")
     }
 
     fn alerts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -22,6 +22,15 @@ impl Timestamp {
         Self(nanos)
     }
 
+    /// Midnight in UTC of a day from 1970 on, written as `2026-11-24`.
+    pub fn of_date(text: &str) -> Option<Self> {
+        let is_written = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        let mut parts = text.splitn(3, '-').map(str::parse::<u64>);
+        let (year, month, day) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
+        let days = days_from_civil(year, month, day).filter(|_| is_written)?;
+        Some(Self::from_secs(days * 86_400))
+    }
+
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs.saturating_mul(1_000_000_000))
     }
@@ -137,6 +146,19 @@ fn civil_from_days(days: u64) -> (u64, u64, u64) {
     (year_of_era + era * 400 + u64::from(month <= 2), month, day)
 }
 
+/// The inverse of [`civil_from_days`] (the same source, `days_from_civil`); none for what is no date.
+fn days_from_civil(year: u64, month: u64, day: u64) -> Option<u64> {
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let (shifted_year, shifted_month) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
+    let (era, year_of_era) = (shifted_year / 400, shifted_year % 400);
+    let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = era * 146_097 + day_of_era - 719_468;
+    (civil_from_days(days) == (year, month, day)).then_some(days)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +169,16 @@ mod tests {
         assert_eq!(Timestamp::from_nanos(951_827_696_789_000_001).to_string(), "2000-02-29T12:34:56.789000001Z");
         assert_eq!(Timestamp::from_secs(1_735_689_599).to_string(), "2024-12-31T23:59:59.000000000Z");
         assert_eq!(Timestamp::MAX.to_string(), "2554-07-21T23:34:33.709551615Z");
+    }
+
+    #[test]
+    fn a_date_is_its_midnight_and_nothing_else_is_one() {
+        for date in ["1970-01-01", "2000-02-29", "2024-12-31", "2026-11-24"] {
+            assert_eq!(Timestamp::of_date(date).unwrap().to_string(), format!("{date}T00:00:00.000000000Z"));
+        }
+        for other in ["1969-12-31", "2026-02-29", "2026-13-01", "2026-1-1", "2026-11-24T", "2026-11", "+026-11-24"] {
+            assert_eq!(Timestamp::of_date(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::enrich::classes::{self, AddressClass, Classes};
 use crate::enrich::geo::Geo;
 use crate::enrich::inventory::{self, Host, Inventory};
 use crate::enrich::networks::{NamedNetwork, Networks, NetworksError};
 use crate::enrich::products::{Basis, Kind, Product, Products, Sighting};
 use crate::facts::{Fact, FactKind, FlowId};
 use crate::identity::device::DeviceId;
+use crate::identity::entity::Entity;
 use crate::identity::site::{Site, Stay};
 use crate::identity::{self, Identity};
 use crate::net::{Endpoint, Text};
@@ -25,6 +27,7 @@ pub struct Settings {
     pub networks: Vec<NamedNetwork>,
     pub inventory: inventory::Settings,
     pub sanctioned: Vec<Sanctioned>,
+    pub address_classes: classes::Settings,
 }
 
 /// A product the organisation uses itself.
@@ -61,10 +64,13 @@ impl Application {
 pub struct World {
     pub networks: Networks,
     pub inventory: Inventory,
+    pub classes: Classes,
     pub geo: Geo,
     pub identity: Identity,
     products: Arc<Products>,
     sanctioned: Vec<Sanctioned>,
+    /// The time of the first fact.
+    since: Option<Timestamp>,
     /// The products of the flows that are open.
     applications: Recent<(FlowId, Endpoint), Application>,
 }
@@ -81,10 +87,12 @@ impl World {
         Ok(Self {
             networks: Networks::new(&settings.networks)?,
             inventory: Inventory::new(&settings.inventory),
+            classes: Classes::new(&settings.address_classes),
             geo,
             identity: Identity::new(limits),
             products: Arc::clone(products),
             sanctioned: settings.sanctioned.clone(),
+            since: None,
             applications: Recent::new(Self::APPLICATIONS),
         })
     }
@@ -93,6 +101,7 @@ impl World {
     pub fn reload(&mut self, settings: &Settings, products: &Arc<Products>, geo: Geo) -> Result<(), NetworksError> {
         self.networks = Networks::new(&settings.networks)?;
         self.inventory = Inventory::new(&settings.inventory);
+        self.classes = Classes::new(&settings.address_classes);
         self.geo = geo;
         self.products = Arc::clone(products);
         self.sanctioned = settings.sanctioned.clone();
@@ -101,6 +110,7 @@ impl World {
 
     /// Learns from a fact who is who, and tells which product its flow serves.
     pub fn observe(&mut self, fact: &Fact) -> Option<Application> {
+        self.since.get_or_insert(fact.at);
         self.identity.observe(fact, &self.networks);
         let key = (fact.flow.id, fact.flow.client);
         match &fact.kind {
@@ -173,6 +183,43 @@ impl World {
     /// The sites where an account was, the one confirmed last at the end. `account` is as [`identity::account`] says it.
     pub fn sites_of(&self, account: &Text) -> impl DoubleEndedIterator<Item = (Site, Stay)> {
         self.identity.sites().sites_of(account)
+    }
+
+    /// When the first fact was seen, ever.
+    pub fn watching_since(&self) -> Timestamp {
+        self.since.unwrap_or(Timestamp::MAX)
+    }
+
+    /// What kind of line an address is at, by the operator's lists.
+    pub fn address_class(&self, address: IpAddr) -> Option<AddressClass> {
+        self.classes.get(address, || self.geo.get(address).as_number)
+    }
+
+    /// Whether a site may stand for one household: neither a network that the configuration names nor a line that many
+    /// share.
+    pub fn is_a_household(&self, site: Site) -> bool {
+        let class = self.address_class(site.address());
+        self.networks.get(site.address()).is_none() && class.is_none_or(AddressClass::is_a_household)
+    }
+
+    /// Who answers for an entity: the household where it is, or else itself. An account is named without its domain.
+    pub fn holder(&self, entity: &Entity) -> Entity {
+        let (itself, site) = match entity {
+            Entity::Account(user) => {
+                let account = identity::account(user);
+                let site = account.and_then(|account| self.sites_of(&account).next_back().map(|(site, _)| site));
+                (entity.clone().canonical(), site)
+            }
+            Entity::Address(address) if self.networks.is_home(*address) => {
+                let device = self.device_id(*address);
+                let site = device.and_then(|device| self.site_of(device)).map(|(site, _)| site);
+                (device.map_or_else(|| entity.clone(), Entity::Device), site)
+            }
+            Entity::Address(address) => (Entity::Site(Site::of(*address)), None),
+            Entity::Device(device) => (entity.clone(), self.site_of(*device).map(|(site, _)| site)),
+            Entity::Group(_) | Entity::Site(_) => (entity.clone(), None),
+        };
+        site.filter(|site| self.is_a_household(*site)).map_or(itself, Entity::Site)
     }
 
     /// The site of an address: its own outside, or where the device is that holds it inside.

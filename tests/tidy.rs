@@ -35,9 +35,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     // The edge.
     (
         "config",
-        &["analysis", "capture", "decode", "detect", "enrich", "flow", "profile", "serve", "shard", "sinks", "world"],
+        &[
+            "analysis", "capture", "decode", "detect", "enrich", "flow", "profile", "risk", "serve", "shard", "sinks",
+            "world",
+        ],
     ),
-    ("metrics", &["analysis", "capture", "decode", "detect", "flow", "shard", "sinks"]),
+    ("metrics", &["analysis", "capture", "decode", "detect", "flow", "risk", "shard", "sinks"]),
     ("sinks", &[]),
     ("serve", &["metrics"]),
     ("summary", &["alert", "decode", "identity", "metrics", "risk"]),

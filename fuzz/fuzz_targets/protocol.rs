@@ -21,10 +21,12 @@ fuzz_target!(|input: &[u8]| {
         transport: TRANSPORTS[usize::from(selector & 7) % TRANSPORTS.len()],
         client_port: u16::from_be_bytes([c0, c1]),
         server_port: u16::from_be_bytes([s0, s1]),
+        is_midway: selector & 0x80 == 0,
     };
     let said = said(conversation);
     let whole = facts(start, &said);
-    if start.transport != Transport::Tcp || said.len() > CHUNKS_MAX || conversation.len() > Session::HISTORY_BYTES_MAX {
+    // Amid a flow a segment is all there is to go by.
+    if start.transport != Transport::Tcp || start.is_midway || said.len() > CHUNKS_MAX || conversation.len() > Session::HISTORY_BYTES_MAX {
         return;
     }
     let cut: Vec<(Sender, &[u8])> = said

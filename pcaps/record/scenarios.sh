@@ -116,6 +116,10 @@ tunnel-to-own-gateway() {
   join_openvpn desk21 desk21 192.0.2.10 udp; sleep 2; lab_stop
 }
 
+# A laptop does what it does every morning.
+at_work() {
+  resolve "$1" 10.10.3.20 git.example.com; fetch "$1" git.example.com 10.10.3.20; ssh_from "$1" server 10.10.3.20 true
+}
 # Three company laptops in one house behind one address, each with a tunnel to the gateway. An operator is let into the
 # first by two remote-access products, and drives the other two from there, through the VPN: by RDP, from a machine whose
 # name nobody knows, and by VNC. Beside it an honest employee at home. The mirror is on both sides of the gateway.
@@ -133,19 +137,19 @@ laptop-farm() {
   serve_names server git.example.com=10.10.3.20 relay-3f2b1c.net.anydesk.com=203.0.113.20 router11.teamviewer.com=203.0.113.20
   serve_rdp laptop2 rdp; serve_vnc laptop3 54 VncAuth
   record
-  for laptop in laptop1 laptop2 laptop3 laptop4; do join_openvpn "$laptop" "$laptop" 192.0.2.10 udp --tls-auth "$static" 1; done
-  for laptop in laptop1 laptop2 laptop3 laptop4; do
-    resolve "$laptop" 10.10.3.20 git.example.com; fetch "$laptop" git.example.com 10.10.3.20
-    ssh_from "$laptop" server 10.10.3.20 true
-  done
+  join_openvpn laptop4 laptop4 192.0.2.10 udp --tls-auth "$static" 1; at_work laptop4
+  # Long enough for the sensor to tell whose tunnel an address of the pool came by.
+  sleep 11
+  for laptop in laptop1 laptop2 laptop3; do join_openvpn "$laptop" "$laptop" 192.0.2.10 udp --tls-auth "$static" 1; done
+  for laptop in laptop1 laptop2 laptop3; do at_work "$laptop"; done
   for name in relay-3f2b1c.net.anydesk.com router11.teamviewer.com; do
     resolve laptop1 10.10.3.20 "$name"; fetch laptop1 "$name" 203.0.113.20
   done
-  drive_rdp laptop1 10.20.0.3:3389 park 12 /sec:rdp /client-hostname:OP-DESK &
-  drive_vnc laptop1 10.20.0.4 laptop3 10
+  drive_rdp laptop1 10.20.0.4:3389 park 12 /sec:rdp /client-hostname:OP-DESK &
+  drive_vnc laptop1 10.20.0.5 laptop3 10
   sleep 30
   fetch laptop4 git.example.com 10.10.3.20
-  sleep 1; lab_stop; "$here/stretch.py" "$capture" 32 30
+  sleep 1; lab_stop; "$here/stretch.py" "$capture" 44 30
 }
 
 begin "$scenario"

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::Subcommand;
 
 use super::{Failure, Sources, print};
-use crate::rules::Rule;
+use crate::rules::{Level, Rule};
 use crate::sensor::Policy;
 
 #[derive(Subcommand)]
@@ -58,6 +58,12 @@ fn manual<'a>(rules: impl Iterator<Item = &'a Rule>) -> String {
     );
     for rule in rules {
         page += &format!("\n## {}\n\n`{}`, {}", rule.title, rule.name, rule.level.as_str());
+        if rule.weight > 0.0 {
+            page += &format!(", {} nats of the family `{}`", rule.weight, rule.family.as_str());
+        }
+        if rule.level == Level::Informational && rule.weight > 0.0 && !rule.is_counted_only {
+            page += ", silent itself: evidence for incidents only";
+        }
         if rule.is_counted_only {
             page += ", silent itself: a correlation counts it";
         }
@@ -67,6 +73,9 @@ fn manual<'a>(rules: impl Iterator<Item = &'a Rule>) -> String {
             if !values.is_empty() {
                 page += &format!("\n{name}: {}\n", values.join(", "));
             }
+        }
+        if let Some(expected) = &rule.expected {
+            page += &format!("\nExpected instead: {expected}\n");
         }
         section(&mut page, "It may be innocent", &rule.falsepositives);
     }
@@ -103,6 +112,7 @@ fn explained(rule: &Rule) -> String {
         ("Family", format!("{}, weight {} nats", rule.family.as_str(), rule.weight)),
         ("Judges", rule.category.clone().unwrap_or_default()),
         ("Builds on", rule.refers_to.join(", ")),
+        ("Expected", rule.expected.clone().unwrap_or_default()),
         ("ATT&CK", rule.techniques().collect::<Vec<_>>().join(", ")),
         ("Said again", format!("after {suppress} s for the same entity")),
         ("Fires on", rule.evidence.fires.join(", ")),

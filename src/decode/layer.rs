@@ -228,7 +228,7 @@ pub(super) fn walk_inside(position: &mut Position<'_>, protocol: u8) -> Result<F
 }
 
 /// A datagram on a tunnel's port is unwrapped where everything inside reads well; otherwise it is a datagram like any.
-/// So is what the ends of an L2TP tunnel say to each other in PPP, which shows that it is one.
+/// So is what an L2TP tunnel carries beside packets of flows: it shows that the tunnel is one.
 fn walk_overlay(position: &mut Position<'_>) -> Result<Found, Skip> {
     let datagram = *position;
     let found = match overlay::unwrap(position) {
@@ -238,8 +238,8 @@ fn walk_overlay(position: &mut Position<'_>) -> Result<Found, Skip> {
     };
     match found {
         Err(Skip::Truncated) if datagram.rest.is_cut() => Err(Skip::Truncated),
-        Err(Skip::NotIp) if position.head.tunnel != Some(Encapsulation::L2tp) => Err(Skip::NotIp),
-        Err(Skip::Malformed | Skip::NotIp | Skip::Truncated) => {
+        Err(skip @ (Skip::NotIp | Skip::NotTcpOrUdp)) if position.head.tunnel != Some(Encapsulation::L2tp) => Err(skip),
+        Err(Skip::Malformed | Skip::NotIp | Skip::NotTcpOrUdp | Skip::Truncated) => {
             *position = datagram;
             Ok(Found::Packet)
         }

@@ -114,7 +114,7 @@ pub(super) fn gre(position: &mut Position<'_>) -> Result<(), Skip> {
     const ERSPAN_3: u16 = 0x22eb;
     /// Aruba's access points: the low bits number a queue.
     const WLAN_FIRST: u16 = 0x8200;
-    const WLAN_LAST: u16 = 0x820f;
+    const WLAN_LAST: u16 = 0x82ff;
     let flags = position.rest.u16()?;
     let protocol = position.rest.u16()?;
     match flags & VERSION {

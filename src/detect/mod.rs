@@ -36,7 +36,7 @@ pub mod upload_volume;
 use std::hash::Hash;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
 use crate::facts::{Fields, FlowRef};
@@ -367,7 +367,7 @@ pub trait Detector: Send + 'static {
 }
 
 /// A kind of evidence. What is found in one family adds little to what was found in it before.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Family {
     /// What is read, and where it is taken to.

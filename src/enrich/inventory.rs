@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use hashbrown::HashMap;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::enrich::prefixes::Prefixes;
 use crate::net::{Mac, Network};
+use crate::time::Timestamp;
 
 /// The inventory as it is configured.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -33,6 +34,62 @@ pub struct Host {
 pub struct Account {
     pub name: String,
     pub group: Option<String>,
+    /// The country it is to work from: ISO 3166-1 alpha-2.
+    pub country: Option<Country>,
+    /// The zone it is to work in.
+    pub time_zone: Option<UtcOffset>,
+    /// The first working day, from its midnight in UTC.
+    #[serde(default, deserialize_with = "date")]
+    pub start: Option<Timestamp>,
+    /// Any address of the place it is known to work from.
+    pub home_site: Option<IpAddr>,
+}
+
+/// Two capital letters (ISO 3166-1 alpha-2).
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(try_from = "String")]
+pub struct Country(Box<str>);
+
+impl Country {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Country {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let is_code = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+        is_code.then(|| Self(text.clone().into())).ok_or_else(|| format!("{text:?} is no country; write it as US"))
+    }
+}
+
+/// How far a zone's clock is before UTC. A zone with summer time is named by its winter.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(try_from = "String")]
+pub struct UtcOffset {
+    pub minutes: i16,
+}
+
+impl TryFrom<String> for UtcOffset {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let parse = || {
+            let (sign, clock) = match text.split_at_checked(1)? {
+                ("+", clock) => (1, clock),
+                ("-", clock) => (-1, clock),
+                _ => return None,
+            };
+            let (hours, minutes) = clock.split_once(':')?;
+            let number = |text: &str| text.parse::<i16>().ok().filter(|_| text.len() == 2);
+            let (hours, minutes) = (number(hours)?, number(minutes)?);
+            let is_a_clock = (0..=14).contains(&hours) && (0..60).contains(&minutes);
+            is_a_clock.then_some(Self { minutes: sign * (hours * 60 + minutes) })
+        };
+        parse().ok_or_else(|| format!("{text:?} is no offset from UTC; write it as -05:00"))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -110,6 +167,12 @@ fn folded(name: &str) -> Box<str> {
     name.to_lowercase().into()
 }
 
+fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let date = Timestamp::of_date(&text);
+    date.map(Some).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no date; write it as 2026-11-24")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +198,36 @@ mod tests {
         assert_eq!(inventory.by_name("stranger"), None);
         assert_eq!(inventory.account("CORP\\ann").and_then(|account| account.group.as_deref()), Some("sales"));
         assert_eq!(inventory.account("ANN@corp.example"), inventory.account("ann"));
+    }
+
+    #[test]
+    fn an_account_has_its_country_zone_first_day_and_home() {
+        let settings: Settings = serde_yaml::from_str(
+            "accounts:\n\
+             - {name: ann, country: US, time_zone: '-05:30', start: 2026-11-24, home_site: 198.51.100.9}\n",
+        )
+        .unwrap();
+        let inventory = Inventory::new(&settings);
+        let ann = inventory.account("CORP\\Ann").unwrap();
+        assert_eq!(ann.country.as_ref().map(Country::as_str), Some("US"));
+        assert_eq!(ann.time_zone, Some(UtcOffset { minutes: -330 }));
+        assert_eq!(ann.start.map(|start| start.to_string()).as_deref(), Some("2026-11-24T00:00:00.000000000Z"));
+        assert_eq!(ann.home_site, "198.51.100.9".parse().ok());
+    }
+
+    #[test]
+    fn what_is_no_country_zone_or_date_says_how_to_write_one() {
+        for (member, fault) in [
+            ("country: usa", "\"usa\" is no country; write it as US"),
+            ("time_zone: '5'", "\"5\" is no offset from UTC; write it as -05:00"),
+            ("time_zone: '+15:00'", "\"+15:00\" is no offset from UTC; write it as -05:00"),
+            ("start: 2026-02-30", "\"2026-02-30\" is no date; write it as 2026-11-24"),
+            ("start: yesterday", "\"yesterday\" is no date; write it as 2026-11-24"),
+        ] {
+            let yaml = format!("accounts: [{{name: ann, {member}}}]\n");
+            let found = serde_yaml::from_str::<Settings>(&yaml).unwrap_err().to_string();
+            assert!(found.contains(fault), "{found}");
+        }
     }
 
     #[test]

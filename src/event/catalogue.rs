@@ -74,6 +74,42 @@ pub const ALERT_FIELDS: &[FieldSpec] = &[
     FieldSpec { name: "related.user", help: "The users of those flows." },
 ];
 
+/// What an incident's line has, in its order.
+pub const INCIDENT_FIELDS: &[FieldSpec] = &[
+    FieldSpec { name: "@timestamp", help: "The moment of packet time that it is said of." },
+    FieldSpec { name: "event.kind", help: "Always `alert`." },
+    FieldSpec { name: "event.dataset", help: "Always `spanwatch.incident`; an alert of a rule has none." },
+    FieldSpec { name: "event.category", help: "Always `intrusion_detection`." },
+    FieldSpec { name: "event.action", help: "`opened`, `updated` (a family joined, or the level rose) or `closed`." },
+    FieldSpec { name: "event.id", help: "The incident's id, the same until it is closed." },
+    FieldSpec { name: "event.start", help: "The first match of its evidence." },
+    FieldSpec { name: "event.severity", help: "The level as a number: 4 for high, 5 for critical." },
+    FieldSpec { name: "event.risk_score", help: "The evidence of all families together, in nats." },
+    FieldSpec { name: "spanwatch.incident.opened", help: "When it opened." },
+    FieldSpec { name: "spanwatch.incident.level", help: "`high`, or `critical` far above the threshold." },
+    FieldSpec { name: "spanwatch.incident.score", help: "As `event.risk_score`." },
+    FieldSpec {
+        name: "spanwatch.incident.families",
+        help: "A list of `family`, its `nats`, and its `items`: `rule`, `title`, `subject`, `first`, `last`, `count`, \
+               `nats`, `evidence` (a list of `field` and `value`) and `flows` (Community IDs).",
+    },
+    FieldSpec { name: "spanwatch.incident.explanation", help: "The sentences of `message`, one by one." },
+    FieldSpec { name: "spanwatch.incident.devices", help: "The ids of the devices at the site." },
+    FieldSpec {
+        name: "spanwatch.entity.kind",
+        help: "Whom it is about: a `site`; where none is known, a `device` or `account`.",
+    },
+    FieldSpec { name: "spanwatch.entity.id", help: "Which one." },
+    FieldSpec {
+        name: "message",
+        help: "What was seen, what is expected, since when, on which flows, and what would make it innocent.",
+    },
+    FieldSpec { name: "threat.framework", help: "Always `MITRE ATT&CK`." },
+    FieldSpec { name: "threat.technique.id", help: "The techniques of the rules that matched." },
+    FieldSpec { name: "network.community_id", help: "The flows of the evidence." },
+    FieldSpec { name: "related.user", help: "The accounts at the site." },
+];
+
 /// What a correlation keeps of each event it counts, for the evidence of its alert.
 pub(super) const KEPT_BY_CORRELATIONS: &[&str] = &[
     "network.community_id",
@@ -143,6 +179,10 @@ pub fn markdown() -> String {
     }
     section(&mut text, "Alerts");
     for field in ALERT_FIELDS {
+        row(&mut text, field.name, "", field.help);
+    }
+    section(&mut text, "Incidents");
+    for field in INCIDENT_FIELDS {
         row(&mut text, field.name, "", field.help);
     }
     text

@@ -9,7 +9,6 @@ use crate::event::catalogue::Kind::{Boolean, Date, Float, Integer, Ip, Keyword};
 use crate::event::catalogue::{Field, Kind};
 use crate::event::{Event, integer, owned};
 use crate::facts::{Certificate, Direction, FactKind, FingerprintMethod, Sender};
-use crate::flow::community_id;
 use crate::identity::device::DeviceId;
 use crate::net::{Mac, Text, Vlans};
 use crate::time::Timestamp;
@@ -90,10 +89,7 @@ static NETWORK: &[Field] = &[
         "`inbound`, `outbound`, `internal` or `external`, seen from the home networks.",
         |e| word(e.world.networks.bearing(e.address(Sender::Client)?, e.address(Sender::Server)?).as_str()),
     ),
-    field("network.community_id", Keyword, "Community ID v1, seed 0.", |e| {
-        let flow = e.flow();
-        flow.transport.is_over_ip().then(|| owned(community_id(flow.client, flow.server, flow.transport)))
-    }),
+    field("network.community_id", Keyword, "Community ID v1, seed 0.", |e| e.community_id().map(owned)),
     field(
         "network.inner.vlan.id",
         Keyword,
@@ -152,6 +148,15 @@ macro_rules! side {
                 |e| {
                     let roles = &e.world.networks.get(e.address($sender)?)?.roles;
                     Some(EventValue::Array(roles.iter().filter_map(|role| word(role.as_str())).collect()))
+                },
+            ),
+            field(
+                concat!("spanwatch.", $side, ".address_class"),
+                Keyword,
+                "What kind of line an outside address is at, by the configuration's `address_classes`.",
+                |e| {
+                    let address = e.address($sender).filter(|_| !e.is_home($sender))?;
+                    word(e.world.address_class(address)?.as_str())
                 },
             ),
             field(concat!($side, ".device.id"), Keyword, "The device at a home address, stable over time.", |e| {

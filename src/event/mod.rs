@@ -16,6 +16,7 @@ use crate::detect::Finding;
 use crate::enrich::inventory::Host;
 use crate::enrich::networks::Role;
 use crate::facts::{Fact, FactKind, Fields, FlowRef, FlowSummary, Hello, Sender, SideSummary, Value};
+use crate::flow::community_id;
 use crate::identity::device::DeviceId;
 use crate::identity::entity::Entity;
 use crate::identity::site::Site;
@@ -92,10 +93,6 @@ impl<'a> Event<'a> {
         spoke.or(self.flow().protocol)
     }
 
-    pub const fn world(&self) -> &'a World {
-        self.world
-    }
-
     pub const fn application(&self) -> Option<&'a Application> {
         self.application
     }
@@ -112,6 +109,16 @@ impl<'a> Event<'a> {
             Subject::Fact(_) => None,
             Subject::Finding(finding) => Some(finding),
         }
+    }
+
+    pub const fn world(&self) -> &'a World {
+        self.world
+    }
+
+    /// The Community ID of the flow; none without IP.
+    pub fn community_id(&self) -> Option<String> {
+        let flow = self.flow();
+        flow.transport.is_over_ip().then(|| community_id(flow.client, flow.server, flow.transport))
     }
 
     /// A side's address; none in frames without IP.

@@ -252,6 +252,7 @@ impl Flow {
             transport: self.key.transport(),
             client_port: self.key.endpoint(self.client_end).port,
             server_port: self.key.endpoint(self.client_end.other()).port,
+            is_midway: self.key.transport() == Transport::Tcp && self.direction != Direction::Handshake,
         }
     }
 

@@ -3,11 +3,14 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::identity::device::DeviceId;
 use crate::identity::site::Site;
 use crate::net::Text;
 
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(try_from = "Named", into = "Named")]
 pub enum Entity {
     Account(Text),
     Address(IpAddr),
@@ -18,7 +21,36 @@ pub enum Entity {
     Site(Site),
 }
 
+/// An entity as it is written: `{"kind": "site", "id": "198.51.100.9"}`.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    kind: String,
+    id: String,
+}
+
+impl TryFrom<Named> for Entity {
+    type Error = String;
+
+    fn try_from(Named { kind, id }: Named) -> Result<Self, String> {
+        Self::parse(&kind, &id).ok_or_else(|| format!("{id:?} names no {kind}; known are {}", Self::KINDS.join(", ")))
+    }
+}
+
+impl From<Entity> for Named {
+    fn from(entity: Entity) -> Self {
+        let id = match &entity {
+            // `Display` escapes, which reading does not take back.
+            Entity::Account(name) => name.as_str().to_owned(),
+            entity => entity.to_string(),
+        };
+        Self { kind: entity.kind().to_owned(), id }
+    }
+}
+
 impl Entity {
+    pub const KINDS: &'static [&'static str] = &["account", "address", "device", "group", "site"];
+
     /// The entity that event fields name: the only one among them, or else all their values together.
     pub fn of_fields(fields: &[(String, String)]) -> Self {
         let mut entities = fields.iter().filter_map(|(name, value)| Self::of_field(name, value));
@@ -27,6 +59,14 @@ impl Entity {
         }
         let pairs: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
         Self::Group(pairs.join(", ").into())
+    }
+
+    /// An account without its domain and in lower case; anything else as it is.
+    pub fn canonical(self) -> Self {
+        match self {
+            Self::Account(user) => Self::Account(super::account(&user).unwrap_or(user)),
+            other => other,
+        }
     }
 
     /// Reads what [`Self::kind`] and `Display` write.

@@ -4,6 +4,7 @@ use super::{Kind, Metric, Samples};
 use crate::decode::Skip;
 use crate::detect;
 use crate::facts::{Encapsulation, FactKind};
+use crate::risk::SHARES;
 use crate::sinks::push;
 use crate::time::Span;
 use crate::{analysis, capture, decode, flow, shard};
@@ -337,6 +338,43 @@ pub const METRICS: &[Metric] = &[
                 samples.labelled(&[rule, level.as_str()], count);
             }
         },
+    },
+    Metric {
+        name: "incidents_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "Incidents that opened: evidence of several kinds about one site, device or account that adds up.",
+        read: |snapshot, samples| samples.one(snapshot.analysis.incidents_opened),
+    },
+    Metric {
+        name: "incidents_open",
+        kind: Kind::Gauge,
+        labels: &["level"],
+        help: "Incidents that are open, by level.",
+        read: |snapshot, samples| {
+            for (level, &count) in &snapshot.analysis.incidents_open {
+                samples.labelled(&[level.as_str()], count);
+            }
+        },
+    },
+    Metric {
+        name: "risk_entities",
+        kind: Kind::Gauge,
+        labels: &["threshold_share"],
+        help: "Sites, devices and accounts whose evidence comes to at least this part of an incident's threshold; counted \
+               every ten minutes of packet time.",
+        read: |snapshot, samples| {
+            for (count, (_, share)) in snapshot.analysis.risk.iter().zip(SHARES) {
+                samples.labelled(&[share], *count);
+            }
+        },
+    },
+    Metric {
+        name: "sites",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "Households outside that devices or accounts are known at.",
+        read: |snapshot, samples| samples.one(snapshot.analysis.sites),
     },
     Metric {
         name: "alerts_suppressed_total",

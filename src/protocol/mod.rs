@@ -29,6 +29,7 @@ pub mod protobuf;
 pub mod session;
 
 pub mod amneziawg;
+pub mod adb;
 pub mod gss;
 pub mod guacamole;
 pub mod http;
@@ -69,9 +70,11 @@ pub mod ike;
 pub mod lldp;
 pub mod llmnr;
 pub mod mdns;
+pub mod mysql;
 pub mod nbdgm;
 pub mod nbns;
 pub mod l2tp;
+pub mod postgresql;
 pub mod pptp;
 pub mod tacacs;
 pub mod dhcpv6;
@@ -126,6 +129,9 @@ pub const ALL: &[&ProtocolSpec] = &[
     &rsh::SPEC,
     &x11::SPEC,
     &ldap::SPEC,
+    &adb::SPEC,
+    &mysql::SPEC,
+    &postgresql::SPEC,
     &starttls::FTP,
     &starttls::IMAP,
     &starttls::POP3,
@@ -202,6 +208,8 @@ pub struct Start {
     pub transport: Transport,
     pub client_port: u16,
     pub server_port: u16,
+    /// The capture began amid the flow: no side's first bytes need be the first it sent.
+    pub is_midway: bool,
 }
 
 /// The first bytes a side sent on a flow that nobody recognised yet. On TCP they grow from call to call; on UDP each
@@ -212,6 +220,8 @@ pub struct Opening<'a> {
     pub sender: Sender,
     pub client_port: u16,
     pub server_port: u16,
+    /// As of [`Start::is_midway`].
+    pub is_midway: bool,
     pub bytes: &'a [u8],
 }
 

@@ -45,6 +45,8 @@ pub struct Session {
     /// The protocols that gave the flow up after they had begun with it, a bit each in probing order: they are not asked
     /// again, or the same beginning would win them over for ever.
     rejected: u64,
+    /// How often a segment amid the flow was the beginning of nothing.
+    beginnings: u8,
     protocol: Option<Protocol>,
     roles: Roles,
 }
@@ -94,6 +96,9 @@ impl Session {
     /// The most bytes of a side that wait for a parser.
     pub const PENDING_BYTES_MAX: usize = 64 << 10;
 
+    /// The most segments amid a flow that may be the beginning of nothing.
+    pub const BEGINNINGS_MAX: u8 = 8;
+
     pub fn new(start: Start) -> Self {
         Self::among(selection::of_all(), start)
     }
@@ -106,6 +111,7 @@ impl Session {
             history: Vec::new(),
             history_bytes: 0,
             rejected: 0,
+            beginnings: 0,
             protocol: None,
             roles: Roles::AsOpened,
         }
@@ -165,8 +171,11 @@ impl Session {
     pub fn on_gap(&mut self, sender: Sender, len: u32, facts: &mut Vec<(Protocol, FactKind)>) {
         match &mut self.state {
             State::Done => {}
-            // What follows a hole is no opening.
-            State::Probing(_) => self.finish(),
+            State::Probing(candidates) => {
+                let candidates = *candidates;
+                // What follows a hole is no opening; amid a flow nothing else is to be had.
+                if self.may_begin_again() { self.begin_again(sender, candidates) } else { self.finish() }
+            }
             State::Parsing(parsing) => {
                 let sender = self.roles.of(sender);
                 parsing.pending(sender).clear();
@@ -243,6 +252,7 @@ impl Session {
             sender: chunk.sender,
             client_port: self.start.client_port,
             server_port: self.start.server_port,
+            is_midway: self.start.is_midway,
             bytes,
         };
         let of_datagram = self.start.transport != Transport::Tcp;
@@ -270,10 +280,28 @@ impl Session {
             }
         }
         *candidates.side(chunk.sender) = Some(mask);
+        if mask == 0 && self.may_begin_again() {
+            return self.begin_again(chunk.sender, candidates);
+        }
         if self.history_is_full() || (!of_datagram && candidates.client == Some(0) && candidates.server == Some(0)) {
             return self.finish();
         }
         self.remember(chunk);
+        self.state = State::Probing(candidates);
+    }
+
+    /// Amid a flow the first segments seen may end what began before, and a later one be the opening of something.
+    const fn may_begin_again(&mut self) -> bool {
+        let is_allowed = self.start.is_midway && self.beginnings < Self::BEGINNINGS_MAX;
+        self.beginnings = self.beginnings.saturating_add(1);
+        is_allowed
+    }
+
+    /// What the side said so far is the beginning of nothing.
+    fn begin_again(&mut self, sender: Sender, mut candidates: Candidates) {
+        self.history.retain(|said| said.sender != sender);
+        self.history_bytes = self.history.iter().map(|said| said.bytes.len()).sum();
+        *candidates.side(sender) = None;
         self.state = State::Probing(candidates);
     }
 
@@ -410,9 +438,9 @@ impl Session {
     /// Datagrams of peers: whoever asked first need not be the client of what follows.
     fn turn_roles(&mut self, next: &ProtocolSpec, rest: &Chunk<'_>) {
         let start = self.start_in_role();
-        let Start { transport, client_port, server_port } = start;
-        let opening =
-            Opening { transport, sender: self.roles.of(rest.sender), client_port, server_port, bytes: rest.bytes };
+        let Start { transport, client_port, server_port, is_midway } = start;
+        let (sender, bytes) = (self.roles.of(rest.sender), rest.bytes);
+        let opening = Opening { transport, sender, client_port, server_port, is_midway, bytes };
         if transport == Transport::Udp && (next.probe)(&opening) == Probe::Reversed {
             self.roles = self.roles.turned();
         }

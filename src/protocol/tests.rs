@@ -43,8 +43,11 @@ const FIXTURES: &[fn() -> Vec<Fixture>] = &[
     crate::protocol::ssdp::tests::fixtures,
     crate::protocol::ssh::tests::fixtures,
     crate::protocol::stun::tests::fixtures,
+    crate::protocol::adb::tests::fixtures,
     crate::protocol::ah::tests::fixtures,
     crate::protocol::arp::tests::fixtures,
+    crate::protocol::mysql::tests::fixtures,
+    crate::protocol::postgresql::tests::fixtures,
     crate::protocol::cdp::tests::fixtures,
     crate::protocol::eapol::tests::fixtures,
     crate::protocol::lldp::tests::fixtures,
@@ -87,7 +90,8 @@ fn fixtures() -> Vec<Fixture> {
 
 impl Fixture {
     pub(crate) fn start(&self) -> Start {
-        Start { transport: self.transport, client_port: self.client_port, server_port: self.server_port }
+        let Self { transport, client_port, server_port, .. } = *self;
+        Start { transport, client_port, server_port, is_midway: false }
     }
 
     /// What the whole conversation says, as the flow stage would hear it.
@@ -218,6 +222,7 @@ fn claims(spec: &ProtocolSpec, fixture: &Fixture, sender: Sender, bytes: &[u8]) 
         sender,
         client_port: fixture.client_port,
         server_port: fixture.server_port,
+        is_midway: false,
         bytes,
     };
     let opens = spec.transports.contains(&fixture.transport)

@@ -1,6 +1,350 @@
 //! What rules matched in, incidents out: evidence adds up for each site, account and device until it is worth
 //! somebody's time, and then it is said once.
+//!
+//! A rule's weight is the logarithm of its likelihood ratio, in nats. Evidence about a device or an account is credited
+//! to the site where it is, since a farm is a house and not a laptop. The rule, its weight and its family are policy;
+//! here is how they add up ([`ledger`]), when that is an incident, and what analysts dismissed ([`dismissal`]).
 
+pub mod dismissal;
+mod explain;
 pub mod incident;
+mod ledger;
+mod newness;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::identity::entity::Entity;
+use crate::quantity;
+use crate::recent::{Recent, Retention};
+use crate::rules::{Level, Rule};
+use crate::time::Timestamp;
+use crate::world::World;
+pub use dismissal::{Dismissal, Dismissals};
+use explain::Story;
 pub use incident::{EvidenceItem, FamilyEvidence, Incident, IncidentId, State};
+pub use ledger::Evidence;
+use ledger::{Balance, Ledger, Open};
+pub use newness::Newness;
+
+/// How evidence adds up, and when it is an incident.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// So much evidence is an incident, in nats. Two thirds of what a farm of eight in 10,000 laptops takes to be likelier
+    /// than not is the prior's; the rest pays for what is correlated across families.
+    pub threshold: f64,
+    /// And of so many families.
+    pub families_min: usize,
+    /// What a family must come to, to be counted among them.
+    pub family_nats_min: f64,
+    /// The same rule about the same subject counts once in this time.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub window: Duration,
+    /// In this time evidence loses half its worth.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub half_life: Duration,
+    /// How long a dismissal holds, and what it takes from a family.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub dismissal: Duration,
+    pub dismissal_nats: f64,
+    pub newness: Newness,
+    /// The entities that evidence is kept of.
+    pub entities: Retention,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let day = Duration::from_secs(86_400);
+        Self {
+            threshold: 14.0,
+            families_min: 3,
+            family_nats_min: 0.5,
+            window: 7 * day,
+            half_life: 14 * day,
+            dismissal: 90 * day,
+            dismissal_nats: 4.0,
+            newness: Newness::default(),
+            entities: Retention { entries_max: 200_000, keep: 90 * day },
+        }
+    }
+}
+
+/// The evidence about everybody.
+pub struct Risk {
+    settings: Settings,
+    ledgers: Recent<Entity, Ledger>,
+    dismissals: Dismissals,
+    /// Open incidents by when their evidence will have faded.
+    closing: BTreeSet<(Timestamp, Entity)>,
+    opened: u64,
+    counted: Timestamp,
+    distribution: [u64; SHARES.len()],
+}
+
+/// Parts of the threshold that evidence can come to, and their names.
+pub const SHARES: &[(f64, &str)] = &[(0.25, "0.25"), (0.5, "0.5"), (0.75, "0.75"), (1.0, "1")];
+
+impl Risk {
+    /// The most nats that one item is worth: ln(1000).
+    pub const ITEM_NATS_MAX: f64 = 6.9;
+    /// So much more than the threshold is critical: another item as strong as one can be.
+    const CRITICAL_NATS: f64 = Self::ITEM_NATS_MAX;
+    /// All evidence is counted so often, in packet time.
+    const COUNT_INTERVAL: Duration = Duration::from_secs(600);
+    /// An incident closes when its evidence comes to less than this part of the threshold.
+    const CLOSED_BELOW: f64 = 0.5;
+
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            ledgers: Recent::new(settings.entities),
+            dismissals: Dismissals::default(),
+            closing: BTreeSet::new(),
+            opened: 0,
+            counted: Timestamp::ZERO,
+            distribution: [0; SHARES.len()],
+        }
+    }
+
+    /// Takes note of a match that counts already. Where it is false, [`Self::credit`] it.
+    pub fn repeat(&mut self, holder: &Entity, rule: &Rule, subject: &Entity, at: Timestamp) -> bool {
+        let Some(ledger) = self.ledgers.get_mut(holder, at) else {
+            return false;
+        };
+        ledger.repeat(rule, subject, at, &self.settings)
+    }
+
+    /// Credits a match to `holder`; what there is to say of it, if anything.
+    pub fn credit(&mut self, holder: &Entity, mut evidence: Evidence, world: &World) -> Vec<Incident> {
+        let at = evidence.at;
+        let factor = self.settings.newness.factor(&evidence.subject, at, world);
+        evidence.nats = (evidence.nats * factor).min(Self::ITEM_NATS_MAX);
+        let mut said = self.move_in(holder, at, world);
+        let settings = self.settings;
+        let ledger = match self.ledgers.get_mut(holder, at) {
+            Some(ledger) => ledger,
+            None => self.ledgers.get_or_insert_with(holder.clone(), at, Ledger::default),
+        };
+        if !ledger.repeat(&evidence.rule, &evidence.subject, at, &settings) {
+            ledger.credit(evidence, &settings);
+        }
+        said.extend(self.weigh(holder, at, world));
+        said
+    }
+
+    /// Takes an analyst's word. What it closes, or changes, is said.
+    pub fn dismiss(&mut self, dismissal: &Dismissal, now: Timestamp, world: &World) -> Vec<Incident> {
+        self.dismissals.add(dismissal);
+        let open = self.closing.iter().find(|(_, entity)| *entity == dismissal.entity).cloned();
+        if let Some(open) = open.filter(|_| dismissal.family.is_none()) {
+            self.closing.remove(&open);
+            return self.close(&open.1, now, world).into_iter().collect();
+        }
+        let concerned: Vec<Entity> = self.closing.iter().map(|(_, entity)| entity.clone()).collect();
+        concerned.iter().filter_map(|entity| self.weigh(entity, now, world)).collect()
+    }
+
+    /// Dismissals that were said before the start.
+    pub fn restore_dismissals<'a>(&mut self, dismissals: impl IntoIterator<Item = &'a Dismissal>) {
+        dismissals.into_iter().for_each(|dismissal| self.dismissals.add(dismissal));
+    }
+
+    /// Closes the incidents whose evidence has faded, and forgets who was not heard of.
+    pub fn expire(&mut self, now: Timestamp, world: &World) -> Vec<Incident> {
+        let mut said = Vec::new();
+        while let Some((closes, entity)) = self.closing.first().filter(|(closes, _)| *closes <= now).cloned() {
+            self.closing.remove(&(closes, entity.clone()));
+            said.extend(self.close(&entity, closes, world));
+        }
+        self.ledgers.expire(now);
+        if now.since(self.counted) >= Self::COUNT_INTERVAL {
+            self.count(now);
+        }
+        said
+    }
+
+    /// The open incidents as they are at a moment, by when their evidence will have faded.
+    pub fn open(&self, now: Timestamp, world: &World) -> impl Iterator<Item = Incident> {
+        self.closing.iter().filter_map(move |(_, entity)| {
+            let ledger = self.ledgers.get(entity)?;
+            let open = ledger.open.as_ref()?;
+            Some(self.incident(entity, ledger, open, State::Updated, &self.balance(entity, ledger, now), world))
+        })
+    }
+
+    /// Open incidents by level.
+    pub fn open_by_level(&self) -> BTreeMap<Level, u64> {
+        let mut counts = BTreeMap::from([(Level::High, 0), (Level::Critical, 0)]);
+        for open in self.closing.iter().filter_map(|(_, entity)| self.ledgers.get(entity)?.open.as_ref()) {
+            *counts.entry(open.level).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Counts anew how much evidence there is about how many.
+    pub fn count(&mut self, now: Timestamp) {
+        self.counted = now;
+        let mut distribution = [0; SHARES.len()];
+        for (entity, ledger) in self.ledgers.iter() {
+            let share = self.balance(entity, ledger, now).score() / self.settings.threshold;
+            for (count, (reached, _)) in distribution.iter_mut().zip(SHARES) {
+                *count += u64::from(share >= *reached);
+            }
+        }
+        self.distribution = distribution;
+    }
+
+    /// How many entities' evidence came to each of [`SHARES`] when that was last counted.
+    pub const fn distribution(&self) -> [u64; SHARES.len()] {
+        self.distribution
+    }
+
+    /// Incidents ever opened.
+    pub const fn opened(&self) -> u64 {
+        self.opened
+    }
+
+    /// How many entities gave way to others because the table was full.
+    pub const fn evicted(&self) -> u64 {
+        self.ledgers.evicted()
+    }
+
+    /// Takes over the evidence about those who are at the site.
+    fn move_in(&mut self, holder: &Entity, at: Timestamp, world: &World) -> Vec<Incident> {
+        let Entity::Site(site) = holder else {
+            return Vec::new();
+        };
+        let devices = world.devices_at(*site).map(|(device, _)| Entity::Device(device));
+        let accounts = world.accounts_at(*site).map(|(account, _)| Entity::Account(account.clone()));
+        let housed: Vec<Entity> = devices.chain(accounts).filter(|who| self.ledgers.get(who).is_some()).collect();
+        let mut said = Vec::new();
+        for who in housed.into_iter().filter(|who| world.holder(who) == *holder) {
+            if let Some(open) = self.ledgers.get(&who).and_then(|ledger| ledger.open.as_ref()) {
+                self.closing.remove(&(open.closes, who.clone()));
+                said.extend(self.close(&who, at, world));
+            }
+            if let Some(moved) = self.ledgers.remove(&who) {
+                let ledger = self.ledgers.get_or_insert_with(holder.clone(), at, Ledger::default);
+                ledger.absorb(moved, at, &self.settings);
+            }
+        }
+        said
+    }
+
+    /// Whether there is something to say of an entity: an incident opens, changes or closes.
+    fn weigh(&mut self, entity: &Entity, at: Timestamp, world: &World) -> Option<Incident> {
+        let settings = self.settings;
+        let ledger = self.ledgers.get(entity)?;
+        let balance = self.balance(entity, ledger, at);
+        let (score, counted) = (balance.score(), balance.counted(&settings));
+        let level = if score >= settings.threshold + Self::CRITICAL_NATS { Level::Critical } else { Level::High };
+        let closes = at + self.lasting(score);
+        let (state, open) = match &ledger.open {
+            Some(open) if score < settings.threshold * Self::CLOSED_BELOW => {
+                self.closing.remove(&(open.closes, entity.clone()));
+                return self.close(entity, at, world);
+            }
+            Some(open) => {
+                let is_news = level > open.level || counted.iter().any(|family| !open.families.contains(family));
+                let families = open.families.iter().chain(&counted).copied().collect::<BTreeSet<_>>();
+                let families = families.into_iter().collect();
+                self.closing.remove(&(open.closes, entity.clone()));
+                let open = Open { level: level.max(open.level), families, closes, ..open.clone() };
+                (is_news.then_some(State::Updated), open)
+            }
+            None if score >= settings.threshold && counted.len() >= settings.families_min => {
+                self.opened += 1;
+                let id = IncidentId::of(entity, at);
+                (Some(State::Opened), Open { id, opened: at, level, families: counted, closes })
+            }
+            None => return None,
+        };
+        self.closing.insert((closes, entity.clone()));
+        let ledger = self.ledgers.get(entity)?;
+        let incident = state.map(|state| self.incident(entity, ledger, &open, state, &balance, world));
+        if let Some(ledger) = self.ledgers.get_mut(entity, at) {
+            ledger.open = Some(open);
+        }
+        incident
+    }
+
+    fn close(&mut self, entity: &Entity, at: Timestamp, world: &World) -> Option<Incident> {
+        let ledger = self.ledgers.get(entity)?;
+        let open = ledger.open.as_ref()?;
+        let balance = self.balance(entity, ledger, at);
+        let incident = self.incident(entity, ledger, open, State::Closed, &balance, world);
+        if let Some(ledger) = self.ledgers.get_mut(entity, at) {
+            ledger.open = None;
+        }
+        Some(incident)
+    }
+
+    fn balance(&self, entity: &Entity, ledger: &Ledger, at: Timestamp) -> Balance {
+        ledger.balance(entity, at, &self.settings, &self.dismissals)
+    }
+
+    /// How long evidence stays above where an incident closes. What a dismissal takes makes it less: then the incident
+    /// closes at the latest so.
+    fn lasting(&self, score: f64) -> Duration {
+        let half_lives = (score / (self.settings.threshold * Self::CLOSED_BELOW)).max(1.0).log2();
+        self.settings.half_life.mul_f64(half_lives)
+    }
+
+    fn incident(
+        &self,
+        entity: &Entity,
+        ledger: &Ledger,
+        open: &Open,
+        state: State,
+        balance: &Balance,
+        world: &World,
+    ) -> Incident {
+        let families = ledger.told(balance);
+        let (accounts, devices) = housed(entity, ledger, world);
+        let techniques: BTreeSet<String> = ledger.items.iter().flat_map(|item| item.rule.techniques()).collect();
+        let (score, threshold) = (balance.score(), self.settings.threshold);
+        let story =
+            Story { entity, score, threshold, families: &families, accounts: &accounts, devices: &devices, ledger };
+        Incident {
+            id: open.id,
+            entity: entity.clone(),
+            state,
+            opened: open.opened,
+            updated: balance.at,
+            level: open.level,
+            score,
+            explanation: story.sentences(),
+            families,
+            accounts,
+            devices,
+            techniques: techniques.into_iter().collect(),
+        }
+    }
+}
+
+/// The accounts and devices at a site, and those that the evidence is about, each in order.
+fn housed(
+    entity: &Entity,
+    ledger: &Ledger,
+    world: &World,
+) -> (Vec<crate::net::Text>, Vec<crate::identity::device::DeviceId>) {
+    let (mut accounts, mut devices) = (BTreeSet::new(), BTreeSet::new());
+    if let Entity::Site(site) = entity {
+        accounts.extend(world.accounts_at(*site).map(|(account, _)| account.clone()));
+        devices.extend(world.devices_at(*site).map(|(device, _)| device));
+    }
+    for subject in ledger.items.iter().map(|item| &item.subject).chain([entity]) {
+        match subject {
+            Entity::Account(account) => drop(accounts.insert(account.clone())),
+            Entity::Device(device) => drop(devices.insert(*device)),
+            Entity::Address(_) | Entity::Group(_) | Entity::Site(_) => {}
+        }
+    }
+    (accounts.into_iter().collect(), devices.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests;

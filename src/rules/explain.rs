@@ -41,6 +41,7 @@ fn facts(rule: &Rule) -> Vec<(&'static str, String)> {
     if !techniques.is_empty() {
         facts.push(("ATT&CK", techniques.join(", ")));
     }
+    facts.extend(rule.expected.clone().map(|expected| ("Expected instead", expected)));
     facts.push(("Says the same of the same one at most every", format!("{} s", rule.suppress.as_secs())));
     facts
 }

@@ -64,6 +64,8 @@ pub struct Judge {
     /// The detection rules of each category: an event of any other is never looked at.
     engines: Vec<(String, Engine)>,
     correlations: CorrelationEngine,
+    /// How many fields each correlation groups by.
+    group_sizes: HashMap<String, usize>,
     /// Ids of the rules that correlations count.
     correlated: Vec<String>,
     limits: Limits,
@@ -85,6 +87,7 @@ impl Judge {
         Self {
             rules: rules.rules.iter().map(|rule| (rule.id.clone(), Arc::clone(rule))).collect(),
             engines: engines(&collection),
+            group_sizes: group_sizes(&collection),
             correlations: correlations(&collection, limits),
             correlated,
             collection,
@@ -144,6 +147,8 @@ impl Judge {
             ResultBody::Detection(body) => {
                 (body.matched_fields.into_iter().map(|matched| (matched.field, matched.value)).collect(), None)
             }
+            // What lacks a field of the group is nobody's in particular: strangers would be taken together.
+            ResultBody::Correlation(body) if body.group_key.len() < *self.group_sizes.get(&rule.id)? => return None,
             ResultBody::Correlation(body) => {
                 let correlated = Correlated {
                     group: body.group_key,
@@ -201,6 +206,14 @@ impl Judge {
 
 fn windows(state: &CorrelationSnapshot) -> impl Iterator<Item = (&str, &GroupKey, &WindowState)> {
     state.windows.iter().flat_map(|(id, groups)| groups.iter().map(move |(key, window)| (id.as_str(), key, window)))
+}
+
+fn group_sizes(collection: &SigmaCollection) -> HashMap<String, usize> {
+    let sizes = collection.correlations.iter().filter_map(|correlation| {
+        let id = correlation.id.clone()?;
+        Some((id, correlation.group_by.len()))
+    });
+    sizes.collect()
 }
 
 fn forget(state: &mut CorrelationSnapshot, gone: &HashMap<String, Vec<GroupKey>>) {

@@ -42,7 +42,7 @@ const KEYS: &[&str] = &[
     "title",
 ];
 
-const OWN_KEYS: &[&str] = &["entity", "evidence", "family", "suppress", "weight"];
+const OWN_KEYS: &[&str] = &["entity", "evidence", "expected", "family", "suppress", "weight"];
 
 /// The likelihood ratio of one sign is at most 1000 to 1.
 const WEIGHT_MAX: f64 = 6.9;
@@ -83,6 +83,7 @@ pub(super) fn check(path: &Path, file: &str, text: &str, tree: &Node, faults: &m
         weight: own.weight,
         suppress: own.suppress,
         entity: own.entity,
+        expected: own.expected,
         is_counted_only: false,
         evidence: own.evidence,
     }
@@ -174,6 +175,7 @@ struct Own {
     weight: f64,
     suppress: Duration,
     entity: Option<String>,
+    expected: Option<String>,
     evidence: Evidence,
 }
 
@@ -338,6 +340,7 @@ impl Lint<'_> {
             weight: 0.0,
             suppress: SUPPRESS_DEFAULT,
             entity: None,
+            expected: None,
             evidence: Evidence::default(),
         };
         let Some(node) = self.tree.get("spanwatch") else {
@@ -354,6 +357,7 @@ impl Lint<'_> {
                 }
                 "entity" => self.fault(place, "a correlation's entity is what it is grouped by; leave `entity` out"),
                 "evidence" => own.evidence = self.evidence(value),
+                "expected" => own.expected = value.scalar().map(one_line),
                 _ => self.fault(place, unknown("key", key, OWN_KEYS, &format!("known are {}", OWN_KEYS.join(", ")))),
             }
         }

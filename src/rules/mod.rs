@@ -46,6 +46,8 @@ pub struct Rule {
     pub suppress: Duration,
     /// The field whose value an alert is about; without it the device at home, or else the client's address.
     pub entity: Option<String>,
+    /// What is seen of the innocent instead, in a sentence; the explanation of an incident says it.
+    pub expected: Option<String>,
     /// Whether it only feeds correlations.
     pub is_counted_only: bool,
     pub evidence: Evidence,

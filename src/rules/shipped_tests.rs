@@ -1,6 +1,7 @@
 //! The shipped rules, each held to facts that it must speak of and to ordinary ones beside them.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -9,7 +10,7 @@ use crate::event::tests::{fact, flow, summary};
 use crate::facts::{Certificate, Confidence, Fact, FactKind, FlowId, Hello, Name, RemoteDesktop, Sender, Tunnel};
 use crate::net::Transport;
 use crate::protocol::Protocol;
-use crate::rules::{RuleKind, Rules};
+use crate::rules::{Level, Rule, RuleKind, Rules};
 
 const SETTINGS: &str = "
 world:
@@ -19,6 +20,7 @@ world:
     - {name: help-desk, roles: [management], prefixes: [10.2.0.0/16]}
     - {name: visitors, roles: [guest], prefixes: [10.3.0.0/16]}
     - {name: servers, roles: [servers], prefixes: [10.9.0.0/16]}
+    - {name: vpn-clients, roles: [vpn_pool], prefixes: [10.20.0.0/16]}
     - {name: gateway, roles: [home, vpn_gateway], prefixes: [203.0.113.1/32]}
     - {name: partner, roles: [sanctioned], prefixes: [198.51.100.0/24]}
   inventory:
@@ -33,9 +35,19 @@ fn shipped() -> Rules {
     Rules::load(Path::new("rules")).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
+/// Rules that are evidence only speak, too.
+fn loud(mut rules: Rules) -> Rules {
+    for rule in &mut rules.rules {
+        let mut loud = Rule::clone(rule);
+        loud.level = loud.level.max(Level::Low);
+        *rule = Arc::new(loud);
+    }
+    rules
+}
+
 /// The names of the rules that speak of the facts, in the order they do.
 fn spoken(facts: Vec<Fact>) -> Vec<String> {
-    let alerts = alerts(&settings(SETTINGS), &shipped(), facts);
+    let alerts = alerts(&settings(SETTINGS), &loud(shipped()), facts);
     alerts.iter().map(|alert| alert["event.action"].as_str().unwrap().to_owned()).collect()
 }
 
@@ -307,6 +319,42 @@ fn several_devices_behind_one_address() {
         "overlapping_tunnels_from_one_address",
         vec![report(40_001, 1, 580), report(40_002, 2, 590), report(40_003, 3, 598)],
         vec![report(40_001, 1, 580), report(40_002, 600, 580), report(40_003, 1200, 580)],
+    );
+}
+
+#[test]
+fn remote_desktop_between_vpn_clients() {
+    check(
+        "remote_desktop_between_vpn_clients",
+        vec![desktop("10.20.0.5:50000", "10.20.0.6:3389", 1)],
+        vec![
+            desktop("10.20.0.5:50000", "10.9.0.5:3389", 1),
+            desktop("10.2.0.5:50000", "10.20.0.6:3389", 2),
+            vnc("10.20.0.5:50000", "10.20.0.6:5900", None),
+        ],
+    );
+}
+
+#[test]
+fn several_laptops_one_driven() {
+    let house = |house: &str, laptop: &str| {
+        let tunnel = |began: u64| open("wireguard", &format!("192.0.2.1:4000{began}"), "203.0.113.1:51820", began, 580);
+        let mut opening = hello(house, "vpn.example", 1);
+        opening.flow.server = flow(house, "203.0.113.1:443", Transport::Tcp).server;
+        let products = [("relay-1.net.anydesk.com", 2), ("router1.teamviewer.com", 3)];
+        let products = products.map(|(name, secs)| hello(laptop, name, secs));
+        let tunnels = [4, 5, 6].map(tunnel);
+        [opening].into_iter().chain(products).chain(tunnels).collect()
+    };
+    check(
+        "several_laptops_one_driven",
+        house("192.0.2.1:50000", "10.20.0.5:50000"),
+        house("192.0.2.9:50000", "10.20.0.5:50000"),
+    );
+    check(
+        "several_laptops_one_driven",
+        house("192.0.2.1:50000", "10.20.0.5:50000"),
+        house("192.0.2.1:50000", "10.1.0.5:50000"),
     );
 }
 

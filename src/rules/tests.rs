@@ -106,7 +106,7 @@ fn each_fault_of_a_rule_says_where_it_is_and_what_to_write() {
         (
             "suppress: 1h",
             "silence: 1h",
-            "good.yml:15:3: unknown key `silence`; known are entity, evidence, family, suppress, weight",
+            "good.yml:15:3: unknown key `silence`; known are entity, evidence, expected, family, suppress, weight",
         ),
         ("quiet: [b]", "quiet: []", "good.yml:16:13: the key `quiet` is missing; name folders of pcaps/"),
         (

@@ -121,7 +121,8 @@ impl Desk {
         let snapshot = self.snapshot();
         let newest = self.analysis.devices().count().saturating_sub(DEVICES_SHOWN_MAX);
         let devices = self.analysis.devices().skip(newest).map(|(id, device)| (id, device.clone())).collect();
-        let summary = Summary { devices, alerts: std::mem::take(&mut self.outputs.kept) };
+        let incidents = std::mem::take(&mut self.outputs.incidents).into_values().collect();
+        let summary = Summary { devices, incidents, alerts: std::mem::take(&mut self.outputs.kept) };
         Report { snapshot, summary, faults: self.faults }
     }
 }

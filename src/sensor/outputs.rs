@@ -1,11 +1,12 @@
 //! Events and alerts in, lines in the sinks, entries of the view and the alerts of the summary out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::alert::Alert;
 use crate::analysis::Output;
 use crate::event::Event;
-use crate::risk::Incident;
+use crate::risk::{Incident, IncidentId};
 use crate::serve::view::View;
 use crate::sinks::notice::{Kind, Notice};
 use crate::sinks::push;
@@ -19,6 +20,8 @@ pub(super) struct Outputs {
     view: Option<Arc<View>>,
     /// The first alerts, for the summary of a replay.
     pub(super) kept: Vec<Alert>,
+    /// The incidents as they were last said, for the summary of a replay.
+    pub(super) incidents: BTreeMap<IncidentId, Incident>,
     /// The sinks that failed since this was last looked at.
     pub(super) failures: Vec<SinkError>,
 }
@@ -40,7 +43,7 @@ impl Outputs {
         let open =
             |sink, path: &Option<_>| path.as_deref().map(|path| JsonLines::open(sink, path, opening)).transpose();
         let (events, alerts) = (open("events", &settings.events)?, open("alerts", &settings.alerts)?);
-        Ok(Self { events, alerts, pushes, view, kept: Vec::new(), failures: Vec::new() })
+        Ok(Self { events, alerts, pushes, view, kept: Vec::new(), incidents: BTreeMap::new(), failures: Vec::new() })
     }
 
     /// Hands every line to the operating system.
@@ -106,6 +109,10 @@ impl Output for Outputs {
         }
         if !self.pushes.is_empty() {
             self.pushes.push(notice_of_incident(incident));
+        }
+        let is_known = self.incidents.contains_key(&incident.id);
+        if self.view.is_none() && (is_known || self.incidents.len() < Self::KEPT_MAX) {
+            self.incidents.insert(incident.id, incident.clone());
         }
     }
 }

@@ -131,7 +131,7 @@ impl Pcapng {
         let Some(interface) = usize::try_from(number).ok().and_then(|number| self.interfaces.get(number)) else {
             return Some(Step::Damaged(Fault::UnknownInterface { interface: number }));
         };
-        self.last = interface.time(u64::from(high) << 32 | u64::from(low));
+        self.last = interface.time(u64::from(high) << 32 | u64::from(low)).unwrap_or(self.last);
         self.record(interface.link, captured, wire_len, TIMED_DATA_START, body, len)
     }
 
@@ -203,14 +203,15 @@ impl Pcapng {
 }
 
 impl Interface {
-    /// Saturates at both ends of what a [`Timestamp`] can say.
-    fn time(&self, ticks: u64) -> Timestamp {
-        let at = Timestamp::from_nanos(self.resolution.nanos(ticks));
-        match self.offset_secs {
+    /// None beyond what a [`Timestamp`] can say, as where a writer took one time from another: the frame then has that of
+    /// the frame before it. An offset saturates.
+    fn time(&self, ticks: u64) -> Option<Timestamp> {
+        let at = Timestamp::from_nanos(self.resolution.nanos(ticks)?);
+        Some(match self.offset_secs {
             0 => at,
             offset @ 1.. => at + Duration::from_secs(offset.unsigned_abs()),
             offset => at - Duration::from_secs(offset.unsigned_abs()),
-        }
+        })
     }
 }
 
@@ -227,13 +228,13 @@ impl Resolution {
         }
     }
 
-    fn nanos(self, ticks: u64) -> u64 {
+    fn nanos(self, ticks: u64) -> Option<u64> {
         match self {
-            Self::Nanos(nanos) => ticks.saturating_mul(nanos),
-            Self::TicksPerNano(per_nano) => ticks.checked_div(per_nano).unwrap_or(0),
+            Self::Nanos(nanos) => ticks.checked_mul(nanos),
+            Self::TicksPerNano(per_nano) => Some(ticks.checked_div(per_nano).unwrap_or(0)),
             Self::BinaryFraction(exponent) => {
                 let nanos = u128::from(ticks).saturating_mul(1_000_000_000).checked_shr(exponent).unwrap_or(0);
-                u64::try_from(nanos).unwrap_or(u64::MAX)
+                u64::try_from(nanos).ok()
             }
         }
     }

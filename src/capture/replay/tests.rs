@@ -209,6 +209,16 @@ fn every_kind_of_packet_block_gives_its_frame() {
 }
 
 #[test]
+fn a_time_that_cannot_be_is_that_of_the_frame_before() {
+    let mut file = section();
+    file.extend(enhanced_packet(0, 3_000_000, 1, &[1]));
+    file.extend(enhanced_packet(0, 3_000_000_u64.wrapping_neg(), 1, &[2]));
+    file.extend(enhanced_packet(0, 4_000_000, 1, &[3]));
+    let seconds = replay(&file).0.into_iter().map(|frame| frame.nanos / 1_000_000_000);
+    assert_eq!(seconds.collect::<Vec<_>>(), [3, 3, 4]);
+}
+
+#[test]
 fn drops_that_a_pcapng_file_tells_of_are_told_on() {
     let statistics = |interface: u8, if_drop: u8, os_drop: u8| {
         let mut body = vec![interface, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];

@@ -496,11 +496,12 @@ fn a_tunnels_port_does_not_make_a_tunnel() {
         (2152, format!("50 ff 002c 00000001 {packet}")),
         // An extension of no length.
         (2152, format!("34 ff 0034 00000001 0000 00 85 00 0009 00 {packet}")),
-        // A control message; version 3; a length that is not the datagram's; PPP's own control protocol.
+        // A control message; version 3; a length that is not the datagram's; PPP's own control protocol; ICMP.
         (1701, "c802 000c 0000 0000 0000 0000".into()),
         (1701, format!("0003 0001 0002 ff03 0021 {packet}")),
         (1701, format!("4002 0001 0001 0002 ff03 0021 {packet}")),
         (1701, "0002 0001 0002 ff03 c021 0901 0008 00000000".into()),
+        (1701, format!("0002 0001 0002 ff03 0021 {packet}").replace("40 06", "40 01")),
         // A keep-alive, a fragment, DTLS, a binding nobody knows, a header too short to be one.
         (5247, "00 100008 0000 0000".into()),
         (5247, format!("00 100080 0001 0000 {INNER_ETHERNET} 0800 {packet}")),

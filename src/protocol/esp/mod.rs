@@ -6,7 +6,7 @@ pub(crate) mod tests;
 use crate::facts::{Confidence, FactKind, Sender, Tunnel};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
-use crate::protocol::{ANY_BYTE, Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, ah};
+use crate::protocol::{ANY_BYTE, Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, ah, ike};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new("esp"),
@@ -60,7 +60,7 @@ struct Esp {
     transport: Transport,
     client: Option<Header>,
     server: Option<Header>,
-    /// In UDP a packet is only known by the next one.
+    /// In UDP a packet is only known by the next one, or by IKE beside it.
     sure: bool,
     packets: u32,
 }
@@ -111,6 +111,8 @@ impl Parser for Esp {
         self.packets = self.packets.saturating_add(1);
         if let Some(header) = self.header(chunk.bytes) {
             self.take(chunk.sender, header);
+        } else if self.transport == Transport::Udp {
+            self.sure |= ike::is_marked(chunk.bytes);
         }
         if self.sure && (self.is_established() || self.packets >= Self::PACKETS_MAX) {
             self.say(facts);

@@ -1,6 +1,6 @@
 use crate::facts::{Confidence, FactKind, Sender};
 use crate::net::Transport;
-use crate::protocol::tests::Fixture;
+use crate::protocol::tests::{Fixture, hex};
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
     vec![over_ip(), in_udp()]
@@ -64,4 +64,16 @@ fn in_udp_only_a_sequence_counts() {
     let mut other = in_udp();
     other.chunks[2].1 = packet(0x00c0_ffef, 902);
     assert_eq!(tunnels(&other), []);
+}
+
+#[test]
+fn in_udp_ike_beside_it_counts_too() {
+    let mut beside = in_udp();
+    beside.chunks.truncate(1);
+    // The marker, then the header of an informational exchange.
+    let ike = "00000000 1111111111111111 2222222222222222 00 20 25 08 00000000 0000001c";
+    beside.chunks.push((Sender::Server, hex(ike)));
+    assert_eq!(tunnels(&beside), [(Confidence::Likely, false)]);
+    beside.chunks[1].1[3] = 1;
+    assert_eq!(tunnels(&beside), []);
 }

@@ -2,6 +2,8 @@
 //! a change of protocol out; a remote desktop or a tunnel where the request opens one, and what is read of one in a
 //! WebSocket. Other paths, queries, cookies and credentials other than names are not looked at.
 //!
+//! Of HTTP/2 in clear (RFC 9113 §3.3) the preface is known, and no more.
+//!
 //! A CONNECT is told as a hello with that method, not as a tunnel: every browser behind a proxy sends one for each
 //! server. What is spoken through it is read by its own protocol.
 
@@ -30,9 +32,13 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     opens_with: &[(b'C', b'D'), (b'G', b'H'), (b'L', b'P'), (b'R', b'U')],
     probe,
     start,
-    fields: &[METHOD, DOMAIN, PORT, USER_AGENT, STATUS, SERVER, UPGRADE],
+    fields: &[VERSION, METHOD, DOMAIN, PORT, USER_AGENT, STATUS, SERVER, UPGRADE],
 };
 
+const VERSION: FieldSpec = FieldSpec {
+    name: "http.version",
+    help: "`2`, where the client begins with the preface of HTTP/2 (RFC 9113 §3.4).",
+};
 pub(super) const METHOD: FieldSpec =
     FieldSpec { name: "http.request.method", help: "The method of the request (RFC 9110 §9)." };
 pub(super) const DOMAIN: FieldSpec = FieldSpec {
@@ -54,6 +60,12 @@ fn start(start: &Start) -> Box<dyn Parser> {
 }
 
 fn probe(opening: &Opening<'_>) -> Probe {
+    match (wire::is_preface(opening.bytes), opening.sender) {
+        (Some(true), Sender::Client) => return Probe::Match,
+        (Some(true), Sender::Server) => return Probe::Reversed,
+        (None, _) => return Probe::More,
+        (Some(false), _) => {}
+    }
     match (wire::first_line(opening.bytes), opening.sender) {
         (Ok(None), _) => Probe::More,
         (Ok(Some(FirstLine::Request { .. })), Sender::Client)
@@ -80,6 +92,8 @@ struct Http {
     has_opened: bool,
     /// Once both sides went on with one.
     web_socket: Option<Box<WebSocket>>,
+    /// What the first line of a head said whose end has not come.
+    begun: Option<FactKind>,
 }
 
 #[derive(Default)]
@@ -114,6 +128,18 @@ impl Parser for Http {
         if let Some(web_socket) = &mut self.web_socket {
             return web_socket.on_bytes(chunk, facts);
         }
+        if self.requests == 0 && chunk.sender == Sender::Client {
+            match wire::is_preface(chunk.bytes) {
+                Some(true) => {
+                    let mut fields = Fields::default();
+                    fields.push(VERSION.name, "2");
+                    facts.push(hello(Sender::Client, fields));
+                    return Progress::Done;
+                }
+                None => return Progress::Continue { consumed: 0 },
+                Some(false) => {}
+            }
+        }
         let progress = self.read(chunk, facts).unwrap_or_else(Progress::Malformed);
         if !matches!(progress, Progress::Continue { .. }) {
             self.log_on.on_end(facts);
@@ -121,11 +147,13 @@ impl Parser for Http {
         progress
     }
 
+    /// A head that the capture cut short says at least its first line.
     fn on_end(&mut self, facts: &mut Vec<FactKind>) {
         self.log_on.on_end(facts);
         if let Some(web_socket) = &mut self.web_socket {
             web_socket.on_end(facts);
         }
+        facts.extend(self.begun.take().filter(|_| !self.client.has_spoken && !self.server.has_spoken));
     }
 
     /// Where the next head begins is not known any more.
@@ -159,6 +187,7 @@ impl Http {
             tunnel: Tunnel::No,
             has_opened: false,
             web_socket: None,
+            begun: None,
         }
     }
 
@@ -195,6 +224,7 @@ impl Http {
                 }
             }
             let Some(head) = self.head(chunk.sender, &mut cursor)? else {
+                self.begun = self.begun.take().or_else(|| begun(chunk.sender, cursor.rest()));
                 return Ok(self.progress(consumed(&cursor)));
             };
             match self.on_head(&head, chunk.sender, facts) {
@@ -330,8 +360,8 @@ impl Http {
 
     /// What is spoken through the proxy.
     fn inner(&self, sender: Sender, bytes: &[u8]) -> Inner {
-        let Start { transport, client_port, server_port } = self.start;
-        selection::inner(&Opening { transport, sender, client_port, server_port, bytes })
+        let Start { transport, client_port, server_port, .. } = self.start;
+        selection::inner(&Opening { transport, sender, client_port, server_port, is_midway: false, bytes })
     }
 }
 
@@ -378,6 +408,17 @@ enum Next {
     Done,
     Head,
     WebSocket,
+}
+
+/// What the first line of an unfinished head says.
+fn begun(sender: Sender, bytes: &[u8]) -> Option<FactKind> {
+    let mut fields = Fields::default();
+    match (wire::first_line(bytes).ok()??, sender) {
+        (FirstLine::Request { method, .. }, Sender::Client) => fields.push(METHOD.name, method),
+        (FirstLine::Response { status }, Sender::Server) => fields.push(STATUS.name, status),
+        _ => return None,
+    }
+    Some(hello(sender, fields))
 }
 
 fn hello(sender: Sender, fields: Fields) -> FactKind {

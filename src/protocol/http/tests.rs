@@ -355,3 +355,29 @@ fn the_machine_of_a_vpns_client_is_named_and_a_cookie_is_not() {
     assert_eq!(fields.get("host.hostname"), Some(&Text::from("LAPTOP-7").into()));
     assert!(!format!("{facts:?}").contains("s3cret"));
 }
+
+#[test]
+fn a_head_that_was_cut_short_says_its_first_line() {
+    let cut = |sender, text: &str| fixtures()[0].facts_of(&[(sender, text.as_bytes().to_vec())]);
+    let facts = cut(Sender::Server, "HTTP/1.1 200 OK\r\nDate: Thu, 10");
+    let [(PROTOCOL, FactKind::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
+    assert_eq!(hello.fields.get("http.response.status_code"), Some(&200_u16.into()));
+    let facts = cut(Sender::Client, "GET /index.html HTTP/1.1\r\nHost: exam");
+    let [(PROTOCOL, FactKind::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
+    assert_eq!(hello.fields.iter().count(), 1, "the method alone");
+    assert!(cut(Sender::Client, "GET /index.html HT").is_empty());
+}
+
+#[test]
+fn the_preface_of_http_2_is_known_and_what_follows_is_not_read() {
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    for chunks in [vec![[&preface[..], &settings].concat()], vec![preface[..9].to_vec(), preface[9..].to_vec()]] {
+        let chunks: Vec<_> = chunks.into_iter().map(|bytes| (Sender::Client, bytes)).collect();
+        let facts = fixtures()[0].facts_of(&chunks);
+        let [(PROTOCOL, FactKind::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
+        assert_eq!(hello.fields.get("http.version"), Some(&Value::Word("2")));
+    }
+    let other = b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n".to_vec();
+    assert!(fixtures()[0].facts_of(&[(Sender::Client, other)]).is_empty());
+}

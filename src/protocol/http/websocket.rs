@@ -64,9 +64,10 @@ impl WebSocket {
 
     /// Looks for who can read what is inside.
     fn choose(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> bool {
-        let Start { transport, client_port, server_port } = self.start;
+        let Start { transport, client_port, server_port, .. } = self.start;
+        let sender = chunk.sender;
         let bytes = self.side(chunk.sender).stream.as_slice();
-        match selection::inner(&Opening { transport, sender: chunk.sender, client_port, server_port, bytes }) {
+        match selection::inner(&Opening { transport, sender, client_port, server_port, is_midway: false, bytes }) {
             Inner::Protocol(inside) => {
                 let Some(spec) = protocol::spec(inside) else { return false };
                 self.reader = Some((inside, (spec.start)(&self.start)));

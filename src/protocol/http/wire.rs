@@ -41,6 +41,15 @@ pub const METHODS: &[&str] = &[
 
 const RESPONSE: &[u8] = b"HTTP/1.";
 
+/// Whether a client begins HTTP/2 (RFC 9113 §3.4). None as long as it cannot be told.
+pub fn is_preface(bytes: &[u8]) -> Option<bool> {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let known = bytes.get(..PREFACE.len()).unwrap_or(bytes);
+    // One letter is a method's too, and those are told by `first_line`.
+    let is_undecided = known.len() > 1 && known.len() < PREFACE.len() && PREFACE.starts_with(known);
+    (!is_undecided).then_some(known == PREFACE)
+}
+
 /// What a stream begins with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum FirstLine<'a> {

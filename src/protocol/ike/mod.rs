@@ -59,6 +59,11 @@ fn message(datagram: &[u8]) -> Option<Message<'_>> {
     wire::without_marker(datagram).and_then(Message::parse).or_else(|| Message::parse(datagram))
 }
 
+/// Whether this is a message with the marker that tells it from ESP in UDP (RFC 3948 §2.2), as far as its header shows.
+pub(super) fn is_marked(datagram: &[u8]) -> bool {
+    wire::without_marker(datagram).is_some_and(wire::has_header)
+}
+
 /// Who sends such a message, where it tells.
 fn speaks_as(message: &Message<'_>) -> Option<Sender> {
     match (message.version, message.exchange) {

@@ -81,6 +81,14 @@ const V1_FLAGS: u8 = 0x07;
 const V2_FLAGS: u8 = 0x38;
 const V2_RESPONSE: u8 = 0x20;
 
+/// Whether a message has a version that is known and the length that it says (RFC 7296 §3.1).
+pub(super) fn has_header(message: &[u8]) -> bool {
+    let mut cursor = Cursor::new(message);
+    let version = cursor.skip(17).and_then(|()| cursor.u8());
+    let len = cursor.skip(6).and_then(|()| cursor.u32()).and_then(|len| usize::try_from(len).ok());
+    matches!(version, Some(0x10 | 0x20)) && len == Some(message.len())
+}
+
 /// Takes the marker off, where there is one.
 pub(super) fn without_marker(datagram: &[u8]) -> Option<&[u8]> {
     let mut cursor = Cursor::new(datagram);

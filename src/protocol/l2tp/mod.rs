@@ -1,4 +1,5 @@
-//! L2TP version 2 in (RFC 2661), a tunnel out: by the control messages that open it, or by data messages that agree.
+//! L2TP versions 2 and 3 in (RFC 2661, RFC 3931 over UDP), a tunnel out: by the control messages that open it, or by data
+//! messages that agree.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -56,8 +57,8 @@ struct Names {
 
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Heard {
-    Control { tunnel: u16 },
-    Data { tunnel: u16, session: u16 },
+    Control { tunnel: u32 },
+    Data { tunnel: u16, session: u32 },
 }
 
 impl L2tp {

@@ -3,7 +3,7 @@ use crate::net::Transport;
 use crate::protocol::tests::{Fixture, hex};
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![opening(), amid_the_flow()]
+    vec![opening(), amid_the_flow(), version_3()]
 }
 
 /// SCCRQ with host name and vendor, SCCRP with host name, SCCCN.
@@ -32,6 +32,12 @@ fn amid_the_flow() -> Fixture {
             (Sender::Client, data("aaa5")),
         ],
     )
+}
+
+/// Session 3000, without a cookie; Ethernet inside.
+fn version_3() -> Fixture {
+    let data = || hex("00030000 00000bb8 00000000 ffffffffffff 005056a554e8 0806 0001");
+    fixture("l2tp version 3", vec![(Sender::Client, data()), (Sender::Client, data())])
 }
 
 fn fixture(name: &'static str, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
@@ -82,7 +88,7 @@ fn data_messages_must_agree() {
 fn a_control_message_adds_up_or_is_none() {
     for spoil in [
         |bytes: &mut Vec<u8>| bytes.push(0),    // longer than it says
-        |bytes: &mut Vec<u8>| bytes[1] = 3,     // version 3
+        |bytes: &mut Vec<u8>| bytes[1] = 4,     // version 4
         |bytes: &mut Vec<u8>| bytes[0] = 0xd8,  // a reserved flag
         |bytes: &mut Vec<u8>| bytes[13] = 0x0a, // the first AVP is longer
     ] {
@@ -91,4 +97,24 @@ fn a_control_message_adds_up_or_is_none() {
         spoil(&mut fixture.chunks[0].1);
         assert!(tunnels(&fixture).is_empty());
     }
+}
+
+#[test]
+fn the_sessions_of_version_3_must_agree_too() {
+    let [tunnel] = &tunnels(&version_3())[..] else { panic!("one tunnel") };
+    assert_eq!((tunnel.confidence, tunnel.established), (Confidence::Likely, false));
+    for (at, value) in [(3, 1), (6, 1), (0, 0x01)] {
+        let mut other = version_3();
+        other.chunks[1].1[at] = value;
+        assert!(tunnels(&other).is_empty(), "byte {at}");
+    }
+}
+
+#[test]
+fn a_request_of_version_3_is_one_too() {
+    let mut request = opening();
+    request.chunks.truncate(1);
+    request.chunks[0].1[1] = 3;
+    let [tunnel] = &tunnels(&request)[..] else { panic!("one tunnel") };
+    assert_eq!(tunnel.fields.get("l2tp.host_name"), Some(&Value::Text("PC-7".into())));
 }

@@ -1,5 +1,5 @@
-//! A datagram in, an L2TP message out: the header (RFC 2661 §3.1), the AVPs of a control message (§4.1), the first
-//! bytes of PPP in a data message.
+//! A datagram in, an L2TP message out: the header (RFC 2661 §3.1; RFC 3931 §3.2.1 and §4.1.2), the AVPs of a control
+//! message (§4.1), the first bytes of PPP in a data message of version 2.
 
 use crate::net::Text;
 use crate::protocol::cursor::Cursor;
@@ -12,7 +12,8 @@ pub(super) enum Message<'a> {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Control<'a> {
-    pub(super) tunnel: u16,
+    /// In version 3 the control connection.
+    pub(super) tunnel: u32,
     /// None in an acknowledgement without a message.
     pub(super) kind: Option<u16>,
     avps: Avps<'a>,
@@ -20,8 +21,9 @@ pub(super) struct Control<'a> {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Data {
+    /// 0 in version 3, where a session is known by its own number.
     pub(super) tunnel: u16,
-    pub(super) session: u16,
+    pub(super) session: u32,
 }
 
 /// SCCRQ and SCCRP, §3.2.
@@ -42,6 +44,9 @@ impl<'a> Message<'a> {
     pub(super) fn parse(datagram: &'a [u8]) -> Option<Self> {
         let mut cursor = Cursor::new(datagram);
         let flags = cursor.u16()?;
+        if flags & VERSION == 3 {
+            return Self::version_3(flags, datagram.len(), cursor);
+        }
         let known = TYPE | LENGTH | SEQUENCE | OFFSET | PRIORITY | VERSION;
         if flags & !known != 0 || flags & VERSION != 2 {
             return None;
@@ -55,13 +60,34 @@ impl<'a> Message<'a> {
         }
         if flags & TYPE != 0 {
             let is_control = flags == TYPE | LENGTH | SEQUENCE | 2;
-            return is_control.then(|| Control::parse(tunnel, cursor)).flatten().map(Self::Control);
+            return is_control.then(|| Control::parse(u32::from(tunnel), cursor)).flatten().map(Self::Control);
         }
         if flags & OFFSET != 0 {
             let pad = cursor.u16()?;
             cursor.skip(usize::from(pad))?;
         }
+        let session = u32::from(session);
         (tunnel != 0 && session != 0 && is_ppp(cursor)).then_some(Self::Data(Data { tunnel, session }))
+    }
+
+    /// Control messages have the form of version 2 with one number of 32 bits; data messages have no other bits, 16 that
+    /// are reserved, and the session's number.
+    fn version_3(flags: u16, len: usize, mut cursor: Cursor<'a>) -> Option<Self> {
+        const CONTROL: u16 = TYPE | LENGTH | SEQUENCE | 3;
+        match flags {
+            CONTROL => {
+                (usize::from(cursor.u16()?) == len).then_some(())?;
+                let connection = cursor.u32()?;
+                cursor.skip(4)?;
+                Control::parse(connection, cursor).map(Self::Control)
+            }
+            3 => {
+                (cursor.u16()? == 0).then_some(())?;
+                let session = cursor.u32().filter(|&session| session != 0)?;
+                (!cursor.is_empty()).then_some(Self::Data(Data { tunnel: 0, session }))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -72,7 +98,7 @@ fn is_ppp(mut cursor: Cursor<'_>) -> bool {
 
 impl<'a> Control<'a> {
     /// The first AVP is the message type (§4.4.1), and AVPs fill the message.
-    fn parse(tunnel: u16, cursor: Cursor<'a>) -> Option<Self> {
+    fn parse(tunnel: u32, cursor: Cursor<'a>) -> Option<Self> {
         let avps = Avps { rest: cursor };
         let mut walk = avps;
         let kind = match walk.next() {

@@ -195,8 +195,13 @@ impl Ldap {
         claim.fields.push("ldap.authentication", authentication);
     }
 
-    /// Returns whether somebody was let in: what follows may be sealed.
+    /// Returns whether somebody was let in by a mechanism that can seal what follows. After a simple bind another one may
+    /// come: applications look their users' passwords up so.
     fn on_bind_response(&mut self, code: u64, token: &[u8], facts: &mut Vec<FactKind>) -> bool {
+        if self.log_on.pending().is_none() {
+            // The bind itself was not seen.
+            self.introduce(Sender::Server, Operation::BindResponse, None, facts);
+        }
         self.said = true;
         let outcome = match code {
             SUCCESS if !LogOn::is_challenge(token) => Outcome::Success,
@@ -208,12 +213,13 @@ impl Ldap {
             }
             _ => Outcome::Failure,
         };
-        let is_anonymous = self
+        let cannot_seal = ["anonymous", "simple"].map(|method| Some(Text::from(method).into()));
+        let is_sealed = self
             .log_on
             .pending()
-            .is_none_or(|claim| claim.fields.get("ldap.authentication") == Some(&Text::from("anonymous").into()));
+            .is_some_and(|claim| !cannot_seal.contains(&claim.fields.get("ldap.authentication").cloned()));
         self.log_on.on_server(token, Some(outcome), facts);
-        outcome == Outcome::Success && !is_anonymous
+        outcome == Outcome::Success && is_sealed
     }
 
     /// Says that LDAP is spoken where no bind has said so.

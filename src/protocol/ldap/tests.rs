@@ -25,6 +25,8 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
                 (client, message(2, bind("alice@example.com", der(0x80, &[b"hunter2".to_vec()])))),
                 (server, message(2, result(0x61, 0, &[]))),
                 (client, message(3, search("dc=example,dc=com"))),
+                (client, message(4, bind("bob@example.com", der(0x80, &[b"hunter2".to_vec()])))),
+                (server, message(4, result(0x61, 0, &[]))),
             ],
         ),
         fixture(
@@ -81,7 +83,8 @@ fn credentials(chunks: &[(Sender, Vec<u8>)]) -> Vec<(Protocol, Credential)> {
 #[test]
 fn each_bind_is_one_credential_without_its_password() {
     let said = credentials(&fixtures()[0].chunks);
-    let [(PROTOCOL, refused), (PROTOCOL, granted)] = said.as_slice() else { panic!("{said:?}") };
+    let [(PROTOCOL, refused), (PROTOCOL, granted), (PROTOCOL, next)] = said.as_slice() else { panic!("{said:?}") };
+    assert_eq!((next.user.clone(), next.outcome), (Some("bob@example.com".into()), Some(Outcome::Success)));
     assert_eq!(refused.user, None);
     assert_eq!(refused.outcome, Some(Outcome::Failure));
     assert_eq!(refused.fields.get("ldap.bind_dn"), Some(&Text::from("cn=admin,dc=example,dc=com").into()));
@@ -171,6 +174,7 @@ fn other_users_of_asn_1_are_not_ldap() {
         sender: Sender::Client,
         client_port: 50_000,
         server_port: 389,
+        is_midway: false,
         bytes,
     };
     let snmp = der(0x30, &[der(0x02, &[vec![1]]), der(0x04, &[b"public".to_vec()]), der(0xa0, &[vec![0; 20]])]);
@@ -179,4 +183,11 @@ fn other_users_of_asn_1_are_not_ldap() {
     assert_eq!(probe(&opening(&whole)), Probe::Match);
     assert_eq!(probe(&opening(&whole[..whole.len() - 1])), Probe::No, "a datagram is whole");
     assert_eq!(probe(&opening(b"0 OK\r\n")), Probe::No);
+}
+
+#[test]
+fn the_answer_to_a_bind_that_was_not_seen_introduces_the_server() {
+    let facts = fixtures()[0].facts_of(&[(Sender::Server, message(3, result(0x61, 0, &[])))]);
+    let [(PROTOCOL, FactKind::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
+    assert_eq!(hello.sender, Sender::Server);
 }

@@ -8,14 +8,14 @@ pub(crate) mod tests;
 
 use crate::facts::{FactKind, Fields, Name, Value};
 use crate::net::Transport;
-use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 use wire::Announcement;
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new("lldp"),
     transports: &[Transport::Link],
     // The first element is the chassis.
-    opens_with: &[(0x02, 0x03)],
+    opens_with: ANY_BYTE,
     probe,
     start: |_| Box::new(Lldp::default()),
     fields: &[
@@ -35,22 +35,28 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
 const ETHER_TYPE: u16 = 0x88cc;
 
 fn probe(opening: &Opening<'_>) -> Probe {
-    let is_lldp = opening.on_port(ETHER_TYPE) && Announcement::parse(opening.bytes).is_some();
-    if is_lldp { Probe::Match } else { Probe::No }
+    if opening.on_port(ETHER_TYPE) { Probe::Match } else { Probe::No }
 }
 
 #[derive(Default)]
 struct Lldp {
     /// The last announcement: it is repeated for as long as the device is there.
     told: Option<Announcement>,
+    has_been_malformed: bool,
 }
 
 impl Parser for Lldp {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
-        let announcement = Announcement::parse(chunk.bytes);
-        if let Some(announcement) = announcement.filter(|announcement| self.told.as_ref() != Some(announcement)) {
-            facts.push(FactKind::Name(Box::new(name(&announcement))));
-            self.told = Some(announcement);
+        match Announcement::parse(chunk.bytes) {
+            Some(announcement) if self.told.as_ref() != Some(&announcement) => {
+                facts.push(FactKind::Name(Box::new(name(&announcement))));
+                self.told = Some(announcement);
+            }
+            // Nobody else has this EtherType, and the next frame may be a better one.
+            None if !std::mem::replace(&mut self.has_been_malformed, true) => {
+                facts.push(FactKind::Malformed("lldp_announcement"));
+            }
+            _ => {}
         }
         Progress::Continue { consumed: chunk.bytes.len() }
     }

@@ -60,3 +60,10 @@ fn an_identifier_that_is_no_text_is_shown_in_hex() {
     let frame = hex("02 04 07 00 01 02  04 02 05 61  06 02 0078  00 00");
     assert_eq!(Announcement::parse(&frame).map(|said| said.chassis), Some("000102".into()));
 }
+
+#[test]
+fn a_malformed_frame_is_said_once_and_a_better_one_read() {
+    let broken = || (Sender::Client, hex("fe 09 0080c2 07 03 00000064"));
+    let facts = fixtures()[0].facts_of(&[broken(), broken(), (Sender::Client, hex(FRAME))]);
+    assert!(matches!(&facts[..], [(_, FactKind::Malformed(_)), (_, FactKind::Name(_))]), "{facts:?}");
+}

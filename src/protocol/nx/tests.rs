@@ -28,6 +28,7 @@ fn what_only_resembles_a_greeting_is_not_nx() {
         sender: Sender::Client,
         client_port: 50_000,
         server_port: 4000,
+        is_midway: false,
         bytes,
     };
     assert_eq!(probe(&opening(b"NXSH-8")), Probe::More);

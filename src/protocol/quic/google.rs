@@ -13,6 +13,26 @@ use crate::protocol::quic::{USER_AGENT, VERSION};
 pub const OPENS_WITH: [(u8, u8); 8] =
     [(0x09, 0x09), (0x0d, 0x0d), (0x19, 0x19), (0x1d, 0x1d), (0x29, 0x29), (0x2d, 0x2d), (0x39, 0x39), (0x3d, 0x3d)];
 
+/// The first bytes of a server's first datagram: 8 bytes of connection identifier, perhaps a nonce, a packet number of
+/// one byte.
+pub const ANSWERS_WITH: [(u8, u8); 2] = [(0x08, 0x08), (0x0c, 0x0c)];
+
+/// Whether a server refuses a client's first hello, which it does in clear: flags, identifier, nonce, packet number,
+/// hash, then among its frames the handshake's stream from its beginning.
+pub fn is_rejection(datagram: &[u8]) -> bool {
+    const FRAMES_BYTES_MAX: usize = 64;
+    const HAS_NONCE: u8 = 0x04;
+    let mut cursor = Cursor::new(datagram);
+    let Some(flags @ (0x08 | 0x0c)) = cursor.u8() else { return false };
+    let header_len = if flags & HAS_NONCE == 0 { 21 } else { 53 };
+    if cursor.skip(header_len).is_none() {
+        return false;
+    }
+    let frames = cursor.rest();
+    let near = frames.get(..FRAMES_BYTES_MAX).unwrap_or(frames);
+    near.windows(8).any(|frame| matches!(frame, [STREAM, HANDSHAKE_STREAM, _, _, b'R', b'E', b'J', 0]))
+}
+
 /// Reads a datagram that opens a connection in clear.
 pub fn hello(datagram: &[u8]) -> Option<Hello> {
     let mut cursor = Cursor::new(datagram);

@@ -1,9 +1,10 @@
 //! Datagrams of QUIC in (RFC 9000, RFC 9369, the drafts from 22 on, mvfst, and Google's versions before them), the hellos
 //! in their Initial packets out. Those packets are encrypted with keys that anybody can make who sees the first one; all
-//! that follows is not read.
+//! that follows is not read. A connection whose beginning was not seen is told without its hellos.
 
 pub mod google;
 pub mod keys;
+pub mod midway;
 pub mod version;
 pub mod wire;
 
@@ -21,6 +22,7 @@ use crate::protocol::tls::{self, hello};
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
 
 use keys::InitialKeys;
+use midway::{Judgement, Midway};
 use version::Version;
 use wire::{Frame, Header, Initial, Packet};
 
@@ -44,10 +46,11 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     ],
 };
 
-/// A long header, or the header of Google's first versions.
-const OPENS_WITH: [(u8, u8); 9] = {
+/// A short header or a long one, or the header of Google's first versions.
+const OPENS_WITH: [(u8, u8); 11] = {
     let [a, b, c, d, e, f, g, h] = google::OPENS_WITH;
-    [(0xc0, 0xff), a, b, c, d, e, f, g, h]
+    let [i, j] = google::ANSWERS_WITH;
+    [(0x40, 0xff), a, b, c, d, e, f, g, h, i, j]
 };
 
 const VERSION: FieldSpec = FieldSpec {
@@ -81,11 +84,14 @@ fn probe(opening: &Opening<'_>) -> Probe {
         }
         _ => false,
     };
-    match (is_match || google::hello(opening.bytes).is_some(), opening.sender) {
-        (false, _) => Probe::No,
-        (true, Sender::Client) => Probe::Match,
-        (true, Sender::Server) => Probe::Reversed,
-    }
+    let sender = if google::is_rejection(opening.bytes) {
+        Sender::Server
+    } else if is_match || google::hello(opening.bytes).is_some() || midway::may_be(opening) {
+        midway::role(opening)
+    } else {
+        return Probe::No;
+    };
+    if sender == opening.sender { Probe::Match } else { Probe::Reversed }
 }
 
 /// One connection, up to the ServerHello.
@@ -96,8 +102,8 @@ struct Quic {
     destination: Vec<u8>,
     /// The identifiers a client begins with, by which an answer to it is known: destination, source.
     greeting: Option<(Vec<u8>, Vec<u8>)>,
-    /// A client's Initial packet is not what it seems.
-    is_refuted: bool,
+    /// As long as no Initial packet was opened.
+    midway: Midway,
     retried: bool,
     client: CryptoStream,
     server: CryptoStream,
@@ -123,11 +129,10 @@ impl Parser for Quic {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
         self.datagrams = self.datagrams.saturating_add(1);
         if self.datagrams > Self::DATAGRAMS_MAX {
+            self.on_end(facts);
             return Progress::Done;
         }
-        if chunk.sender == Sender::Client
-            && let Some(fact) = google::hello(chunk.bytes)
-        {
+        if let Some(fact) = google_hello(chunk) {
             facts.push(FactKind::Hello(Box::new(fact)));
             return Progress::Done;
         }
@@ -139,10 +144,32 @@ impl Parser for Quic {
                 Err(reason) => return Progress::Malformed(reason),
             }
         }
-        if self.is_refuted && self.greeting.is_none() {
-            return Progress::Reject;
+        if self.greeting.is_none() {
+            match self.midway.on_datagram(chunk.bytes, chunk.sender) {
+                Judgement::Foreign => return Progress::Reject,
+                Judgement::Quic => {
+                    facts.push(FactKind::Hello(Box::new(Hello::new(Sender::Client))));
+                    return Progress::Done;
+                }
+                Judgement::Undecided => {}
+            }
         }
         Progress::Continue { consumed: chunk.bytes.len() }
+    }
+
+    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+        if let (None, Some(version)) = (&self.greeting, self.midway.version) {
+            let mut fact = Hello::new(Sender::Client);
+            fact.fields.push(VERSION.name, version.to_string());
+            facts.push(FactKind::Hello(Box::new(fact)));
+        }
+    }
+}
+
+fn google_hello(chunk: Chunk<'_>) -> Option<Hello> {
+    match chunk.sender {
+        Sender::Client => google::hello(chunk.bytes),
+        Sender::Server => google::is_rejection(chunk.bytes).then(|| Hello::new(Sender::Server)),
     }
 }
 
@@ -165,7 +192,7 @@ impl Quic {
             Packet::VersionNegotiation { header, versions } if sender == Sender::Server => {
                 self.on_version_negotiation(header, versions, facts);
             }
-            Packet::Protected | Packet::Unknown(_) | Packet::VersionNegotiation { .. } => {}
+            Packet::Protected(_) | Packet::Unknown(_) | Packet::VersionNegotiation { .. } => {}
         }
         Ok(Next::Packet)
     }
@@ -211,11 +238,8 @@ impl Quic {
             None => Ok(Next::Packet),
         };
         self.payload = payload;
-        if self.keys.is_none() && sender == Sender::Client {
-            match packet.header.version.is_reserved() {
-                true => self.greet(packet.header),
-                false => self.is_refuted = true,
-            }
+        if self.keys.is_none() && sender == Sender::Client && packet.header.version.is_reserved() {
+            self.greet(packet.header);
         }
         next
     }

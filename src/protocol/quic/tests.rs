@@ -14,6 +14,9 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         fixture("a hello over two datagrams", over_two_datagrams()),
         fixture("Q043", vec![(Sender::Client, q043())]),
         fixture("Q046", vec![(Sender::Client, q046())]),
+        fixture("a server of Google's that refuses", vec![(Sender::Server, rejection())]),
+        fixture("amid a connection", midway()),
+        fixture("amid a handshake", vec![(Sender::Server, handshake())]),
     ]
 }
 
@@ -140,6 +143,28 @@ fn q046() -> Vec<u8> {
     in_clear("c3 51303436 50 8394c8f03e515708 00000001")
 }
 
+/// Flags, connection identifier, packet number, hash; an acknowledgement, what to stop waiting for, the stream.
+fn rejection() -> Vec<u8> {
+    let frames = "40 01 03a5 01 00  06 00  a0 01 0200 52454a00 0700 0000";
+    [hex("08 8394c8f03e515708 01"), vec![0x5a; 12], hex(frames), vec![0; 500]].concat()
+}
+
+/// Packets with short headers, whose first byte and packet number are protected.
+fn midway() -> Vec<(Sender, Vec<u8>)> {
+    let client = |first, body| [&[first][..], &DESTINATION, &[body; 24]].concat();
+    vec![
+        (Sender::Server, hex("4bf29e03 f7e3dcfa8a2e6fd6 f7cc6a2c1d35d18f 66c29a0760")),
+        (Sender::Client, client(0x53, 0x61)),
+        (Sender::Client, client(0x4f, 0xb2)),
+        (Sender::Client, client(0x45, 0xd2)),
+    ]
+}
+
+/// A Handshake packet of a server, and a short header behind it.
+fn handshake() -> Vec<u8> {
+    [hex("e5 00000001 00 08 f067a5502a4262b5 4032"), vec![0xa7; 50], vec![0x4d; 30]].concat()
+}
+
 fn hellos(chunks: Vec<(Sender, Vec<u8>)>) -> Vec<Hello> {
     hellos_of(&fixture("", chunks).facts())
 }
@@ -263,10 +288,46 @@ fn a_close_with_an_alert_of_tls_is_told() {
 }
 
 #[test]
-fn what_cannot_be_decrypted_is_not_claimed() {
+fn what_cannot_be_decrypted_is_told_by_its_headers_alone() {
     let mut chunks = fixtures().swap_remove(0).chunks;
     *chunks[0].1.last_mut().unwrap() ^= 1;
-    assert!(fixture("", chunks).facts().is_empty());
+    let [hello] = &hellos(chunks.clone())[..] else { panic!("one hello") };
+    assert_eq!((version(hello), &hello.server_name), (&Value::Text("1".into()), &None));
+    chunks.truncate(1);
+    chunks[0].1.push(0x80);
+    assert!(fixture("", chunks).facts().is_empty(), "a datagram that its packets do not fill");
+}
+
+#[test]
+fn a_connection_that_began_before_is_known_by_the_identifier_that_the_client_repeats() {
+    let [hello] = &hellos(midway())[..] else { panic!("one hello") };
+    assert_eq!((hello.sender, hello.fields.is_empty()), (Sender::Client, true));
+    let altered = |alter: fn(&mut Vec<(Sender, Vec<u8>)>)| {
+        let mut chunks = midway();
+        alter(&mut chunks);
+        fixture("", chunks).facts()
+    };
+    assert!(altered(|chunks| drop(chunks.pop())).is_empty(), "twice is not enough");
+    assert!(altered(|chunks| chunks[2].1[8] ^= 1).is_empty(), "another identifier");
+    assert!(altered(|chunks| chunks.iter_mut().for_each(|(_, bytes)| bytes[0] = 0x48)).is_empty(), "no protection");
+    assert!(altered(|chunks| chunks[0].1[0] = 0x17).is_empty(), "the server speaks another protocol");
+}
+
+#[test]
+fn the_server_is_where_the_port_is_if_it_was_seen_first() {
+    let reversed = |bytes: &[u8]| {
+        probe(&Opening {
+            transport: Transport::Udp,
+            sender: Sender::Client,
+            client_port: 443,
+            server_port: 49_152,
+            is_midway: false,
+            bytes,
+        })
+    };
+    assert_eq!(reversed(&handshake()), Probe::Reversed);
+    assert_eq!(reversed(&rejection()), Probe::Reversed);
+    assert_eq!(reversed(&midway()[0].1), Probe::Reversed);
 }
 
 #[test]

@@ -13,7 +13,7 @@ const LONG_HEADER: u8 = 0x80;
 pub enum Packet<'a> {
     Initial(Initial<'a>),
     /// 0-RTT or Handshake: encrypted with keys that nobody else has.
-    Protected,
+    Protected(Header<'a>),
     Retry,
     /// A long header of a version whose packets cannot be read.
     Unknown(Header<'a>),
@@ -72,7 +72,7 @@ pub fn packet<'a>(datagram: &mut Cursor<'a>) -> Option<Packet<'a>> {
         Some(PacketType::Protected) => {
             let len = varint(datagram)?;
             datagram.skip(len)?;
-            Some(Packet::Protected)
+            Some(Packet::Protected(header))
         }
         Some(PacketType::Initial) => {
             let token_len = varint(datagram)?;

@@ -278,6 +278,7 @@ fn what_only_resembles_a_version_is_not_rfb() {
         sender: Sender::Server,
         client_port: 50_000,
         server_port: 5900,
+        is_midway: false,
         bytes,
     };
     assert_eq!(probe(&opening(b"RFB 003")), Probe::More);

@@ -99,8 +99,14 @@ impl Talk {
 
     fn with_ports(transport: Transport, client_port: u16, server_port: u16) -> Self {
         let selection = Box::leak(Box::new(Selection::of(&SPECS)));
-        let session = Session::among(selection, Start { transport, client_port, server_port });
+        let session = Session::among(selection, Start { transport, client_port, server_port, is_midway: false });
         Self { session, facts: Vec::new(), at: 0 }
+    }
+
+    fn amid_a_flow() -> Self {
+        let mut talk = Self::over(Transport::Tcp);
+        talk.session.start.is_midway = true;
+        talk
     }
 
     fn says(mut self, sender: Sender, text: &str) -> Self {
@@ -258,4 +264,19 @@ fn a_hole_is_the_parsers_to_judge() {
 fn the_end_is_the_last_chance_to_speak() {
     assert_eq!(Talk::over(Transport::Tcp).client("hello\n").ends().shown(), ["first end"]);
     assert_eq!(Talk::over(Transport::Tcp).client("h").ends().facts.len(), 0);
+}
+
+#[test]
+fn amid_a_flow_a_later_segment_may_be_the_beginning() {
+    let claimed = |talk: Talk| talk.server("the end of it\n").client("1 2 3\n").client("hello\nyes\n").shown();
+    assert_eq!(claimed(Talk::amid_a_flow()), ["first Client yes"]);
+    assert_eq!(claimed(Talk::over(Transport::Tcp)).len(), 0);
+    let behind_a_hole = Talk::amid_a_flow().client("hel").loses(1).client("hello\nyes\n");
+    assert_eq!(behind_a_hole.shown(), ["first Client yes"]);
+    let mut patient = Talk::amid_a_flow();
+    for _ in 0..=Session::BEGINNINGS_MAX {
+        patient = patient.server("1\n").client("1\n");
+        assert_eq!(patient.session.buffered_bytes(), 0);
+    }
+    assert!(patient.session.is_done());
 }

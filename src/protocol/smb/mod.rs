@@ -218,6 +218,10 @@ impl Smb {
             Command::SessionSetup2 => wire::setup2_token(message, true),
             Command::Hidden | Command::Other => return false,
         };
+        if !self.said && self.log_on.pending().is_none() {
+            // A capture that began amid the log-on.
+            self.hello(Sender::Server, Vec::new(), facts);
+        }
         self.log_on.on_server(token.unwrap_or_default(), outcome, facts)
     }
 

@@ -195,3 +195,10 @@ fn a_long_message_is_passed_over() {
     fixture.chunks.insert(2, (Sender::Client, framed(write)));
     assert_eq!(credentials(&fixture.facts()).len(), 1);
 }
+
+#[test]
+fn the_answer_to_a_log_on_that_was_not_seen_introduces_the_server() {
+    let facts = fixtures()[0].facts_of(&[(Sender::Server, setup2_reply(0, &[]))]);
+    let [(PROTOCOL, FactKind::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
+    assert_eq!(hello.sender, Sender::Server);
+}

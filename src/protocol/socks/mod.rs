@@ -37,8 +37,8 @@ fn probe(opening: &Opening<'_>) -> Probe {
     match read {
         Err(_) => Probe::No,
         Ok(false) => Probe::More,
-        // Nothing may follow before the proxy has answered.
-        Ok(true) if !cursor.is_empty() => Probe::No,
+        // Nothing may follow before the proxy has answered, but the request of one who is sure of the answer.
+        Ok(true) if !cursor.is_empty() && !wire::begins_request5(cursor.rest()) => Probe::No,
         Ok(true) if opening.sender == Sender::Client => Probe::Match,
         Ok(true) => Probe::Reversed,
     }
@@ -110,10 +110,17 @@ impl Parser for Socks {
         }
         // Who speaks out of turn before the proxy's first answer speaks something else; the probe says the same of a
         // client that goes on within its first segment.
-        if !self.is_certain && self.phase.speaker() != chunk.sender && !cursor.is_empty() {
-            return Progress::Reject;
+        if self.is_certain || self.phase.speaker() == chunk.sender || cursor.is_empty() {
+            return Progress::Continue { consumed };
         }
-        Progress::Continue { consumed }
+        match (self.phase, cursor.peek()) {
+            (Phase::Method, _) if wire::begins_request5(cursor.rest()) => Progress::Continue { consumed },
+            // Proxies that call their clients (back connections) may name themselves before they are asked.
+            (Phase::Opening, first) if !matches!(first, Some(4 | 5)) => {
+                Progress::Continue { consumed: chunk.bytes.len() }
+            }
+            _ => Progress::Reject,
+        }
     }
 
     /// What was lost may have been the answer, so whether the tunnel was opened is not known.
@@ -183,8 +190,8 @@ impl Socks {
 
     /// What is spoken through the proxy.
     fn inner(&self, sender: Sender, bytes: &[u8]) -> Inner {
-        let Start { transport, client_port, server_port } = self.start;
-        selection::inner(&Opening { transport, sender, client_port, server_port, bytes })
+        let Start { transport, client_port, server_port, .. } = self.start;
+        selection::inner(&Opening { transport, sender, client_port, server_port, is_midway: false, bytes })
     }
 
     fn judged(&mut self, is_granted: bool, facts: &mut Vec<FactKind>) -> Step {

@@ -43,6 +43,8 @@ fn facts_of(index: usize) -> (Vec<Credential>, Vec<Tunnel>) {
         match kind {
             FactKind::Credential(credential) => credentials.push(*credential),
             FactKind::Tunnel(tunnel) => tunnels.push(*tunnel),
+            // What is relayed.
+            FactKind::Hello(_) => {}
             other => panic!("{other:?}"),
         }
     }
@@ -110,5 +112,36 @@ fn what_is_relayed_goes_on_as_itself_whoever_speaks_first() {
         let ends =
             chunks.iter().map(|(sender, bytes)| socks.on_bytes(Chunk { at, sender: *sender, bytes }, &mut facts));
         assert_eq!(ends.last(), Some(Progress::Upgrade { to, consumed: 0 }));
+    }
+}
+
+/// A proxy that called its client, and named itself first.
+#[test]
+fn a_back_connection_is_read_in_its_own_roles() {
+    let mut back = fixtures().swap_remove(1);
+    for (sender, _) in &mut back.chunks {
+        *sender = sender.other();
+    }
+    back.chunks.insert(0, (Sender::Client, hex("4e 5a 8d 08 87 4e")));
+    back.chunks[7].1.extend(b"Host: example.com\r\n\r\n");
+    let spoken: Vec<_> = back.facts().iter().map(|(protocol, _)| protocol.as_str()).collect();
+    assert_eq!(spoken, ["socks", "socks", "http"]);
+}
+
+#[test]
+fn a_client_that_is_sure_of_the_answer_may_ask_at_once() {
+    let ask = || hex("05 01 00 01 c0 00 02 07 00 50");
+    let (method, granted) = (hex("05 00"), hex("05 00 00 01 00 00 00 00 10 10"));
+    let get = b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n".to_vec();
+    let greet = || hex("05 01 00");
+    let (client, server) = (Sender::Client, Sender::Server);
+    let cut = vec![(client, greet()), (client, ask())];
+    let whole = vec![(client, [greet(), ask()].concat())];
+    for opening in [cut, whole] {
+        let answers = [(server, method.clone()), (server, granted.clone()), (client, get.clone())];
+        let chunks = [opening, answers.to_vec(), vec![(server, b"HTTP/1.1 200 OK\r\n\r\n".to_vec())]].concat();
+        let facts = fixtures()[0].facts_of(&chunks);
+        assert!(matches!(&facts[0].1, FactKind::Tunnel(tunnel) if tunnel.established), "{facts:?}");
+        assert_eq!(facts.last().map(|(protocol, _)| *protocol), Some(http::PROTOCOL), "{facts:?}");
     }
 }

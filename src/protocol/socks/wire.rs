@@ -117,6 +117,12 @@ pub fn user_answer(cursor: &mut Cursor<'_>) -> Result<Option<bool>, &'static str
     if matches!(version, 1 | 5) { Ok(Some(status == 0)) } else { Err("socks_user") }
 }
 
+/// Whether bytes begin as a request of version 5 does (RFC 1928 §4): version, command, reserved, kind of address.
+pub fn begins_request5(bytes: &[u8]) -> bool {
+    let fits = |at: usize, values: &[u8]| bytes.get(at).is_none_or(|byte| values.contains(byte));
+    fits(0, &[5]) && fits(1, &[1, 2, 3]) && fits(2, &[0]) && fits(3, &[1, 3, 4])
+}
+
 /// A request (RFC 1928 §4).
 pub fn request5(cursor: &mut Cursor<'_>) -> Result<Option<Request>, &'static str> {
     let Some((code, destination)) = message5(cursor)? else { return Ok(None) };

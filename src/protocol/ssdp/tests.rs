@@ -56,6 +56,7 @@ fn only_whoever_answers_is_the_server() {
         sender,
         client_port: 50_000,
         server_port: 1900,
+        is_midway: false,
         bytes: text.as_bytes(),
     };
     assert_eq!(probe(&opening(Sender::Client, ANSWER)), Probe::Reversed);

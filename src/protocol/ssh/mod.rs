@@ -1,5 +1,7 @@
-//! SSH (RFC 4253): identification lines and key exchange offers in, one [`Hello`] with HASSH for each side out.
+//! SSH (RFC 4253): identification lines and key exchange offers in, one [`Hello`] with HASSH for each side out. A session
+//! that was encrypted already when the capture began is told by its packets.
 
+mod midway;
 mod wire;
 
 #[cfg(test)]
@@ -8,32 +10,39 @@ pub(crate) mod tests;
 use crate::facts::{FactKind, Fingerprint, FingerprintMethod, Hello, Sender};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
+use crate::protocol::ssh::midway::{Judgement, Midway};
 use crate::protocol::ssh::wire::{Identification, KeyExchange};
-use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
 
 pub const PROTOCOL: Protocol = Protocol::new("ssh");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,
     transports: &[Transport::Tcp],
-    opens_with: &[(b'S', b'S')],
+    opens_with: ANY_BYTE,
     probe,
-    start: |_| Box::<Ssh>::default(),
+    start: |start| Box::new(Ssh::new(start)),
     fields: &[
         FieldSpec { name: CLIENT_BANNER, help: "The client's identification line, without CR LF (RFC 4253 §4.2)" },
         FieldSpec { name: SERVER_BANNER, help: "The server's identification line, without CR LF (RFC 4253 §4.2)" },
+        FieldSpec {
+            name: ESTABLISHED,
+            help: "The session was encrypted already when the capture began; it is known by its port and packets.",
+        },
     ],
 };
 
 const CLIENT_BANNER: &str = "ssh.client_banner";
 const SERVER_BANNER: &str = "ssh.server_banner";
+const ESTABLISHED: &str = "ssh.established";
 const SSH_PORT: u16 = 22;
+const BANNER: &[u8] = b"SSH-";
 
 /// Both sides open alike, so the roles are the flow's, unless it has the well-known port for a client.
 fn probe(opening: &Opening<'_>) -> Probe {
-    let opened = opening.bytes.get(..opening.bytes.len().min(4)).unwrap_or_default();
-    if !b"SSH-".starts_with(opened) {
-        return Probe::No;
+    if !begins_as_banner(opening.bytes) {
+        let is_session = opening.is_midway && opening.on_port(SSH_PORT) && midway::may_be(opening.bytes);
+        return if is_session { by_port(opening) } else { Probe::No };
     }
     let line = opening.bytes.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
     if line.len() == opening.bytes.len() && line.len() < 255 {
@@ -41,14 +50,23 @@ fn probe(opening: &Opening<'_>) -> Probe {
     }
     match Identification::of_line(line) {
         None => Probe::No,
-        Some(_) if opening.client_port == SSH_PORT && opening.server_port != SSH_PORT => Probe::Reversed,
-        Some(_) => Probe::Match,
+        Some(_) => by_port(opening),
     }
 }
 
+fn begins_as_banner(bytes: &[u8]) -> bool {
+    BANNER.starts_with(bytes.get(..BANNER.len()).unwrap_or(bytes))
+}
+
+const fn by_port(opening: &Opening<'_>) -> Probe {
+    let is_reversed = opening.client_port == SSH_PORT && opening.server_port != SSH_PORT;
+    if is_reversed { Probe::Reversed } else { Probe::Match }
+}
+
 /// Both sides up to their key exchange offers; what follows is encrypted.
-#[derive(Default)]
 struct Ssh {
+    /// As long as neither side of a flow that began before the capture has introduced itself.
+    midway: Option<Midway>,
     client: Side,
     server: Side,
 }
@@ -68,6 +86,17 @@ struct Banner {
 
 impl Parser for Ssh {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        if let Some(midway) = self.midway.as_mut().filter(|_| !begins_as_banner(chunk.bytes)) {
+            return match midway.on_segment(chunk.bytes, chunk.sender) {
+                Judgement::Foreign => Progress::Reject,
+                Judgement::Undecided => Progress::Continue { consumed: chunk.bytes.len() },
+                Judgement::Ssh => {
+                    facts.push(established());
+                    Progress::Done
+                }
+            };
+        }
+        self.midway = None;
         let mut cursor = Cursor::new(chunk.bytes);
         if let Err(reason) = self.read(chunk.sender, &mut cursor, facts) {
             self.on_end(facts);
@@ -88,7 +117,18 @@ impl Parser for Ssh {
     }
 }
 
+fn established() -> FactKind {
+    let mut hello = Hello::new(Sender::Server);
+    hello.fields.push(ESTABLISHED, true);
+    FactKind::Hello(Box::new(hello))
+}
+
 impl Ssh {
+    fn new(start: &Start) -> Self {
+        let midway = start.is_midway.then(Midway::default);
+        Self { midway, client: Side::default(), server: Side::default() }
+    }
+
     fn read(&mut self, sender: Sender, cursor: &mut Cursor<'_>, facts: &mut Vec<FactKind>) -> Result<(), &'static str> {
         if self.side(sender).said {
             return Ok(());

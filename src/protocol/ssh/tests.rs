@@ -145,6 +145,7 @@ fn what_only_resembles_a_banner_is_not_ssh() {
         sender: Sender::Client,
         client_port: 50_000,
         server_port: 22,
+        is_midway: false,
         bytes,
     };
     assert_eq!(probe(&opening(b"SSH-2.0-Go")), Probe::More);
@@ -154,4 +155,57 @@ fn what_only_resembles_a_banner_is_not_ssh() {
     assert_eq!(probe(&opening(b"STAT\r\n")), Probe::No);
     let amid_the_flow = Opening { client_port: 22, server_port: 50_000, ..opening(b"SSH-2.0-Go\n") };
     assert_eq!(probe(&amid_the_flow), Probe::Reversed);
+}
+
+/// Noise of so many bytes, as ciphers make it.
+fn noise(len: usize) -> Vec<u8> {
+    let bytes = (1..).map(|number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()[1]);
+    bytes.take(len).collect()
+}
+
+fn amid_a_session(chunks: &[(Sender, Vec<u8>)]) -> Vec<(Protocol, FactKind)> {
+    let start = Start { transport: Transport::Tcp, client_port: 50_000, server_port: 22, is_midway: true };
+    let mut session = crate::protocol::session::Session::new(start);
+    let mut facts = Vec::new();
+    for (sender, bytes) in chunks {
+        session.on_bytes(Chunk { at: Default::default(), sender: *sender, bytes }, &mut facts);
+    }
+    session.on_end(&mut facts);
+    facts
+}
+
+#[test]
+fn a_session_that_began_before_is_known_by_what_both_sides_send() {
+    let (client, server) = (Sender::Client, Sender::Server);
+    let both = [(server, noise(128)), (client, noise(48))];
+    let facts = amid_a_session(&both);
+    let [(PROTOCOL, FactKind::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
+    assert_eq!(hello.fields.get("ssh.established"), Some(&true.into()));
+    assert!(amid_a_session(&both[..1]).is_empty(), "one side alone");
+    assert!(amid_a_session(&[(server, noise(128)), (client, noise(47))]).is_empty(), "another size");
+    assert!(amid_a_session(&[(server, noise(128)), (client, b"x=1&".repeat(12))]).is_empty(), "text");
+    assert!(amid_a_session(&[(server, noise(128)), (client, vec![0; 48])]).is_empty(), "nothing");
+    let beginning = Fixture { server_port: 22, chunks: both.to_vec(), ..fixtures().swap_remove(0) };
+    assert!(beginning.facts().is_empty(), "a flow that begins so");
+    let elsewhere = Start { transport: Transport::Tcp, client_port: 50_000, server_port: 443, is_midway: true };
+    let Start { transport, client_port, server_port, is_midway } = elsewhere;
+    let opening = Opening { transport, sender: server, client_port, server_port, is_midway, bytes: &both[0].1 };
+    assert_eq!(probe(&opening), Probe::No, "another port");
+}
+
+#[test]
+fn one_packet_with_its_length_in_clear_is_enough() {
+    let packet = |len: u32, authenticator: usize| {
+        [len.to_be_bytes().to_vec(), noise(usize::try_from(len).unwrap() + authenticator)].concat()
+    };
+    for (len, authenticator, is_ssh) in [(96, 16, true), (16, 64, true), (96, 24, false), (100, 16, false)] {
+        let facts = amid_a_session(&[(Sender::Server, packet(len, authenticator))]);
+        assert_eq!(!facts.is_empty(), is_ssh, "{len} and {authenticator}");
+    }
+}
+
+#[test]
+fn a_capture_that_begins_with_the_banner_reads_it() {
+    let chunks = fixtures().swap_remove(0).chunks;
+    assert_eq!(amid_a_session(&chunks).len(), 2);
 }

@@ -160,6 +160,7 @@ impl Stun {
             sender: chunk.sender,
             client_port: self.start.client_port,
             server_port: self.start.server_port,
+            is_midway: false,
             bytes: chunk.bytes,
         };
         FOLLOWERS.iter().copied().find(|spec| matches!((spec.probe)(&opening), Probe::Match | Probe::Reversed))

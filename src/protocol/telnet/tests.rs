@@ -59,7 +59,7 @@ fn one_command_tells_on_its_port_only() {
     let probe = |port, bytes: &str| {
         let bytes = hex(bytes);
         let (transport, client_port, sender) = (Transport::Tcp, 49_152, Sender::Server);
-        probe(&Opening { transport, sender, client_port, server_port: port, bytes: &bytes })
+        probe(&Opening { transport, sender, client_port, server_port: port, is_midway: false, bytes: &bytes })
     };
     assert_eq!(probe(23, "fffd18"), Probe::Match);
     assert_eq!(probe(24, "fffd18"), Probe::More);

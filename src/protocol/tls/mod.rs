@@ -104,6 +104,10 @@ fn first_message(cursor: &mut Cursor<'_>) -> Option<Result<Sender, ()>> {
     Some(if is_sane { Ok(from) } else { Err(()) })
 }
 
+fn begins_with_hello(mut cursor: Cursor<'_>, sender: Sender) -> bool {
+    cursor.peek() == Some(content::HANDSHAKE) && matches!(first_message(&mut cursor), Some(Ok(from)) if from == sender)
+}
+
 /// One TLS connection. It can also be started amid a flow, where another protocol hands over to TLS.
 #[derive(Debug, Default)]
 struct Tls {
@@ -113,6 +117,8 @@ struct Tls {
     offered_session_id: Option<Vec<u8>>,
     /// A ServerHello up to TLS 1.2 was seen: a side that changes its cipher encrypts.
     is_agreed: bool,
+    /// Who began with a hello whose end has not come.
+    begun: Option<Sender>,
 }
 
 #[derive(Debug, Default)]
@@ -155,6 +161,13 @@ impl Parser for Tls {
         self.side(sender).stage = Stage::Over;
         self.progress(0)
     }
+
+    /// A hello that the capture cut short says at least that it was one.
+    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+        if let Some(sender) = self.begun.filter(|_| self.is_unheard()) {
+            facts.push(FactKind::Hello(Box::new(Hello::new(sender))));
+        }
+    }
 }
 
 impl Tls {
@@ -184,6 +197,9 @@ impl Tls {
         }
         while self.side(chunk.sender).stage != Stage::Over {
             let Some(record) = Record::read(&mut cursor)? else {
+                if self.is_unheard() && begins_with_hello(cursor, chunk.sender) {
+                    self.begun = Some(chunk.sender);
+                }
                 return Ok(Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) });
             };
             if matches!(self.on_record(record, chunk.sender, facts)?, Next::Done) {

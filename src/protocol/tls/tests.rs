@@ -126,7 +126,8 @@ fn sslv2_hello() -> Vec<u8> {
 }
 
 fn opening(bytes: &[u8]) -> Opening<'_> {
-    Opening { transport: Transport::Tcp, sender: Sender::Client, client_port: 49_152, server_port: 443, bytes }
+    let (client_port, server_port) = (49_152, 443);
+    Opening { transport: Transport::Tcp, sender: Sender::Client, client_port, server_port, is_midway: false, bytes }
 }
 
 fn amid_a_session() -> Vec<u8> {
@@ -334,4 +335,13 @@ fn lengths_that_contradict_each_other_are_malformed() {
     assert_eq!(say(&record(0x16, &message(11, &hex("000005 000003")))), Progress::Malformed("certificate_length"));
     assert_eq!(say(&record(0x16, &message(11, &hex("000004 000001 00")))), Progress::Malformed("certificate"));
     assert!(facts.is_empty());
+}
+
+#[test]
+fn a_hello_that_was_cut_short_is_one_without_its_contents() {
+    let whole = fixtures().swap_remove(0);
+    let cut = |len: usize| whole.facts_of(&[(Sender::Client, whole.chunks[0].1[..len].to_vec())]);
+    let [hello] = &hellos_of(&cut(60))[..] else { panic!("one hello") };
+    assert_eq!((hello.sender, hello.fingerprints.len()), (Sender::Client, 0));
+    assert!(cut(8).is_empty(), "before the hello's own version");
 }

@@ -1,0 +1,100 @@
+//! Events in; alerts by the rules, and incidents where what the rules matched adds up, out.
+
+use std::collections::BTreeMap;
+
+use crate::alert::{self, Alert, Suppression};
+use crate::event::Event;
+use crate::identity::entity::Entity;
+use crate::risk::{self, Dismissal, Evidence, Incident, Risk};
+use crate::rules::{Judge, Judgement, Level, Limits, Rules};
+use crate::time::Timestamp;
+use crate::world::World;
+
+use super::Output;
+
+/// The rules, what was said by them, and what they come to.
+pub(super) struct Court {
+    pub(super) judge: Judge,
+    pub(super) suppression: Suppression,
+    pub(super) risk: Risk,
+    /// Alerts by rule name and level.
+    pub(super) alerts: BTreeMap<(String, Level), u64>,
+}
+
+impl Court {
+    pub(super) fn new(rules: &Rules, limits: Limits, risk: risk::Settings) -> Self {
+        Self {
+            judge: Judge::new(rules, limits),
+            suppression: Suppression::new(Suppression::RETENTION),
+            risk: Risk::new(risk),
+            alerts: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn on_event(&mut self, event: Event<'_>, out: &mut dyn Output) {
+        for judgement in self.judge.on_event(&event) {
+            let entity = alert::entity(&judgement, &event);
+            self.add_up(&judgement, entity.clone().canonical(), &event, out);
+            let rule = &judgement.rule;
+            if rule.level == Level::Informational {
+                continue;
+            }
+            let Some(silent) = self.suppression.admit(rule, &entity, event.at()) else {
+                continue;
+            };
+            *self.alerts.entry((rule.name.clone(), rule.level)).or_default() += 1;
+            out.alert(&Alert::new(judgement, &event, silent));
+        }
+    }
+
+    pub(super) fn on_dismissal(&mut self, said: &Dismissal, now: Timestamp, world: &World, out: &mut dyn Output) {
+        hand_out(&self.risk.dismiss(said, now, world), out);
+    }
+
+    pub(super) fn expire(&mut self, now: Timestamp, world: &World, out: &mut dyn Output) {
+        self.suppression.expire(now);
+        hand_out(&self.risk.expire(now, world), out);
+    }
+
+    pub(super) fn evicted(&self) -> u64 {
+        self.suppression.evicted() + self.judge.forgotten() + self.risk.evicted()
+    }
+
+    fn add_up(&mut self, judgement: &Judgement, entity: Entity, event: &Event<'_>, out: &mut dyn Output) {
+        let (rule, at) = (&judgement.rule, event.at());
+        if rule.weight <= 0.0 {
+            return;
+        }
+        let holder = holder(&entity, event);
+        if self.risk.repeat(&holder, rule, &entity, at) {
+            return;
+        }
+        let evidence = Evidence {
+            rule: std::sync::Arc::clone(rule),
+            subject: entity,
+            at,
+            nats: rule.weight,
+            values: alert::evidence(judgement, event),
+            flow: event.community_id(),
+        };
+        hand_out(&self.risk.credit(&holder, evidence, event.world()), out);
+    }
+}
+
+/// Whose ledger a match is written into. Values that only together name somebody say nothing of where that is: the event
+/// does.
+fn holder(entity: &Entity, event: &Event<'_>) -> Entity {
+    let world = event.world();
+    if !matches!(entity, Entity::Group(_)) {
+        return world.holder(entity);
+    }
+    let site = event.site_about().filter(|site| world.is_a_household(*site)).map(Entity::Site);
+    let device = || event.device(event.home_side()?).map(Entity::Device);
+    site.or_else(device).unwrap_or_else(|| entity.clone())
+}
+
+fn hand_out(incidents: &[Incident], out: &mut dyn Output) {
+    for incident in incidents {
+        out.incident(incident);
+    }
+}

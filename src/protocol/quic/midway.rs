@@ -1,0 +1,114 @@
+//! The datagrams of a connection whose first Initial packet was not seen in, whether they are QUIC's all the same out:
+//! by headers whose lengths fill the datagram, or by the connection identifier that a client repeats.
+
+use crate::facts::Sender;
+use crate::protocol::Opening;
+use crate::protocol::cursor::Cursor;
+use crate::protocol::quic::version::Version;
+use crate::protocol::quic::wire::{self, Packet};
+
+/// The port of HTTP/3. On others a connection is known by its beginning alone.
+const PORT: u16 = 443;
+/// A header, a connection identifier of 8 bytes and a ciphertext (RFC 9001 §5.4.2).
+const SHORT_BYTES_MIN: usize = 25;
+/// So often a client repeats the identifier before it is one.
+const REPETITIONS: u8 = 3;
+
+/// Two highest bits of a first byte: the header's form and the bit that is fixed (RFC 9000 §17).
+const FORM_AND_FIXED: u8 = 0xc0;
+const SHORT: u8 = 0x40;
+const NEITHER: u8 = 0x00;
+
+/// Who sent a datagram, as far as the ports tell.
+pub fn role(opening: &Opening<'_>) -> Sender {
+    let (own, other) = match opening.sender {
+        Sender::Client => (opening.client_port, opening.server_port),
+        Sender::Server => (opening.server_port, opening.client_port),
+    };
+    if own == PORT && other != PORT { Sender::Server } else { Sender::Client }
+}
+
+/// Whether a datagram may belong to a connection that began before.
+pub fn may_be(opening: &Opening<'_>) -> bool {
+    let is_short = opening.bytes.first().is_some_and(|first| first & FORM_AND_FIXED == SHORT);
+    match is_short {
+        true => opening.on_port(PORT) && opening.bytes.len() >= SHORT_BYTES_MIN,
+        false => outline(opening.bytes).is_some(),
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Judgement {
+    Foreign,
+    Quic,
+    Undecided,
+}
+
+/// What the datagrams so far have shown.
+#[derive(Debug, Default)]
+pub struct Midway {
+    /// The version of a datagram of long headers.
+    pub version: Option<Version>,
+    repeated: Option<Repeated>,
+}
+
+/// What stands where a client's short headers have the connection identifier.
+#[derive(Debug)]
+struct Repeated {
+    identifier: [u8; 8],
+    first: u8,
+    /// The first byte is protected, so it changes from packet to packet.
+    first_has_changed: bool,
+    times: u8,
+}
+
+impl Midway {
+    pub fn on_datagram(&mut self, datagram: &[u8], sender: Sender) -> Judgement {
+        let Some((&first, rest)) = datagram.split_first() else { return Judgement::Foreign };
+        match (first & FORM_AND_FIXED, sender) {
+            (NEITHER, _) => Judgement::Foreign,
+            (SHORT, Sender::Client) => self.on_short(first, rest),
+            (SHORT, Sender::Server) => Judgement::Undecided,
+            _ => match outline(datagram) {
+                Some(version) => {
+                    self.version.get_or_insert(version);
+                    Judgement::Undecided
+                }
+                None => Judgement::Foreign,
+            },
+        }
+    }
+
+    fn on_short(&mut self, first: u8, rest: &[u8]) -> Judgement {
+        let Some(&identifier) = rest.first_chunk().filter(|_| rest.len() >= SHORT_BYTES_MIN.saturating_sub(1)) else {
+            return Judgement::Foreign;
+        };
+        let repeated = self.repeated.get_or_insert(Repeated { identifier, first, first_has_changed: false, times: 0 });
+        if repeated.identifier != identifier {
+            return Judgement::Foreign;
+        }
+        repeated.times = repeated.times.saturating_add(1);
+        repeated.first_has_changed |= repeated.first != first;
+        match repeated.first_has_changed && repeated.times >= REPETITIONS {
+            true => Judgement::Quic,
+            false => Judgement::Undecided,
+        }
+    }
+}
+
+/// The version of a datagram that its packets fill to the end, or to a short header or padding behind them.
+fn outline(bytes: &[u8]) -> Option<Version> {
+    let mut datagram = Cursor::new(bytes);
+    let mut version = None;
+    let mut ahead = datagram;
+    while let Some(packet) = wire::packet(&mut ahead) {
+        datagram = ahead;
+        match packet {
+            Packet::Initial(initial) => version = Some(initial.header.version),
+            Packet::Protected(header) => version = version.or(Some(header.version)),
+            Packet::Retry | Packet::Unknown(_) | Packet::VersionNegotiation { .. } => return None,
+        }
+    }
+    let ends_well = datagram.peek().is_none_or(|next| next == 0 || next & FORM_AND_FIXED == SHORT);
+    version.filter(|version| ends_well && version.is_readable() && !version.is_reserved())
+}

@@ -1,0 +1,121 @@
+//! An incident's evidence in, sentences for a person out.
+
+use std::collections::BTreeSet;
+
+use crate::identity::device::DeviceId;
+use crate::identity::entity::Entity;
+use crate::net::Text;
+use crate::risk::incident::{EvidenceItem, FamilyEvidence};
+use crate::risk::ledger::Ledger;
+use crate::rules::Rule;
+use crate::time::Timestamp;
+
+/// The most values, flows and names that a sentence lists.
+const LISTED_MAX: usize = 6;
+
+/// What the sentences are about.
+pub(super) struct Story<'a> {
+    pub(super) entity: &'a Entity,
+    pub(super) score: f64,
+    pub(super) threshold: f64,
+    pub(super) families: &'a [FamilyEvidence],
+    pub(super) accounts: &'a [Text],
+    pub(super) devices: &'a [DeviceId],
+    pub(super) ledger: &'a Ledger,
+}
+
+impl Story<'_> {
+    pub(super) fn sentences(&self) -> Vec<String> {
+        let mut sentences = vec![self.sum()];
+        sentences.extend(self.housed());
+        sentences.extend(self.families.iter().flat_map(|family| self.family(family)));
+        sentences.extend(self.innocent());
+        sentences
+    }
+
+    /// How much there is against whom, and since when.
+    fn sum(&self) -> String {
+        let items = self.families.iter().flat_map(|family| &family.items);
+        let since = items.map(|item| item.first).min().unwrap_or(Timestamp::ZERO);
+        let kinds = self.families.iter().filter(|family| family.nats > 0.0).count();
+        format!(
+            "Evidence of {kinds} kinds about the {} {} adds up to {:.1} nats since {}; an incident takes {:.1}.",
+            self.entity.kind(),
+            self.entity,
+            self.score,
+            moment(since),
+            self.threshold,
+        )
+    }
+
+    fn housed(&self) -> Option<String> {
+        let accounts = listed(self.accounts.iter().map(ToString::to_string));
+        let devices = listed(self.devices.iter().map(ToString::to_string));
+        match (accounts, devices) {
+            (None, None) => None,
+            (accounts, devices) => Some(format!(
+                "Known there: {}; {}.",
+                accounts.map_or_else(|| "no account".into(), |names| format!("accounts {names}")),
+                devices.map_or_else(|| "no device".into(), |ids| format!("devices {ids}")),
+            )),
+        }
+    }
+
+    /// What was seen of one kind, the strongest first, and what is expected.
+    fn family(&self, family: &FamilyEvidence) -> Vec<String> {
+        let mut sentences = Vec::new();
+        let mut explained = BTreeSet::new();
+        for item in &family.items {
+            let heading = format!("{} ({:.1} nats)", family.family.as_str().replace('_', " "), item.nats);
+            sentences.push(format!("{heading}: {}", seen(item)));
+            let rule = self.rule(&item.rule).filter(|rule| explained.insert(rule.name.clone()));
+            sentences.extend(rule.map(|rule| match &rule.expected {
+                Some(expected) => format!("Expected: {expected}"),
+                None => rule.description.clone(),
+            }));
+        }
+        sentences
+    }
+
+    fn innocent(&self) -> Option<String> {
+        let mut said = BTreeSet::new();
+        let rules = self.families.iter().flat_map(|family| &family.items).filter_map(|item| self.rule(&item.rule));
+        let causes: Vec<&str> = rules
+            .flat_map(|rule| &rule.falsepositives)
+            .map(String::as_str)
+            .filter(|cause| said.insert(*cause))
+            .collect();
+        (!causes.is_empty()).then(|| format!("It would be innocent if: {}.", causes.join("; ")))
+    }
+
+    fn rule(&self, name: &str) -> Option<&Rule> {
+        self.ledger.items.iter().map(|item| &*item.rule).find(|rule| rule.name == name)
+    }
+}
+
+fn seen(item: &EvidenceItem) -> String {
+    let mut text = format!("{}, about the {} {}, ", item.title, item.subject.kind(), item.subject);
+    text += &match item.count {
+        1 => format!("once at {}", moment(item.first)),
+        count => format!("{count} times from {} to {}", moment(item.first), moment(item.last)),
+    };
+    let values = listed(item.values.iter().map(|(field, value)| format!("{field} is {value}")));
+    text += &values.map_or_else(String::new, |values| format!(", where {values}"));
+    let flows = listed(item.flows.iter().cloned());
+    text += &flows.map_or_else(String::new, |flows| format!(" (flows {flows})"));
+    text.push('.');
+    text
+}
+
+/// A time to the second: `2026-11-24T10:00:00Z`.
+fn moment(at: Timestamp) -> String {
+    let text = at.to_string();
+    format!("{}Z", text.split('.').next().unwrap_or(&text))
+}
+
+fn listed(mut items: impl Iterator<Item = String>) -> Option<String> {
+    let shown: Vec<String> = items.by_ref().take(LISTED_MAX).collect();
+    let more = items.count();
+    let and_more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    (!shown.is_empty()).then(|| format!("{}{and_more}", shown.join(", ")))
+}
