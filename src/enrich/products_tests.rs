@@ -218,3 +218,22 @@ fn a_hardware_address_that_is_none_is_a_fault_with_a_place() {
         assert_eq!(fault.lines().next(), Some(expected.as_str()));
     }
 }
+
+#[test]
+fn every_signature_leads_to_its_own_product() {
+    let products = shipped();
+    for product in products.iter() {
+        for name in product.names.iter().chain(&product.broad_names) {
+            let below = format!("host-7.{name}");
+            for name in [name, &below] {
+                assert_eq!(by_name(&products, name).map(|(id, _)| id), Some(product.id.clone()), "{name}");
+            }
+        }
+        let mut hello = Hello::new(Sender::Server);
+        for attribute in &product.certificates {
+            let certificate = Certificate { subject: Some(attribute.as_str().into()), ..Certificate::default() };
+            hello.certificate = Some(Box::new(certificate));
+            assert_eq!(products.by_hello(&hello).map(|sighting| sighting.product.id.clone()), Some(product.id.clone()));
+        }
+    }
+}

@@ -90,6 +90,8 @@ pub mod x11;
 pub mod zerotier;
 
 #[cfg(test)]
+mod matrix_tests;
+#[cfg(test)]
 pub(crate) mod tests;
 
 use std::fmt;

@@ -103,7 +103,7 @@ impl Session {
         Self::among(selection::of_all(), start)
     }
 
-    fn among(selection: &'static Selection, start: Start) -> Self {
+    pub(super) fn among(selection: &'static Selection, start: Start) -> Self {
         Self {
             selection,
             start,

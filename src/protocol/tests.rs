@@ -84,7 +84,7 @@ const FIXTURES: &[fn() -> Vec<Fixture>] = &[
     crate::protocol::zerotier::tests::fixtures,
 ];
 
-fn fixtures() -> Vec<Fixture> {
+pub(super) fn fixtures() -> Vec<Fixture> {
     FIXTURES.iter().flat_map(|fixtures| fixtures()).collect()
 }
 
