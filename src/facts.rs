@@ -461,8 +461,27 @@ pub struct FlowSummary {
     /// so a relay between them shows (Xue et al., NDSS 2025).
     #[serde(default, skip_serializing_if = "is_default", with = "nanos::maybe")]
     pub flight_rtt: Option<Duration>,
+    /// What the beginning of a flow that no protocol claimed looks like.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub shape: Option<Shape>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub end: Option<EndReason>,
+}
+
+/// What a flow looks like of which nothing can be read. It proves nothing: one in sixteen ordinary flows looks so, too.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// Without order from its first byte on, as proxies are that want to look like nothing.
+    FullyEncrypted,
+}
+
+impl Shape {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FullyEncrypted => "fully_encrypted",
+        }
+    }
 }
 
 /// One side of a flow in numbers.

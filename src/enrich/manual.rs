@@ -75,6 +75,9 @@ fn signs(product: &Product) -> Vec<String> {
     sign("name", &product.names);
     sign("vendor\u{2019}s name", &product.broad_names);
     sign("found on port", &product.ports);
+    if product.made_up_certificates {
+        signs.push("certificates of made-up names".into());
+    }
     if !product.installation_certificates.is_empty() {
         signs.push("its certificate names the installation".into());
     }
@@ -86,6 +89,7 @@ fn certainty(product: &Product) -> &'static str {
     shows(&product.protocols, Basis::Protocol)
         .or_else(|| shows(&product.alpn, Basis::Alpn))
         .or_else(|| shows(&product.certificates, Basis::Certificate))
+        .or_else(|| product.made_up_certificates.then(|| Basis::Certificate.as_certainty()))
         .or_else(|| shows(&product.names, Basis::ServerName))
         .or_else(|| shows(&product.services, Basis::Service))
         .or_else(|| shows(&product.host_names, Basis::HostName))

@@ -47,6 +47,9 @@ pub struct Product {
     /// Hardware addresses its maker has for it alone: `30:52:53`, or `04:c9:8b:10/28`.
     #[serde(default)]
     pub ouis: Vec<String>,
+    /// Its servers make up the names in their certificates.
+    #[serde(default)]
+    pub made_up_certificates: bool,
     /// Attributes of the subject of a certificate that each installation makes for itself, so that it names one.
     #[serde(default)]
     pub installation_certificates: Vec<String>,
@@ -380,6 +383,10 @@ impl Products {
         if let Some(product) = product {
             return Some(Sighting { product: Arc::clone(product), basis: Basis::Certificate });
         }
+        let makes_up = || self.products.iter().find(|product| product.made_up_certificates);
+        if let Some(product) = makes_up().filter(|_| is_made_up(certificate)) {
+            return Some(Sighting { product: Arc::clone(product), basis: Basis::Certificate });
+        }
         // A certificate of many names is a hoster's.
         if certificate.alternative_names.len() > Self::CERTIFICATE_NAMES_MAX {
             return None;
@@ -437,6 +444,20 @@ impl Products {
             self.ouis.push((oui, Arc::clone(product)));
         }
         Ok(())
+    }
+}
+
+/// Whether a certificate's names are as Tor's relays make them up: `CN=www.<random>.net`, issued by `CN=www.<random>.com`,
+/// 8 to 20 digits of Base32 each, and nothing else.
+fn is_made_up(certificate: &Certificate) -> bool {
+    let random = |name: &Option<Text>, end: &str| {
+        let label = name.as_ref()?.as_str().strip_prefix("CN=www.")?.strip_suffix(end)?.to_owned();
+        let is_digit = |byte: u8| byte.is_ascii_lowercase() || (b'2'..=b'7').contains(&byte);
+        ((8..=20).contains(&label.len()) && label.bytes().all(is_digit)).then_some(label)
+    };
+    match (random(&certificate.subject, ".net"), random(&certificate.issuer, ".com")) {
+        (Some(subject), Some(issuer)) => subject != issuer && certificate.alternative_names.is_empty(),
+        _ => false,
     }
 }
 

@@ -237,3 +237,23 @@ fn every_signature_leads_to_its_own_product() {
         }
     }
 }
+
+#[test]
+fn tors_relays_are_told_by_names_that_are_made_up() {
+    let products = shipped();
+    let told = |subject: &str, issuer: &str| {
+        let mut hello = Hello::new(Sender::Server);
+        let (subject, issuer) = (Some(subject.into()), Some(issuer.into()));
+        hello.certificate = Some(Box::new(Certificate { subject, issuer, ..Certificate::default() }));
+        products.by_hello(&hello).map(|sighting| sighting.product.id.clone())
+    };
+    assert_eq!(told("CN=www.ijnz3ougbs2vqr.net", "CN=www.oplvyqxyq4cm.com"), Some("tor".into()));
+    for (subject, issuer) in [
+        ("CN=www.example.net", "CN=www.short.com"),
+        ("CN=www.ijnz3ougbs2vqr.net", "CN=www.ijnz3ougbs2vqr.com"),
+        ("CN=www.ijnz3ougbs2vqr.net, O=Somebody", "CN=www.oplvyqxyq4cm.com"),
+        ("CN=www.ijnz3ougbs-vqr.net", "CN=www.oplvyqxyq4cm.com"),
+    ] {
+        assert_eq!(told(subject, issuer), None, "{subject} by {issuer}");
+    }
+}

@@ -290,6 +290,13 @@ static FLOW: &[Field] = &[
         "`finished`, `reset`, `idle`, `reused`, `evicted` or `capture_end`; absent while the flow is open.",
         |e| word(e.summary()?.end?.as_str()),
     ),
+    field(
+        "spanwatch.flow.shape",
+        Keyword,
+        "`fully_encrypted`: a TCP flow that no protocol claimed and whose first bytes are without order. One in sixteen ordinary \
+         flows looks so: it proves nothing alone.",
+        |e| word(e.summary()?.shape?.as_str()),
+    ),
     field("spanwatch.flow.client_rtt", Float, "The tap to the client and back, in seconds.", |e| {
         seconds(e.summary()?.client_rtt?)
     }),

@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::facts::{FactKind, Sender};
+use crate::facts::{FactKind, Sender, Shape};
 use crate::flow::reassembly::{Payload, Piece, Reassembly, Room, Seen, Sequence, Track};
 use crate::protocol::session::{Roles, Session};
 use crate::protocol::{Chunk, Protocol, Start};
@@ -79,6 +79,11 @@ impl Conversation {
 
     pub(super) const fn protocol(&self) -> Option<Protocol> {
         self.listener.session.protocol()
+    }
+
+    /// What a flow that nobody claimed looks like.
+    pub(super) const fn shape(&self) -> Option<Shape> {
+        self.listener.session.shape()
     }
 
     pub(super) fn is_reversed(&self) -> bool {

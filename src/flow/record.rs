@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use crate::decode::{Head, TcpHeader};
 use crate::facts::{
-    Channel, Direction, Encapsulation, EndReason, Fact, FactKind, FlowId, FlowRef, FlowSummary, Sender, SideSummary,
+    Channel, Direction, Encapsulation, EndReason, Fact, FactKind, FlowId, FlowRef, FlowSummary, Sender, Shape,
+    SideSummary,
 };
 use crate::flow::Moment;
 use crate::flow::conversation::Conversation;
@@ -38,6 +39,8 @@ pub(super) struct Flow {
     is_recognised: bool,
     /// A parser has said a fact of it.
     pub(super) has_spoken: bool,
+    /// What its beginning looks like, where no protocol claimed it.
+    pub(super) shape: Option<Shape>,
     /// How many times the open flow was reported.
     pub(super) reports: u8,
     direction: Direction,
@@ -206,6 +209,7 @@ impl Flow {
             is_reversed: false,
             is_recognised: false,
             has_spoken: false,
+            shape: None,
             reports: 0,
             direction,
             closed: None,
@@ -385,6 +389,7 @@ impl Flow {
             client_rtt: self.timing.client_rtt(),
             server_rtt: self.timing.server_rtt(),
             flight_rtt: self.timing.flight_rtt(),
+            shape: self.shape,
             end: end.map(|end| self.closed.unwrap_or(end)),
         };
         if !self.is_reversed {

@@ -27,6 +27,7 @@ pub mod hex;
 pub mod pieces;
 pub mod protobuf;
 pub mod session;
+mod shape;
 
 pub mod amneziawg;
 pub mod adb;

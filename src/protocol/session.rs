@@ -4,9 +4,10 @@
 //! everything since the beginning; until it has said its first fact it may still reject the flow, and the others are
 //! asked. From then on the flow is its own, and the bytes it has read are forgotten.
 
-use crate::facts::{FactKind, Sender};
+use crate::facts::{FactKind, Sender, Shape};
 use crate::net::Transport;
 use crate::protocol::selection::{self, Selection};
+use crate::protocol::shape;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
 use crate::time::Timestamp;
 
@@ -49,6 +50,8 @@ pub struct Session {
     beginnings: u8,
     protocol: Option<Protocol>,
     roles: Roles,
+    /// What the beginning looks like, once nobody is left to claim it.
+    shape: Option<Shape>,
 }
 
 struct Said {
@@ -114,12 +117,18 @@ impl Session {
             beginnings: 0,
             protocol: None,
             roles: Roles::AsOpened,
+            shape: None,
         }
     }
 
     /// The protocol that claimed the flow first; one it was upgraded to does not change it.
     pub const fn protocol(&self) -> Option<Protocol> {
         self.protocol
+    }
+
+    /// What a flow that nobody claimed looks like.
+    pub const fn shape(&self) -> Option<Shape> {
+        self.shape
     }
 
     pub const fn roles(&self) -> Roles {
@@ -206,6 +215,10 @@ impl Session {
     }
 
     fn finish(&mut self) {
+        if self.protocol.is_none() && self.start.transport == Transport::Tcp {
+            let opening = self.history.first().filter(|said| said.sender == Sender::Client);
+            self.shape = self.shape.or(opening.and_then(|said| shape::of_opening(&said.bytes)));
+        }
         self.state = State::Done;
         self.forget();
     }

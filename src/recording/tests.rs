@@ -26,6 +26,7 @@ fn facts() -> Vec<Fact> {
         client_rtt: Some(Duration::from_micros(30_001)),
         server_rtt: None,
         flight_rtt: None,
+        shape: None,
         end: Some(EndReason::Idle),
     };
     let ended = Fact { kind: FactKind::FlowEnded(summary), ..fact_at(9, 5) };
