@@ -46,4 +46,5 @@ pub mod serve;
 pub mod summary;
 pub mod sensor;
 pub mod simulate;
+pub mod evaluate;
 pub mod cli;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -111,6 +112,28 @@ impl fmt::Display for Timestamp {
     }
 }
 
+impl FromStr for Timestamp {
+    type Err = String;
+
+    /// Reads what `Display` writes, with or without a fraction of the second.
+    fn from_str(text: &str) -> Result<Self, String> {
+        parse(text).ok_or_else(|| format!("{text:?} is no time in UTC, such as 2026-01-12T05:00:00Z"))
+    }
+}
+
+fn parse(text: &str) -> Option<Timestamp> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let (clock, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let is_written = clock.len() == 8 && (1..=9).contains(&fraction.len());
+    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let mut parts = clock.split(':').map(|part| part.parse::<u64>().ok().filter(|_| part.len() == 2 && is_digits(part)));
+    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
+    let is_a_clock = is_written && is_digits(fraction) && hour < 24 && minute < 60 && second < 60;
+    let nanos: u64 = format!("{fraction:0<9}").parse().ok().filter(|_| is_a_clock)?;
+    let of_day = (hour * 3600 + minute * 60 + second) * 1_000_000_000 + nanos;
+    Timestamp::of_date(date)?.as_nanos().checked_add(of_day).map(Timestamp::from_nanos)
+}
+
 /// The times of the first and the last of several things.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Span {
@@ -178,6 +201,23 @@ mod tests {
         }
         for other in ["1969-12-31", "2026-02-29", "2026-13-01", "2026-1-1", "2026-11-24T", "2026-11", "+026-11-24"] {
             assert_eq!(Timestamp::of_date(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_is_read_back() {
+        for nanos in [0, 951_827_696_789_000_001, 1_735_689_599_000_000_000, u64::MAX] {
+            let at = Timestamp::from_nanos(nanos);
+            assert_eq!(at.to_string().parse(), Ok(at));
+        }
+        assert_eq!("2000-02-29T12:34:56Z".parse(), Ok(Timestamp::from_secs(951_827_696)));
+        assert_eq!("2000-02-29T12:34:56.5Z".parse(), Ok(Timestamp::from_nanos(951_827_696_500_000_000)));
+        for text in
+            ["", "2000-02-29", "2000-02-29T12:34:56", "2000-13-01T00:00:00Z", "2000-01-01T0:0:0.Z", "+1-1-1T1:1:1Z"]
+        {
+            assert!(
+                text.parse::<Timestamp>().unwrap_err().ends_with("is no time in UTC, such as 2026-01-12T05:00:00Z")
+            );
         }
     }
 

@@ -93,3 +93,27 @@ fn a_recording_that_is_damaged_is_told_with_its_line() {
     place.write("none.facts.jsonl", "");
     assert_eq!(place.run(&["replay", "none.facts.jsonl"]).code, Some(2));
 }
+
+#[test]
+fn a_company_without_farms_is_evaluated_and_what_is_missing_is_told() {
+    let place = Place::new();
+    let made = ["simulate", "family", "--days", "1", "--employees", "2", "--form", "facts", "--out", "quiet"];
+    assert_eq!(place.run(&made).code, Some(0));
+    let judged = place.run(&["evaluate", "--rules", RULES, "quiet"]);
+    assert_eq!((judged.code, judged.stderr.as_str()), (Some(0), ""));
+    assert!(judged.stdout.starts_with("Data       1 runs, 2 laptop days\nFarms      0 of 0"), "{}", judged.stdout);
+    let again = place.run(&["evaluate", "--judged", "quiet"]);
+    assert_eq!(again.stdout, judged.stdout);
+
+    let missing = place.run(&["evaluate", "nowhere"]);
+    assert_eq!(missing.code, Some(2));
+    assert!(missing.stderr.starts_with("spanwatch: nowhere/truth.json: cannot be read: "), "{}", missing.stderr);
+    assert!(missing.stderr.contains("give a directory that `spanwatch simulate` wrote"), "{}", missing.stderr);
+    std::fs::remove_file(place.path("quiet/company.facts.jsonl.zst")).unwrap();
+    let empty = place.run(&["evaluate", "--rules", RULES, "quiet"]);
+    assert!(
+        empty.stderr.contains("quiet: holds neither company.facts.jsonl.zst nor capture.pcap.zst"),
+        "{}",
+        empty.stderr
+    );
+}

@@ -66,7 +66,8 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("simulate", &["decode", "flow", "identity", "recording"]),
-    ("cli", &["capture", "config", "enrich", "event", "metrics", "rules", "sensor", "simulate", "summary"]),
+    ("evaluate", &[]),
+    ("cli", &["capture", "config", "enrich", "evaluate", "event", "metrics", "rules", "sensor", "simulate", "summary"]),
 ];
 
 /// Everybody may name these.

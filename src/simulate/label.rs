@@ -155,8 +155,10 @@ pub fn readme(company: &Company, options: &Options, files: &[&str]) -> String {
         "\n## Judge it\n\n\
          ```sh\n\
          spanwatch replay --config spanwatch.yml --alerts alerts.jsonl {}\n\
-         spanwatch evaluate --truth truth.json alerts.jsonl\n\
+         spanwatch evaluate .\n\
          ```\n\n\
+         `evaluate` judges the data by itself, and compares what the sensor says with `truth.json`; with `--judged` it takes \
+         the `alerts.jsonl` that is there.\n\n\
          ## A fire drill\n\n\
          Played onto the VLAN of the mirror port, the capture shows whether an alert comes to those who are to see it. \
          The sensor must know the company's networks: merge `spanwatch.yml` into its configuration for the drill, and \

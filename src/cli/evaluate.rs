@@ -1,0 +1,59 @@
+//! `spanwatch evaluate`: directories of labelled companies in, how right the sensor was about them out.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{Failure, print};
+use crate::config::Config;
+use crate::evaluate::{Evaluation, Said, Truth};
+use crate::sensor::{self, Policy};
+use crate::simulate;
+
+#[derive(Args)]
+pub(super) struct Options {
+    /// The directory of the rules, instead of the one that is found by itself
+    #[arg(short, long, value_name = "DIR")]
+    rules: Option<PathBuf>,
+    /// Take the alerts that lie in the directories already, instead of judging the data anew
+    #[arg(long)]
+    judged: bool,
+    /// Directories that `spanwatch simulate` wrote; alerts.jsonl is written into each
+    #[arg(required = true, value_name = "DIR")]
+    directories: Vec<PathBuf>,
+}
+
+const ALERTS: &str = "alerts.jsonl";
+
+pub(super) fn evaluate(options: &Options) -> Result<(), Failure> {
+    let mut evaluation = Evaluation::default();
+    for directory in &options.directories {
+        let truth = Truth::load(&directory.join(simulate::TRUTH)).map_err(Failure::before_start)?;
+        if !options.judged {
+            judge(options, directory)?;
+        }
+        let said = Said::load(&directory.join(ALERTS)).map_err(Failure::before_start)?;
+        let run = directory.file_name().map_or_else(|| ".".into(), |name| name.to_string_lossy().into_owned());
+        evaluation.add(&run, &truth, &said);
+    }
+    print(&evaluation.to_string())
+}
+
+/// Runs the sensor on what lies in a directory.
+fn judge(options: &Options, directory: &Path) -> Result<(), Failure> {
+    let mut config = Config::load(&directory.join(simulate::CONFIGURATION)).map_err(Failure::before_start)?;
+    config.sinks.events = None;
+    config.sinks.alerts = Some(directory.join(ALERTS));
+    config.rules.directory.clone_from(&options.rules);
+    let policy = Policy::load(&config).map_err(Failure::before_start)?;
+    if policy.directory.is_none() {
+        return Err(Failure::BeforeStart("no directory of rules was found; name one with --rules DIR".into()));
+    }
+    let files = simulate::files(directory);
+    let Some(data) = files.iter().rev().find(|file| file.is_file()) else {
+        let (capture, facts) = (simulate::CAPTURE, simulate::FACTS);
+        return Err(Failure::BeforeStart(format!("{}: holds neither {facts} nor {capture}", directory.display())));
+    };
+    let report = sensor::replay(&config, policy, std::slice::from_ref(data), |_| ()).map_err(Failure::before_start)?;
+    super::end(&report)
+}
