@@ -126,7 +126,8 @@ fn parse(text: &str) -> Option<Timestamp> {
     let (clock, fraction) = time.split_once('.').unwrap_or((time, "0"));
     let is_written = clock.len() == 8 && (1..=9).contains(&fraction.len());
     let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let mut parts = clock.split(':').map(|part| part.parse::<u64>().ok().filter(|_| part.len() == 2 && is_digits(part)));
+    let mut parts =
+        clock.split(':').map(|part| part.parse::<u64>().ok().filter(|_| part.len() == 2 && is_digits(part)));
     let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
     let is_a_clock = is_written && is_digits(fraction) && hour < 24 && minute < 60 && second < 60;
     let nanos: u64 = format!("{fraction:0<9}").parse().ok().filter(|_| is_a_clock)?;

@@ -50,6 +50,8 @@ pub struct Person {
     pub elsewhere: Option<usize>,
     /// The first day at the company; days are counted from 0 on.
     pub since: usize,
+    /// How many days before the simulation the person began, if not in it.
+    pub days_before: u64,
 }
 
 /// Laptops in one house that are driven from afar.
@@ -154,6 +156,7 @@ impl Company {
             home,
             elsewhere: None,
             since: 0,
+            days_before: if random.chance(0.01) { 0 } else { 20 + random.below(2500) },
         });
         number
     }
@@ -261,6 +264,7 @@ impl Company {
         }
         let person = self.hire(Habit::Farm(farm), home);
         self.people[person].since = since;
+        self.people[person].days_before = 0;
         self.people[person].phone = None;
         person
     }

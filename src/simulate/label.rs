@@ -3,21 +3,24 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Options;
 use super::company::{Company, Farm, Habit, Person};
 use super::plan::{self, Line, REMOTE_PRODUCTS};
+use super::{Options, START};
 use crate::identity::device::DeviceId;
 use crate::time::Timestamp;
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// The version of the labels' form.
 pub const VERSION: u32 = 1;
 
 /// What is true: who is who, and which laptops are farms'.
 pub fn truth(company: &Company, options: &Options, start: Timestamp) -> Value {
-    let end = start + std::time::Duration::from_secs(86_400) * company.days as u32;
+    let end = start + DAY * company.days as u32;
     let farms: Vec<Value> =
         company.farms.iter().enumerate().map(|(number, farm)| shown_farm(company, number, farm, start)).collect();
     let mut situations: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -47,7 +50,7 @@ fn shown_farm(company: &Company, number: usize, farm: &Farm, start: Timestamp) -
     json!({
         "id": format!("farm-{}", number + 1),
         "kind": farm.kind.as_str(),
-        "since": (start + std::time::Duration::from_secs(86_400) * farm.since as u32).to_string(),
+        "since": (start + DAY * farm.since as u32).to_string(),
         "laptops": farm.people.len(),
         "operators": farm.operators.len(),
         "sites": sites,
@@ -109,7 +112,20 @@ pub fn configuration(company: &Company) -> String {
     }
     line(format_args!("  accounts:"));
     for person in &company.people {
-        line(format_args!("  - {{name: {}, group: {}}}", person.account, person.group));
+        let Person { account, group, zone_hours, .. } = person;
+        let begun = START + DAY * person.since as u32 - DAY * person.days_before as u32;
+        let start = &begun.to_string()[.."2026-01-12".len()];
+        // Where somebody works from is known of those who have been there for long.
+        let home = (person.days_before > 0).then(|| company.places[person.home].address);
+        let home = home.map_or_else(String::new, |address| format!(", home_site: {address}"));
+        let zone = 5 + zone_hours;
+        line(format_args!(
+            "  - {{name: {account}, group: {group}, country: US, time_zone: \"-{zone:02}:00\", start: {start}{home}}}"
+        ));
+    }
+    line(format_args!("address_classes:"));
+    for (class, networks) in Line::ALL.iter().filter_map(|line| line.class()) {
+        line(format_args!("  {class}: {{networks: [{networks}]}}"));
     }
     text
 }

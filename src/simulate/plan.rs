@@ -105,8 +105,22 @@ impl Line {
         }
     }
 
+    /// The prefixes that the operator's lists have of it, and what they call it.
+    pub const fn class(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::CarrierNat => Some(("carrier_nat", "198.18.128.0/20")),
+            Self::Coworking => Some(("corporate", "198.18.160.0/20")),
+            Self::Hotel => None,
+            Self::Household => Some(("residential", "198.18.0.0/17")),
+            Self::Mobile => Some(("mobile", "198.18.144.0/20")),
+            Self::VpnExit => Some(("vpn", "198.18.192.0/21")),
+        }
+    }
+
     pub fn address(self, number: usize) -> Ipv4Addr {
         let (first, count) = self.networks();
+        // Exits of VPNs are in two ranges, of which the lists that one can buy know the first.
+        let number = if self == Self::VpnExit { number / 2 + number % 2 * 8 * 250 } else { number };
         let number = number % (usize::from(count) * 250);
         Ipv4Addr::new(198, 18, first + (number / 250) as u8, (number % 250) as u8 + 2)
     }

@@ -54,7 +54,7 @@ impl<'c> Traffic<'c> {
             return None;
         }
         let mut head = running.packets.next(payload)?;
-        head.seq = self.packets;
+        (head.at, head.seq) = (running.next_at, self.packets);
         self.packets += 1;
         match running.packets.next_at() {
             // A conversation's own packets never run backwards, however its parts overlap.
