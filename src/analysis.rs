@@ -201,6 +201,11 @@ impl Analysis {
         self.stages.court.risk.open(self.stages.latest, &self.stages.world)
     }
 
+    /// What is known beside the facts.
+    pub fn world(&self) -> &World {
+        &self.stages.world
+    }
+
     /// The devices, those heard of longest ago first.
     pub fn devices(&self) -> impl Iterator<Item = (DeviceId, &Device)> {
         self.stages.world.identity.devices()

@@ -18,7 +18,7 @@ use crate::enrich::networks::{NamedNetwork, Networks, NetworksError, Role, home_
 use crate::profile::activity;
 use crate::world::{self, Sanctioned};
 use crate::yaml::{self, Fault, Spanned};
-use crate::{analysis, decode, detect, flow, risk, serve, shard, sinks};
+use crate::{analysis, decode, detect, flow, history, risk, serve, shard, sinks};
 
 /// Everything an operator can set.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -42,6 +42,8 @@ pub struct Config {
     pub detect: detect::Settings,
     pub risk: risk::Settings,
     pub limits: analysis::Limits,
+    /// How much is kept to look at.
+    pub history: history::Limits,
     pub rules: Rules,
     pub server: serve::Settings,
     pub sinks: sinks::Settings,
@@ -144,6 +146,7 @@ impl Config {
             ("flow", self.shard(1).flow == new.shard(1).flow),
             ("activity", self.activity == new.activity),
             ("detect", self.detect == new.detect),
+            ("history", self.history == new.history),
             ("limits", self.limits == new.limits),
             ("risk", self.risk == new.risk),
             ("server", self.server == new.server),
@@ -157,10 +160,11 @@ impl Config {
     }
 
     fn resolve(&mut self, directory: &Path) {
-        let sinks = [&mut self.sinks.events, &mut self.sinks.alerts, &mut self.rules.directory];
+        let named =
+            [&mut self.sinks.events, &mut self.sinks.alerts, &mut self.rules.directory, &mut self.server.web_config];
         let lists = self.address_classes.values_mut().flat_map(|members| &mut members.files);
         let databases = self.geo.databases.iter_mut();
-        for path in sinks.into_iter().flatten().chain(databases).chain(lists).chain(self.sinks.push.paths()) {
+        for path in named.into_iter().flatten().chain(databases).chain(lists).chain(self.sinks.push.paths()) {
             if path.as_os_str() != "-" {
                 *path = directory.join(&*path);
             }

@@ -40,9 +40,11 @@ pub mod analysis;
 
 // The edge.
 pub mod config;
+pub mod history;
 pub mod metrics;
 pub mod sinks;
 pub mod serve;
+pub mod report;
 pub mod summary;
 pub mod sensor;
 pub mod simulate;

@@ -8,7 +8,9 @@ mod crew;
 mod desk;
 mod outputs;
 mod policy;
+mod publication;
 mod shards;
+mod showcase;
 mod tape;
 
 use std::net::SocketAddr;
@@ -28,15 +30,16 @@ use crate::enrich::networks::NetworksError;
 use crate::metrics::Snapshot;
 use crate::recording::{self, Reader, RecordingError};
 use crate::serve::view::View;
-use crate::serve::{self, Edge, Request, ServeError};
+use crate::serve::{self, Dismissed, Edge, Request, ServeError};
 use crate::shard::{Batch, Shard};
 use crate::sinks::{Opening, Pushes, SinkError};
 use crate::summary::Summary;
 
 use self::crew::{Crew, Panicked};
-use self::desk::Desk;
+use self::desk::{Desk, Kind};
 use self::outputs::Outputs;
 use self::shards::{Input, Lane, Outbox, Parcel};
+use self::showcase::Showcase;
 use self::tape::Tapes;
 
 pub use self::policy::{Policy, PolicyError};
@@ -100,12 +103,24 @@ impl Fault {
     }
 }
 
-/// Reads capture files, and recordings of facts, to their end. `show` is told now and then how far the captures have come.
+/// What is replayed, and who looks on.
+pub struct Replayed<'a> {
+    /// Captures, and recordings of facts.
+    pub files: &'a [PathBuf],
+    /// Where what was seen is published.
+    pub view: Option<Arc<View>>,
+    /// Whether HTTP is answered from the view, until the replay is told to stop.
+    pub serves: bool,
+}
+
+/// Reads capture files, and recordings of facts, to their end. `show` is told now and then how far the captures have come,
+/// `served` the address that HTTP is answered on.
 pub fn replay(
     config: &Config,
     policy: Policy,
-    files: &[PathBuf],
+    Replayed { files, view, serves }: Replayed<'_>,
     mut show: impl FnMut(&Progress),
+    served: impl FnOnce(SocketAddr),
 ) -> Result<Report, SensorError> {
     let (recordings, captures): (Vec<PathBuf>, Vec<PathBuf>) =
         files.iter().cloned().partition(|path| recording::is_recording(path));
@@ -113,15 +128,17 @@ pub fn replay(
     let readers = recordings.iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
     let source = Replay::open(&captures, config.capture.filter.as_deref())?;
     let progress = source.progress();
-    let outputs = Outputs::open(&config.sinks, Opening::Truncate, Pushes::default(), None)?;
+    let listening = serves.then(|| serve::listen(&config.server)).transpose()?;
+    let showcase = view.clone().map(|view| Showcase::new(view, config));
+    let outputs = Outputs::open(&config.sinks, Opening::Truncate, Pushes::default(), showcase)?;
     let shards = if captures.is_empty() { 0 } else { config.shards.map_or_else(cores, NonZeroUsize::get) };
     let (requests, requested) = crossbeam_channel::bounded(REQUESTS_WAITING);
-    let edge = Edge::start(requests)?;
+    let mut edge = Edge::start(requests.clone())?;
 
     let channels = || crossbeam_channel::bounded(tape::BATCHES_WAITING);
     let (batches, tapes): (Vec<_>, Vec<_>) = readers.iter().map(|_| channels()).unzip();
     let tapes = Tapes::new(shards, tapes);
-    let mut sensor = Sensor::start(Desk::new(policy.start(tapes.shards())?, outputs, tapes))?;
+    let mut sensor = Sensor::start(Desk::new(policy.start(tapes.shards())?, outputs, tapes, Kind::Replay))?;
     for (shard, (reader, batches)) in (shards..).zip(readers.into_iter().zip(batches)) {
         sensor.play(reader, shard, batches)?;
     }
@@ -130,10 +147,19 @@ pub fn replay(
         1 => sensor.watch(0, source, config, 1, Replay::into_damage)?,
         _ => sensor.deal(source, config, shards, Replay::into_damage)?,
     }
+    if let (Some(listening), Some(view)) = (listening, &view) {
+        edge.serve(listening, Arc::clone(view), requests)?;
+        view.set_ready(true);
+        if let Some(address) = edge.address() {
+            served(address);
+        }
+    }
     let no_reload = |answer: serve::Answer| answer.give(Err("a replay does not reload".into()));
     let was_stopped = sensor.wait(&requested, no_reload, || show(&progress));
     if was_stopped {
         sensor.faults.push(Fault::Interrupted);
+    } else if serves {
+        sensor.linger(&requested, no_reload);
     }
     let report = sensor.stop();
     edge.stop();
@@ -154,11 +180,13 @@ pub fn run(
     let sources = Live::open(&config.capture, shards)?;
     let view = Arc::new(View::new());
     let (pushes, deliveries) = Pushes::open(&config.sinks.push)?;
-    let outputs = Outputs::open(&config.sinks, Opening::Append, pushes, Some(Arc::clone(&view)))?;
+    let outputs =
+        Outputs::open(&config.sinks, Opening::Append, pushes, Some(Showcase::new(Arc::clone(&view), config)))?;
     let (requests, requested) = crossbeam_channel::bounded(REQUESTS_WAITING);
     let mut edge = Edge::start(requests.clone())?;
 
-    let mut sensor = Sensor::start(Desk::new(policy.start(shards)?, outputs, Tapes::new(shards, Vec::new())))?;
+    let mut sensor =
+        Sensor::start(Desk::new(policy.start(shards)?, outputs, Tapes::new(shards, Vec::new()), Kind::Live))?;
     for (number, source) in sources.into_iter().enumerate() {
         sensor.watch(number, source, config, shards, |_| Vec::new())?;
     }
@@ -282,6 +310,7 @@ impl Sensor {
             select! {
                 recv(self.crew.ended()) -> number => self.dismiss(number.expect("the crew holds a sender")),
                 recv(requested) -> request => match request.expect("the edge outlives the sensor") {
+                    Request::Dismiss(dismissed, answer) => self.dismiss_incident(dismissed, answer),
                     Request::Reload(answer) => reload(answer),
                     Request::Stop => {
                         was_stopped = true;
@@ -308,6 +337,22 @@ impl Sensor {
                 self.stop.store(true, Ordering::Relaxed);
             }
         }
+    }
+
+    /// Lets the analysis judge all there is, and then answers requests until it is told to stop.
+    fn linger(&self, requested: &Receiver<Request>, reload: impl Fn(serve::Answer)) {
+        let _gone = self.inputs.send(Input::Complete);
+        for request in requested {
+            match request {
+                Request::Dismiss(dismissed, answer) => self.dismiss_incident(dismissed, answer),
+                Request::Reload(answer) => reload(answer),
+                Request::Stop => break,
+            }
+        }
+    }
+
+    fn dismiss_incident(&self, dismissed: Dismissed, answer: serve::Answer) {
+        let _gone = self.inputs.send(Input::Dismiss(dismissed, answer));
     }
 
     /// Lets the analysis come to its end.

@@ -191,7 +191,7 @@ fn the_kubernetes_resources_fit_together_and_run_without_root() {
 fn the_compose_file_mounts_what_exists_and_publishes_nothing() {
     let compose = document("deploy/compose/compose.yml");
     let services = compose["services"].as_object().unwrap();
-    assert_eq!(services.keys().collect::<Vec<_>>(), ["spanwatch", "prometheus", "alertmanager"]);
+    assert_eq!(services.keys().collect::<Vec<_>>(), ["spanwatch", "prometheus", "alertmanager", "grafana"]);
     for (name, service) in services {
         assert!(service["ports"].is_null(), "{name}");
         for volume in service["volumes"].as_array().unwrap() {

@@ -30,7 +30,12 @@ fn validate(lines: &str) -> Option<(bool, String)> {
     let place = Place::new();
     let file = place.write("alerts.jsonl", lines);
     let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema/alert.schema.json");
-    let run = Command::new("python3").arg("-c").arg(VALIDATOR).args([schema, file]).stderr(Stdio::inherit()).output();
+    let run = Command::new("/usr/bin/python3")
+        .arg("-c")
+        .arg(VALIDATOR)
+        .args([schema, file])
+        .stderr(Stdio::inherit())
+        .output();
     let Some(output) = run.ok().filter(|output| output.status.code() != Some(CANNOT)) else {
         eprintln!("skipped: python3-jsonschema is not installed");
         return None;

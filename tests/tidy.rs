@@ -36,13 +36,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "config",
         &[
-            "analysis", "capture", "decode", "detect", "enrich", "flow", "profile", "risk", "serve", "shard", "sinks",
-            "world",
+            "analysis", "capture", "decode", "detect", "enrich", "flow", "history", "profile", "risk", "serve",
+            "shard", "sinks", "world",
         ],
     ),
+    ("history", &["enrich", "event", "identity", "protocol"]),
     ("metrics", &["analysis", "capture", "decode", "detect", "flow", "risk", "shard", "sinks"]),
     ("sinks", &[]),
     ("serve", &["metrics"]),
+    ("report", &["serve"]),
     ("summary", &["alert", "decode", "identity", "metrics", "risk"]),
     (
         "sensor",
@@ -52,8 +54,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "capture",
             "config",
             "decode",
+            "detect",
             "enrich",
             "event",
+            "history",
             "identity",
             "metrics",
             "recording",
@@ -63,11 +67,18 @@ const LAYERS: &[(&str, &[&str])] = &[
             "shard",
             "sinks",
             "summary",
+            "world",
         ],
     ),
     ("simulate", &["decode", "flow", "identity", "recording"]),
     ("evaluate", &[]),
-    ("cli", &["capture", "config", "enrich", "evaluate", "event", "metrics", "rules", "sensor", "simulate", "summary"]),
+    (
+        "cli",
+        &[
+            "capture", "config", "enrich", "evaluate", "event", "metrics", "report", "rules", "sensor", "serve",
+            "simulate", "summary",
+        ],
+    ),
 ];
 
 /// Everybody may name these.
@@ -82,7 +93,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("DashMap", &["src/serve/view.rs"]),
     ("prometheus::", &["src/metrics"]),
     ("serde_yaml::", &["src/yaml.rs"]),
-    ("std::thread", &["src/sensor"]),
+    ("std::thread", &["src/cli/top.rs", "src/sensor"]),
     ("thread::spawn", &[]),
     (".spawn(", &["src/sensor.rs", "src/serve"]),
     ("println!", &["src/cli"]),

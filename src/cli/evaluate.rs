@@ -7,7 +7,7 @@ use clap::Args;
 use super::{Failure, print};
 use crate::config::Config;
 use crate::evaluate::{Evaluation, Said, Truth};
-use crate::sensor::{self, Policy};
+use crate::sensor::{self, Policy, Replayed};
 use crate::simulate;
 
 #[derive(Args)]
@@ -54,6 +54,7 @@ fn judge(options: &Options, directory: &Path) -> Result<(), Failure> {
         let (capture, facts) = (simulate::CAPTURE, simulate::FACTS);
         return Err(Failure::BeforeStart(format!("{}: holds neither {facts} nor {capture}", directory.display())));
     };
-    let report = sensor::replay(&config, policy, std::slice::from_ref(data), |_| ()).map_err(Failure::before_start)?;
+    let replayed = Replayed { files: std::slice::from_ref(data), view: None, serves: false };
+    let report = sensor::replay(&config, policy, replayed, |_| (), |_| ()).map_err(Failure::before_start)?;
     super::end(&report)
 }

@@ -10,6 +10,7 @@ mod replay;
 mod rules;
 mod run;
 mod simulate;
+mod top;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -61,6 +62,8 @@ enum Command {
     Run(run::Options),
     /// Write a labelled company at work, with or without laptop farms: a capture, a recording of facts, what is true
     Simulate(simulate::Options),
+    /// Show what a running sensor sees, again and again
+    Top(top::Options),
 }
 
 /// Where configuration and rules come from.
@@ -137,6 +140,7 @@ pub fn main() -> ExitCode {
         Command::Rules(command) => rules::rules(&command),
         Command::Run(options) => run::run(options),
         Command::Simulate(options) => simulate::simulate(&options),
+        Command::Top(options) => top::top(&options),
     };
     let (code, message) = match done {
         Ok(()) => return ExitCode::SUCCESS,

@@ -1,7 +1,9 @@
 //! `spanwatch replay`: capture files in; events, alerts, metrics and a summary out.
 
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -9,7 +11,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::{Failure, Sources, print};
 use crate::capture::Progress;
 use crate::metrics::Exposition;
-use crate::sensor::{self, Policy, Report};
+use crate::report;
+use crate::sensor::{self, Policy, Replayed, Report};
+use crate::serve::view::View;
 use crate::summary::Page;
 
 #[derive(Args)]
@@ -25,6 +29,12 @@ pub(super) struct Options {
     /// Write the metrics at the end, in the Prometheus text format; - is the standard output
     #[arg(short, long, value_name = "FILE")]
     metrics: Option<PathBuf>,
+    /// Write what was found as one HTML file that needs nothing beside it, for a ticket
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Answer HTTP with the console and the metrics on an address such as 127.0.0.1:9787, until interrupted
+    #[arg(long, value_name = "ADDRESS")]
+    serve: Option<SocketAddr>,
     /// Threads that read flows; the output is the same for any number [default: one for each processor]
     #[arg(short, long, value_name = "N")]
     shards: Option<NonZeroUsize>,
@@ -42,19 +52,28 @@ pub(super) fn replay(options: Options) -> Result<(), Failure> {
     // What a live sensor writes is its configuration's; a replay writes what its command line says.
     config.sinks.events = options.events;
     config.sinks.alerts = options.alerts;
+    config.server.listen = options.serve.unwrap_or(config.server.listen);
     config.shards = options.shards.or(config.shards);
     config.capture.filter = options.filter.or(config.capture.filter);
 
     let policy = Policy::load(&config).map_err(Failure::before_start)?;
     let (directory, rules) = (policy.directory.clone(), policy.rules().list().count());
 
+    let is_looked_at = options.serve.is_some() || options.report.is_some();
+    let view = is_looked_at.then(|| Arc::new(View::new()));
+    let replayed = Replayed { files: &options.captures, view: view.clone(), serves: options.serve.is_some() };
     let bar = Bar::new();
-    let report = sensor::replay(&config, policy, &options.captures, |progress| bar.show(progress));
+    let served = |address| eprintln!("spanwatch: the console is at http://{address}/ until this is interrupted");
+    let report = sensor::replay(&config, policy, replayed, |progress| bar.show(progress), served);
     bar.clear();
     let report = report.map_err(Failure::before_start)?;
 
     if let Some(path) = &options.metrics {
         write_metrics(path, &report)?;
+    }
+    if let (Some(path), Some(view)) = (&options.report, &view) {
+        std::fs::write(path, report::page(view))
+            .map_err(|error| Failure::OnTheWay(format!("report: cannot write to {}: {error}", path.display())))?;
     }
     let page = Page { summary: &report.summary, snapshot: &report.snapshot, rules: (directory.as_deref(), rules) };
     let is_output_taken =

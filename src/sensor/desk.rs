@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, select};
-use serde_json::{Value, json};
 
 use super::outputs::Outputs;
 use super::policy::Policy;
@@ -13,17 +12,18 @@ use super::shards::{Input, SourceCounters};
 use super::tape::Tapes;
 use super::{Fault, Report};
 use crate::analysis::Analysis;
-use crate::identity::device::{Device, DeviceId};
+use crate::detect::Family;
 use crate::metrics::{Reload, Snapshot};
-use crate::serve::view::{DEVICES_MAX, View};
+use crate::risk::Dismissal;
+use crate::serve::Dismissed;
 use crate::shard;
 use crate::summary::{DEVICES_SHOWN_MAX, Summary};
 use crate::time::Span;
 
 /// How often what was found is flushed and published.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
-/// The devices are published at every so many of those.
-const DEVICES_EVERY: u64 = 10;
+/// Whom and what was seen is published at every so many of those.
+const LISTS_EVERY: u64 = 10;
 
 /// The analysis and everything that its findings go to.
 pub(super) struct Desk {
@@ -37,10 +37,16 @@ pub(super) struct Desk {
     published: u64,
 }
 
+/// What the facts come from. A replay does not read its policy anew.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    Live,
+    Replay,
+}
+
 impl Desk {
-    pub(super) fn new(analysis: Analysis, outputs: Outputs, tapes: Tapes) -> Self {
-        // A sensor that nobody looks at does not read its policy anew.
-        let reload = outputs.view().map(|_| Reload { successful: true, success_secs: now_secs() });
+    pub(super) fn new(analysis: Analysis, outputs: Outputs, tapes: Tapes, kind: Kind) -> Self {
+        let reload = (kind == Kind::Live).then(|| Reload { successful: true, success_secs: now_secs() });
         let (shards, sources) = (BTreeMap::new(), BTreeMap::new());
         Self { analysis, outputs, tapes, shards, sources, reload, faults: Vec::new(), published: 0 }
     }
@@ -51,6 +57,11 @@ impl Desk {
                 self.shards.insert(batch.shard, std::mem::take(&mut batch.counters));
                 self.analysis.on_batch(*batch, &mut self.outputs);
             }
+            Input::Complete => {
+                self.analysis.finish(&mut self.outputs);
+                self.publish_all();
+            }
+            Input::Dismiss(dismissed, answer) => answer.give(self.on_dismissal(&dismissed)),
             Input::Last => {}
             Input::Reload(policy) => self.on_reload(policy),
             Input::Source(counters) => {
@@ -87,12 +98,40 @@ impl Desk {
     fn publish(&mut self) {
         self.outputs.flush();
         self.faults.extend(self.outputs.failures.drain(..).map(Fault::Sink));
-        let Some(view) = self.outputs.view() else { return };
-        view.publish_metrics(self.snapshot());
-        if self.published.is_multiple_of(DEVICES_EVERY) {
-            publish_devices(view, &self.analysis);
+        let snapshot = self.snapshot();
+        let Some(showcase) = &mut self.outputs.showcase else { return };
+        showcase.publish(snapshot);
+        if self.published.is_multiple_of(LISTS_EVERY) {
+            showcase.publish_lists(&self.analysis);
         }
         self.published += 1;
+    }
+
+    /// Takes the evidence of an open incident as innocent, from the latest packet on.
+    fn on_dismissal(&mut self, dismissed: &Dismissed) -> Result<(), String> {
+        let Some(incident) = self.analysis.incidents().find(|incident| incident.id.to_string() == dismissed.incident)
+        else {
+            return Err("the incident is not open any more".into());
+        };
+        let family = match &dismissed.family {
+            None => None,
+            Some(name) => {
+                let known = Family::ALL.iter().copied().find(|family| family.as_str() == name);
+                Some(known.ok_or_else(|| format!("there is no family of evidence `{name}`"))?)
+            }
+        };
+        tracing::info!(incident = %incident.id, by = dismissed.by, reason = dismissed.reason, "dismissed");
+        let dismissal =
+            Dismissal { entity: incident.entity, family, reason: dismissed.reason.clone(), at: incident.updated };
+        self.analysis.dismiss(&dismissal, &mut self.outputs);
+        self.publish();
+        Ok(())
+    }
+
+    /// Publishes the lists, too, whenever that was done last.
+    fn publish_all(&mut self) {
+        self.published = 0;
+        self.publish();
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -117,7 +156,7 @@ impl Desk {
 
     fn finish(mut self) -> Report {
         self.analysis.finish(&mut self.outputs);
-        self.publish();
+        self.publish_all();
         let snapshot = self.snapshot();
         let newest = self.analysis.devices().count().saturating_sub(DEVICES_SHOWN_MAX);
         let devices = self.analysis.devices().skip(newest).map(|(id, device)| (id, device.clone())).collect();
@@ -125,23 +164,6 @@ impl Desk {
         let summary = Summary { devices, incidents, alerts: std::mem::take(&mut self.outputs.kept) };
         Report { snapshot, summary, faults: self.faults }
     }
-}
-
-fn publish_devices(view: &View, analysis: &Analysis) {
-    let newest = analysis.devices().count().saturating_sub(DEVICES_MAX);
-    view.publish_devices(analysis.devices().skip(newest).map(|(id, device)| (id.to_string(), shown(id, device))));
-}
-
-fn shown(id: DeviceId, device: &Device) -> Value {
-    let addresses: Vec<String> = device.bindings().map(|binding| binding.address.to_string()).collect();
-    json!({
-        "id": id.to_string(),
-        "mac": device.mac().map(|mac| mac.to_string()),
-        "name": device.host_name.as_ref().map(|name| name.as_str()),
-        "vendor_class": device.vendor_class.as_ref().map(|class| class.as_str()),
-        "addresses": addresses,
-        "first_seen": device.first_seen.to_string(),
-    })
 }
 
 /// The one time that is not a packet's: when an operator's files were read.

@@ -1,13 +1,13 @@
-//! Events and alerts in, lines in the sinks, entries of the view and the alerts of the summary out.
+//! Events, alerts and incidents in; lines in the sinks, messages to other programs, what is shown, and the alerts of the
+//! summary out.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use super::showcase::Showcase;
 use crate::alert::Alert;
 use crate::analysis::Output;
 use crate::event::Event;
 use crate::risk::{Incident, IncidentId};
-use crate::serve::view::View;
 use crate::sinks::notice::{Kind, Notice};
 use crate::sinks::push;
 use crate::sinks::{self, JsonLines, Opening, Pushes, SinkError};
@@ -17,7 +17,7 @@ pub(super) struct Outputs {
     events: Option<JsonLines>,
     alerts: Option<JsonLines>,
     pushes: Pushes,
-    view: Option<Arc<View>>,
+    pub(super) showcase: Option<Showcase>,
     /// The first alerts, for the summary of a replay.
     pub(super) kept: Vec<Alert>,
     /// The incidents as they were last said, for the summary of a replay.
@@ -35,7 +35,7 @@ impl Outputs {
         settings: &sinks::Settings,
         opening: Opening,
         pushes: Pushes,
-        view: Option<Arc<View>>,
+        showcase: Option<Showcase>,
     ) -> Result<Self, SinkError> {
         if let Some(path) = settings.shared_file() {
             return Err(SinkError::Shared { path: path.to_owned() });
@@ -43,7 +43,8 @@ impl Outputs {
         let open =
             |sink, path: &Option<_>| path.as_deref().map(|path| JsonLines::open(sink, path, opening)).transpose();
         let (events, alerts) = (open("events", &settings.events)?, open("alerts", &settings.alerts)?);
-        Ok(Self { events, alerts, pushes, view, kept: Vec::new(), incidents: BTreeMap::new(), failures: Vec::new() })
+        let (kept, incidents, failures) = (Vec::new(), BTreeMap::new(), Vec::new());
+        Ok(Self { events, alerts, pushes, showcase, kept, incidents, failures })
     }
 
     /// Hands every line to the operating system.
@@ -63,10 +64,6 @@ impl Outputs {
         }
     }
 
-    pub(super) fn view(&self) -> Option<&View> {
-        self.view.as_deref()
-    }
-
     /// What came of each push.
     pub(super) fn pushes(&self) -> impl Iterator<Item = push::Counters> {
         self.pushes.counters()
@@ -80,12 +77,15 @@ impl Outputs {
 
 impl Output for Outputs {
     fn wants_events(&self) -> bool {
-        self.events.is_some()
+        self.events.is_some() || self.showcase.is_some()
     }
 
     fn event(&mut self, event: &Event<'_>) {
         if let Some(sink) = &mut self.events {
             self.failures.extend(sink.write(event).err());
+        }
+        if let Some(showcase) = &mut self.showcase {
+            showcase.event(event);
         }
     }
 
@@ -96,9 +96,10 @@ impl Output for Outputs {
         if !self.pushes.is_empty() {
             self.pushes.push(notice_of_alert(alert));
         }
-        if let Some(view) = &self.view {
-            view.publish_alert(serde_json::to_value(alert).expect("an alert's keys are text"));
-        } else if self.kept.len() < Self::KEPT_MAX {
+        if let Some(showcase) = &mut self.showcase {
+            showcase.alert(alert);
+        }
+        if self.kept.len() < Self::KEPT_MAX {
             self.kept.push(alert.clone());
         }
     }
@@ -110,8 +111,11 @@ impl Output for Outputs {
         if !self.pushes.is_empty() {
             self.pushes.push(notice_of_incident(incident));
         }
+        if let Some(showcase) = &mut self.showcase {
+            showcase.incident(incident);
+        }
         let is_known = self.incidents.contains_key(&incident.id);
-        if self.view.is_none() && (is_known || self.incidents.len() < Self::KEPT_MAX) {
+        if is_known || self.incidents.len() < Self::KEPT_MAX {
             self.incidents.insert(incident.id, incident.clone());
         }
     }

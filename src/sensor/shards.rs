@@ -10,6 +10,7 @@ use super::policy::Policy;
 use crate::capture::{self, CaptureError, Frame, FrameSource, Read};
 use crate::decode::{self, Decoder, Head, Packets};
 use crate::facts::{Fact, Watermark};
+use crate::serve::{Answer, Dismissed};
 use crate::shard::{Batch, Shard};
 use crate::time::{Span, Timestamp};
 
@@ -23,6 +24,9 @@ const BATCH_FACTS: usize = 512;
 /// What the analysis thread receives.
 pub(super) enum Input {
     Batch(Box<Batch>),
+    /// Nothing more comes, and who looks on stays.
+    Complete,
+    Dismiss(Dismissed, Answer),
     /// Nothing more is waited for.
     Last,
     /// The policy from here on; none where the new one is at fault.

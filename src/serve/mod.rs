@@ -1,27 +1,28 @@
 //! The published view in, HTTP answers out; signals and `POST /-/reload` in, [`Request`]s to the sensor out.
 
+mod access;
+mod allowance;
+pub mod console;
 mod listener;
+mod routes;
 mod service;
 mod signals;
 pub mod view;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, Query, State};
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use crossbeam_channel::Sender;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
-use self::listener::Bounded;
+use self::access::{Access, AccessError};
+use self::listener::{Bounded, Peer};
 use self::service::ServiceManager;
 use self::view::View;
 
@@ -32,6 +33,10 @@ pub struct Settings {
     /// The address to listen on. Loopback, unless a firewall or proxy decides who may ask.
     #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
+    /// A file with certificate, users and tokens, in the form of the Prometheus exporters' web configuration.
+    pub web_config: Option<PathBuf>,
+    /// The names that people call the sensor by, where it listens on loopback and asks nobody for a name.
+    pub hosts: Vec<String>,
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
@@ -43,7 +48,7 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 9787)) }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 9787)), web_config: None, hosts: Vec::new() }
     }
 }
 
@@ -51,14 +56,31 @@ impl Default for Settings {
 pub enum Request {
     /// Read configuration and rules anew; the answer is what came of it.
     Reload(Answer),
+    /// Take an incident's evidence as innocent.
+    Dismiss(Dismissed, Answer),
     /// End: drain, write, stop.
     Stop,
 }
 
-/// Where the outcome of a reload goes.
+/// What somebody says of an incident.
+#[derive(Clone, Debug)]
+pub struct Dismissed {
+    pub incident: String,
+    /// The family of evidence; none stands for all of it.
+    pub family: Option<String>,
+    pub reason: String,
+    pub by: String,
+}
+
+/// Where the outcome of a request goes.
 pub struct Answer(Option<oneshot::Sender<Result<(), String>>>);
 
 impl Answer {
+    fn new() -> (Self, oneshot::Receiver<Result<(), String>>) {
+        let (answer, outcome) = oneshot::channel();
+        (Self(Some(answer)), outcome)
+    }
+
     /// Gives the outcome to whoever waits for it; a signal's sender does not.
     pub fn give(self, outcome: Result<(), String>) {
         if let Some(waiting) = self.0 {
@@ -69,10 +91,18 @@ impl Answer {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
+    #[error(transparent)]
+    Access(#[from] AccessError),
     #[error("cannot listen on {listen}: {source}; set server.listen to a free address")]
     Listen { listen: SocketAddr, source: io::Error },
     #[error("cannot start the asynchronous runtime: {0}")]
     Runtime(io::Error),
+}
+
+/// An address that is listened on, and who may ask there.
+pub struct Listening {
+    listener: TcpListener,
+    access: Access,
 }
 
 /// The asynchronous edge. Dropping it ends every connection.
@@ -88,7 +118,7 @@ impl Edge {
     pub fn start(requests: Sender<Request>) -> Result<Self, ServeError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
-            .max_blocking_threads(1)
+            .max_blocking_threads(2)
             .thread_name("edge")
             .enable_io()
             .enable_time()
@@ -106,7 +136,7 @@ impl Edge {
     /// Starts to answer HTTP on a listener.
     pub fn serve(
         &mut self,
-        listener: TcpListener,
+        Listening { listener, access }: Listening,
         view: Arc<View>,
         requests: Sender<Request>,
     ) -> Result<(), ServeError> {
@@ -115,12 +145,13 @@ impl Edge {
         let _entered = self.runtime.enter();
         let listener = tokio::net::TcpListener::from_std(listener).map_err(ServeError::Runtime)?;
         let mut stop = self.stop.subscribe();
-        let app = router(view, requests);
+        let tls = access.tls.clone();
+        let app = routes::router(view, requests, Arc::new(access)).into_make_service_with_connect_info::<Peer>();
         self.runtime.spawn(async move {
             let stopped = async move {
                 let _sensor_gone = stop.wait_for(|stop| *stop).await;
             };
-            let _never_fails = axum::serve(Bounded::new(listener), app).with_graceful_shutdown(stopped).await;
+            let _never_fails = axum::serve(Bounded::new(listener, tls), app).with_graceful_shutdown(stopped).await;
         });
         Ok(())
     }
@@ -158,85 +189,10 @@ impl Edge {
 }
 
 /// Takes the address before privileges are dropped and threads are started.
-pub fn listen(settings: &Settings) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(settings.listen).map_err(|source| ServeError::Listen { listen: settings.listen, source })
-}
-
-#[derive(Clone)]
-struct Shared {
-    view: Arc<View>,
-    requests: Sender<Request>,
-}
-
-fn router(view: Arc<View>, requests: Sender<Request>) -> Router {
-    Router::new()
-        .route("/metrics", get(metrics))
-        .route("/-/healthy", get(healthy))
-        .route("/-/ready", get(ready))
-        .route("/-/reload", post(reload))
-        .route("/api/v1/alerts", get(alerts))
-        .route("/api/v1/devices", get(devices))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(Shared { view, requests })
-}
-
-/// No request has a body that is read.
-const BODY_BYTES_MAX: usize = 1 << 10;
-/// The most a reload may take until its asker is told to look into the log.
-const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
-
-async fn metrics(State(shared): State<Shared>) -> Response {
-    match shared.view.metrics() {
-        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
-    }
-}
-
-/// As a closure, it makes optimised builds fail with a cycle of constants (rustc 1.95).
-async fn healthy() -> &'static str {
-    "the sensor is running\n"
-}
-
-async fn ready(State(shared): State<Shared>) -> Response {
-    if shared.view.is_ready() {
-        "the sensor reads packets\n".into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the sensor is starting or stopping\n").into_response()
-    }
-}
-
-async fn reload(State(shared): State<Shared>) -> Response {
-    let (answer, outcome) = oneshot::channel();
-    let asked = shared.requests.try_send(Request::Reload(Answer(Some(answer))));
-    if asked.is_err() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "the sensor is busy with other requests\n").into_response();
-    }
-    match tokio::time::timeout(RELOAD_TIMEOUT, outcome).await {
-        Ok(Ok(Ok(()))) => "configuration and rules reloaded\n".into_response(),
-        Ok(Ok(Err(fault))) => (StatusCode::UNPROCESSABLE_ENTITY, format!("{fault}\n")).into_response(),
-        Ok(Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "the sensor is stopping\n").into_response(),
-        Err(_) => (StatusCode::GATEWAY_TIMEOUT, "the reload goes on; its outcome will be logged\n").into_response(),
-    }
-}
-
-/// How many entries an answer has at most.
-#[derive(Deserialize)]
-struct Page {
-    limit: Option<usize>,
-}
-
-impl Page {
-    fn limit(&self) -> usize {
-        self.limit.unwrap_or(100).min(1000)
-    }
-}
-
-async fn alerts(State(shared): State<Shared>, Query(page): Query<Page>) -> Response {
-    Json(shared.view.alerts(page.limit())).into_response()
-}
-
-async fn devices(State(shared): State<Shared>, Query(page): Query<Page>) -> Response {
-    Json(shared.view.devices(page.limit())).into_response()
+pub fn listen(settings: &Settings) -> Result<Listening, ServeError> {
+    let access = Access::open(settings.web_config.as_deref(), settings.listen, &settings.hosts)?;
+    let fault = |source| ServeError::Listen { listen: settings.listen, source };
+    Ok(Listening { listener: TcpListener::bind(settings.listen).map_err(fault)?, access })
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! What HTTP reads: published by the analysis thread at intervals, so that no request ever waits for the analysis, nor
 //! the analysis for a request.
+//!
+//! A list is published as a whole, as texts that are ready to be sent; a reader takes a reference to it and goes through
+//! it at leisure while the next one is put in its place.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use dashmap::DashMap;
@@ -8,22 +12,104 @@ use serde_json::Value;
 
 use crate::metrics::{Exposition, Snapshot};
 
-/// The most alerts that are shown; the oldest give way.
-const ALERTS_MAX: u64 = 1000;
-/// The most devices that are shown.
-pub const DEVICES_MAX: usize = 10_000;
+/// The lists that are published.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum List {
+    Accounts,
+    Alerts,
+    Devices,
+    Incidents,
+    Sessions,
+    Sites,
+    /// A single entry: the sensor itself.
+    Status,
+}
 
-/// What an entry of the view is, and its place among its kind.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-enum Key {
-    Alert(u64),
-    Device(String),
+impl List {
+    pub const ALL: &'static [Self] =
+        &[Self::Accounts, Self::Alerts, Self::Devices, Self::Incidents, Self::Sessions, Self::Sites, Self::Status];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accounts => "accounts",
+            Self::Alerts => "alerts",
+            Self::Devices => "devices",
+            Self::Incidents => "incidents",
+            Self::Sessions => "sessions",
+            Self::Sites => "sites",
+            Self::Status => "status",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|list| list.as_str() == name)
+    }
+
+    /// The most entries that are published: what is beyond them is left out, so put the most important first.
+    pub const fn entries_max(self) -> usize {
+        match self {
+            Self::Devices => 50_000,
+            Self::Accounts | Self::Sessions | Self::Sites => 10_000,
+            Self::Alerts | Self::Incidents => 1_000,
+            Self::Status => 1,
+        }
+    }
+}
+
+/// An entry of a list, ready to be sent.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Entry {
+    pub id: Box<str>,
+    /// A JSON object.
+    pub json: Box<str>,
+    /// What it is found by: lower-case words, each between line feeds.
+    terms: Box<str>,
+}
+
+impl Entry {
+    pub fn new<T: AsRef<str>>(id: impl ToString, value: &Value, terms: impl IntoIterator<Item = T>) -> Self {
+        let mut text = String::from("\n");
+        for term in terms {
+            let term = term.as_ref().trim();
+            if !term.is_empty() {
+                text += &term.to_lowercase();
+                text.push('\n');
+            }
+        }
+        Self { id: id.to_string().into(), json: value.to_string().into(), terms: text.into() }
+    }
+
+    /// What it is found by, each between line feeds.
+    pub fn terms(&self) -> &str {
+        &self.terms
+    }
+
+    fn is_about(&self, term: &str) -> bool {
+        self.terms.contains(term)
+    }
+}
+
+/// Which entries of a list are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    pub offset: usize,
+    pub limit: usize,
+    /// A part of any of an entry's terms.
+    pub search: Option<String>,
+    /// The whole of one of its terms.
+    pub about: Option<String>,
+}
+
+/// A part of a list, and how many entries there are of what was asked for.
+#[derive(Debug)]
+pub struct Page {
+    pub entries: Vec<Arc<Entry>>,
+    pub total: usize,
 }
 
 /// The published state of the sensor.
 pub struct View {
-    entries: DashMap<Key, Value>,
-    alerts: AtomicU64,
+    lists: DashMap<List, Arc<[Arc<Entry>]>>,
     exposition: Exposition,
     ready: AtomicBool,
     published: AtomicU64,
@@ -32,8 +118,7 @@ pub struct View {
 impl View {
     pub fn new() -> Self {
         Self {
-            entries: DashMap::new(),
-            alerts: AtomicU64::new(0),
+            lists: DashMap::new(),
             exposition: Exposition::with_process(),
             ready: AtomicBool::new(false),
             published: AtomicU64::new(0),
@@ -50,25 +135,9 @@ impl View {
         self.published.load(Ordering::Relaxed)
     }
 
-    pub fn publish_alert(&self, alert: Value) {
-        let number = self.alerts.fetch_add(1, Ordering::Relaxed);
-        self.entries.insert(Key::Alert(number), alert);
-        if let Some(old) = number.checked_sub(ALERTS_MAX) {
-            self.entries.remove(&Key::Alert(old));
-        }
-    }
-
-    /// Takes the devices that are known at the moment, by their identifiers; those known before and not any more go.
-    pub fn publish_devices(&self, devices: impl IntoIterator<Item = (String, Value)>) {
-        let mut kept = std::collections::BTreeSet::new();
-        for (id, device) in devices.into_iter().take(DEVICES_MAX) {
-            self.entries.insert(Key::Device(id.clone()), device);
-            kept.insert(id);
-        }
-        self.entries.retain(|key, _| match key {
-            Key::Alert(_) => true,
-            Key::Device(id) => kept.contains(id),
-        });
+    /// Puts a list in the place of the one before.
+    pub fn publish(&self, list: List, entries: impl IntoIterator<Item = Arc<Entry>>) {
+        self.lists.insert(list, entries.into_iter().take(list.entries_max()).collect());
     }
 
     pub fn set_ready(&self, ready: bool) {
@@ -84,27 +153,31 @@ impl View {
         self.exposition.text()
     }
 
-    /// The latest alerts, the last first.
-    pub fn alerts(&self, limit: usize) -> Vec<Value> {
-        let mut alerts = self.select(|key| matches!(key, Key::Alert(_)));
-        alerts.reverse();
-        alerts.truncate(limit);
-        alerts
+    pub fn entry(&self, list: List, id: &str) -> Option<Arc<Entry>> {
+        self.list(list)?.iter().find(|entry| &*entry.id == id).cloned()
     }
 
-    /// Devices in the order of their identifiers.
-    pub fn devices(&self, limit: usize) -> Vec<Value> {
-        let mut devices = self.select(|key| matches!(key, Key::Device(_)));
-        devices.truncate(limit);
-        devices
+    pub fn page(&self, list: List, selection: &Selection) -> Page {
+        let Some(list) = self.list(list) else { return Page { entries: Vec::new(), total: 0 } };
+        let search = selection.search.as_deref().map(str::to_lowercase);
+        let about = selection.about.as_deref().map(|term| format!("\n{}\n", term.to_lowercase()));
+        let wanted = |entry: &&Arc<Entry>| {
+            search.as_deref().is_none_or(|term| entry.is_about(term))
+                && about.as_deref().is_none_or(|term| entry.is_about(term))
+        };
+        let mut total = 0;
+        let mut entries = Vec::new();
+        for entry in list.iter().filter(wanted) {
+            if total >= selection.offset && entries.len() < selection.limit {
+                entries.push(Arc::clone(entry));
+            }
+            total += 1;
+        }
+        Page { entries, total }
     }
 
-    fn select(&self, wanted: impl Fn(&Key) -> bool) -> Vec<Value> {
-        let entries = self.entries.iter().filter(|entry| wanted(entry.key()));
-        let mut selected: Vec<(Key, Value)> =
-            entries.map(|entry| (entry.key().clone(), entry.value().clone())).collect();
-        selected.sort_by(|(a, _), (b, _)| a.cmp(b));
-        selected.into_iter().map(|(_, value)| value).collect()
+    fn list(&self, list: List) -> Option<Arc<[Arc<Entry>]>> {
+        self.lists.get(&list).map(|entries| Arc::clone(&entries))
     }
 }
 
@@ -120,25 +193,32 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn the_latest_alerts_come_first_and_the_oldest_give_way() {
-        let view = View::new();
-        for number in 0..ALERTS_MAX + 2 {
-            view.publish_alert(json!(number));
-        }
-        assert_eq!(view.alerts(2), [json!(ALERTS_MAX + 1), json!(ALERTS_MAX)]);
-        let all = view.alerts(usize::MAX);
-        assert_eq!((all.len() as u64, all.last()), (ALERTS_MAX, Some(&json!(2))));
+    fn entry(id: usize, terms: &[&str]) -> Arc<Entry> {
+        Arc::new(Entry::new(id, &json!({ "id": id }), terms))
+    }
+
+    fn ids(page: &Page) -> Vec<&str> {
+        page.entries.iter().map(|entry| &*entry.id).collect()
     }
 
     #[test]
-    fn devices_that_are_no_longer_known_go() {
+    fn a_page_is_a_part_of_what_was_asked_for_in_the_order_published() {
         let view = View::new();
-        view.publish_alert(json!("alert"));
-        view.publish_devices([("b".into(), json!(1)), ("a".into(), json!(2))]);
-        assert_eq!(view.devices(10), [json!(2), json!(1)]);
-        view.publish_devices([("c".into(), json!(3))]);
-        assert_eq!(view.devices(10), [json!(3)]);
-        assert_eq!(view.alerts(10), [json!("alert")]);
+        view.publish(List::Devices, (0..5).map(|id| entry(id, &["10.0.0.1", if id == 2 { "OTHER" } else { "LT-1" }])));
+        let page = view.page(List::Devices, &Selection { offset: 1, limit: 2, search: Some("lt".into()), about: None });
+        assert_eq!((ids(&page), page.total), (vec!["1", "3"], 4));
+        let about = |term: &str| Selection { limit: 9, about: Some(term.into()), ..Selection::default() };
+        assert_eq!(view.page(List::Devices, &about("other")).total, 1);
+        assert_eq!(view.page(List::Devices, &about("10.0.0")).total, 0, "no whole term");
+        assert_eq!(view.page(List::Sites, &about("other")).total, 0, "never published");
+    }
+
+    #[test]
+    fn a_list_is_cut_at_its_length_and_replaced_as_a_whole() {
+        let view = View::new();
+        view.publish(List::Alerts, (0..2000).map(|id| entry(id, &[])));
+        assert_eq!(view.page(List::Alerts, &Selection::default()).total, 1000);
+        view.publish(List::Alerts, [entry(7, &[])]);
+        assert!(view.entry(List::Alerts, "7").is_some() && view.entry(List::Alerts, "8").is_none());
     }
 }

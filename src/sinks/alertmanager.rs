@@ -121,7 +121,7 @@ impl Alertmanager {
             ("description", text("message")),
             ("accounts", text("related.user")),
             ("techniques", text("threat.technique.id")),
-            ("runbook", Some("docs/runbooks/SpanwatchIncident.md".into())),
+            ("runbook", Some("docs/runbooks/SpanwatchIncidentOpen.md".into())),
         ];
         let annotations =
             annotations.into_iter().filter_map(|(name, text)| Some((name.to_owned(), cut(text?)))).collect();

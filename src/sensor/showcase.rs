@@ -1,0 +1,117 @@
+//! Events, alerts and incidents in; the published view out.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::publication;
+use crate::alert::Alert;
+use crate::analysis::Analysis;
+use crate::config::Config;
+use crate::event::Event;
+use crate::history::History;
+use crate::metrics::Snapshot;
+use crate::risk::{Incident, IncidentId};
+use crate::serve::view::{Entry, List, View};
+
+/// What people can look at, where there is somewhere to look.
+pub(super) struct Showcase {
+    view: Arc<View>,
+    history: History,
+    /// The latest first.
+    alerts: VecDeque<Arc<Entry>>,
+    alerts_ever: u64,
+    /// The latest said of first.
+    incidents: VecDeque<(IncidentId, Arc<Entry>)>,
+    is_changed: bool,
+    /// What the configuration leaves unseen, in sentences.
+    unseen: Vec<String>,
+}
+
+impl Showcase {
+    pub(super) fn new(view: Arc<View>, config: &Config) -> Self {
+        Self {
+            view,
+            history: History::new(config.history),
+            alerts: VecDeque::new(),
+            alerts_ever: 0,
+            incidents: VecDeque::new(),
+            is_changed: true,
+            unseen: unseen(config),
+        }
+    }
+
+    pub(super) fn event(&mut self, event: &Event<'_>) {
+        self.history.on_event(event);
+    }
+
+    pub(super) fn alert(&mut self, alert: &Alert) {
+        let mut document = serde_json::to_value(alert).expect("an alert's keys are text");
+        document["id"] = self.alerts_ever.into();
+        let terms = terms(&document, &alert.entity.to_string(), &alert.rule.name);
+        self.alerts.push_front(Arc::new(Entry::new(self.alerts_ever, &document, terms)));
+        self.alerts.truncate(List::Alerts.entries_max());
+        self.alerts_ever += 1;
+        self.is_changed = true;
+    }
+
+    pub(super) fn incident(&mut self, incident: &Incident) {
+        let mut document = serde_json::to_value(incident).expect("an incident's keys are text");
+        document["id"] = incident.id.to_string().into();
+        let state = if incident.is_open() { "open" } else { "closed" };
+        let mut terms = terms(&document, &incident.entity.to_string(), state);
+        terms.extend(incident.devices.iter().map(ToString::to_string));
+        self.incidents.retain(|(id, _)| *id != incident.id);
+        self.incidents.push_front((incident.id, Arc::new(Entry::new(incident.id, &document, terms))));
+        self.incidents.truncate(List::Incidents.entries_max());
+        self.is_changed = true;
+    }
+
+    /// Publishes the numbers, and what was found if there is anything new.
+    pub(super) fn publish(&mut self, snapshot: Snapshot) {
+        self.view.publish(List::Status, [publication::status(&snapshot, &self.unseen)]);
+        self.view.publish_metrics(snapshot);
+        if std::mem::take(&mut self.is_changed) {
+            self.view.publish(List::Alerts, self.alerts.iter().cloned());
+            self.view.publish(List::Incidents, self.incidents.iter().map(|(_, entry)| Arc::clone(entry)));
+        }
+    }
+
+    /// Publishes whom and what was seen, which takes longer.
+    pub(super) fn publish_lists(&self, analysis: &Analysis) {
+        publication::publish(&self.view, analysis, &self.history);
+    }
+}
+
+fn unseen(config: &Config) -> Vec<String> {
+    let silent = config.silent_detectors();
+    silent
+        .into_iter()
+        .map(|(remedy, detectors)| {
+            format!("What these detectors look for: {}. To wake them, {remedy}", detectors.join(", "))
+        })
+        .collect()
+}
+
+/// What an alert or an incident is found by.
+fn terms(document: &Value, entity: &str, word: &str) -> Vec<String> {
+    const FIELDS: &[&str] = &[
+        "destination.device.id",
+        "network.community_id",
+        "related.hosts",
+        "related.ip",
+        "related.user",
+        "source.device.id",
+        "spanwatch.site",
+    ];
+    let mut terms = vec![entity.to_owned(), word.to_owned()];
+    for field in FIELDS {
+        match &document[*field] {
+            Value::String(text) => terms.push(text.clone()),
+            Value::Array(values) => terms.extend(values.iter().filter_map(Value::as_str).map(str::to_owned)),
+            _ => {}
+        }
+    }
+    terms
+}

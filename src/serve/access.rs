@@ -1,0 +1,316 @@
+//! The web configuration file and a request in; who asks, and whether they may, out.
+//!
+//! The file has the form of the Prometheus exporters' (`tls_server_config`, `basic_auth_users`), and names beside it bearer
+//! tokens and who may change anything.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::{AUTHORIZATION, HOST, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use base64::prelude::{BASE64_STANDARD, Engine};
+use ring::digest::{SHA256, digest};
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::allowance::Allowance;
+use super::listener::Peer;
+use crate::yaml::{self, Fault};
+
+/// What the file holds.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    tls_server_config: Option<Tls>,
+    /// Names and bcrypt hashes of passwords.
+    basic_auth_users: BTreeMap<String, String>,
+    /// Names and the SHA-256 of tokens, in hex.
+    bearer_tokens: BTreeMap<String, String>,
+    /// Who of them may dismiss incidents and ask for a reload; the others may look.
+    may_change: BTreeSet<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tls {
+    cert_file: PathBuf,
+    key_file: PathBuf,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    #[error("{}: cannot read the web configuration: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Text(#[from] Box<Fault>),
+    #[error("{file}: the password of `{name}` is no bcrypt hash; `htpasswd -nBC 10 {name}` makes one")]
+    Password { file: String, name: String },
+    #[error("{file}: the token of `{name}` is no SHA-256 in hex; `printf %s TOKEN | sha256sum` makes one")]
+    Token { file: String, name: String },
+    #[error("{file}: `may_change` names `{name}`, who is neither a user nor a token")]
+    Unknown { file: String, name: String },
+    #[error("{}: cannot use it for TLS: {why}", path.display())]
+    Tls { path: PathBuf, why: String },
+}
+
+/// Who may ask for what.
+pub(super) struct Access {
+    users: BTreeMap<String, String>,
+    tokens: BTreeMap<[u8; 32], String>,
+    may_change: BTreeSet<String>,
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    /// Where nobody is asked for a name, what a browser must call the sensor by, so that no page of others can reach it.
+    hosts: Option<Vec<String>>,
+    requests: Mutex<Allowance>,
+    failures: Mutex<Allowance>,
+    verified: Mutex<VecDeque<[u8; 32]>>,
+    /// A password takes a processor for a while.
+    verifying: Semaphore,
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(super) struct Who {
+    pub(super) name: String,
+    pub(super) may_change: bool,
+}
+
+/// Answered to whom asks too often.
+const TOO_OFTEN: (StatusCode, [(axum::http::HeaderName, &str); 1], &str) =
+    (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, "5")], "too many requests; ask again later\n");
+
+/// A hash that no password has, so that an unknown name takes as long as a known one.
+const NOBODY: &str = "$2b$10$abcdefghijklmnopqrstuu7Wz8Fn5DCpSxIEZ6.T7GKkGxR3GB0Sa";
+
+impl Access {
+    /// Requests at once from an address, and how soon another is let.
+    const REQUESTS: (u32, Duration) = (300, Duration::from_millis(20));
+    /// Failed log-ons at once from an address, and how soon another is let.
+    const FAILURES: (u32, Duration) = (10, Duration::from_secs(30));
+    /// The most credentials that are remembered as right.
+    const VERIFIED_MAX: usize = 128;
+    const TOKEN_BYTES: usize = 32;
+
+    /// Without a file, who reaches the address may look; and change something, if it is loopback.
+    pub(super) fn open(file: Option<&Path>, listen: SocketAddr, hosts: &[String]) -> Result<Self, AccessError> {
+        let (name, text) = match file {
+            None => (String::new(), String::new()),
+            Some(path) => {
+                let text = std::fs::read_to_string(path);
+                (path.display().to_string(), text.map_err(|source| AccessError::Read { path: path.into(), source })?)
+            }
+        };
+        let directory = file.and_then(Path::parent).unwrap_or(Path::new(""));
+        let own: File = yaml::parse(&name, &text)?;
+        let tokens = own.tokens(&name)?;
+        own.check(&name)?;
+        let tls = own.tls_server_config.as_ref().map(|tls| tls.open(directory)).transpose()?;
+        let is_open = own.basic_auth_users.is_empty() && tokens.is_empty();
+        let hosts = (is_open && listen.ip().is_loopback()).then(|| hosts.to_vec());
+        let allowance = |(most, refill)| Mutex::new(Allowance::new(most, refill));
+        Ok(Self {
+            users: own.basic_auth_users,
+            tokens,
+            may_change: own.may_change,
+            tls,
+            hosts,
+            requests: allowance(Self::REQUESTS),
+            failures: allowance(Self::FAILURES),
+            verified: Mutex::default(),
+            verifying: Semaphore::new(1),
+        })
+    }
+
+    fn is_open(&self) -> bool {
+        self.users.is_empty() && self.tokens.is_empty()
+    }
+
+    async fn who(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Who, Box<Response>> {
+        if self.is_open() {
+            return self.anybody(headers);
+        }
+        if !has(&self.failures, peer) {
+            return Err(Box::new(TOO_OFTEN.into_response()));
+        }
+        let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let name = match given.and_then(|given| given.split_once(' ')) {
+            Some((scheme, text)) if scheme.eq_ignore_ascii_case("basic") => self.by_password(text).await,
+            Some((scheme, text)) if scheme.eq_ignore_ascii_case("bearer") => self.by_token(text),
+            _ => None,
+        };
+        match name {
+            Some(name) => Ok(Who { may_change: self.may_change.contains(&name), name }),
+            None => {
+                if given.is_some() {
+                    take(&self.failures, peer);
+                }
+                let challenge = HeaderValue::from_static("Basic realm=\"spanwatch\", charset=\"UTF-8\"");
+                let refusal = (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, challenge)], "who are you?\n");
+                Err(Box::new(refusal.into_response()))
+            }
+        }
+    }
+
+    /// A page of others that had its own name resolved to loopback would still call the sensor by that name.
+    fn anybody(&self, headers: &HeaderMap) -> Result<Who, Box<Response>> {
+        let Some(hosts) = &self.hosts else { return Ok(Who { name: "anybody".into(), may_change: false }) };
+        let called = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let name =
+            called.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(called, |(name, _)| name);
+        let is_address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+        if is_address || name == "localhost" || hosts.iter().any(|host| host == name) {
+            return Ok(Who { name: "anybody on this machine".into(), may_change: true });
+        }
+        let text = "the sensor is not called by this name; set server.hosts to the names that people use\n";
+        Err(Box::new((StatusCode::MISDIRECTED_REQUEST, text).into_response()))
+    }
+
+    async fn by_password(&self, given: &str) -> Option<String> {
+        let text = String::from_utf8(BASE64_STANDARD.decode(given.trim()).ok()?).ok()?;
+        let (name, password) = text.split_once(':')?;
+        let known = self.users.get(name).cloned();
+        let mark = hash(&format!("{}\n{text}", known.as_deref().unwrap_or_default()));
+        if self.is_verified(&mark) {
+            return Some(name.to_owned());
+        }
+        let _one_at_a_time = self.verifying.acquire().await.ok()?;
+        let (password, against) = (password.to_owned(), known.clone().unwrap_or_else(|| NOBODY.to_owned()));
+        let verified = tokio::task::spawn_blocking(move || bcrypt::verify(password, &against)).await;
+        let is_right = known.is_some() && matches!(verified, Ok(Ok(true)));
+        if is_right {
+            self.remember(mark);
+        }
+        is_right.then(|| name.to_owned())
+    }
+
+    /// The hashes are compared, so that the time taken tells nothing of the token.
+    fn by_token(&self, given: &str) -> Option<String> {
+        self.tokens.get(&hash(given.trim())).cloned()
+    }
+
+    fn is_verified(&self, mark: &[u8; 32]) -> bool {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).contains(mark)
+    }
+
+    fn remember(&self, mark: [u8; 32]) {
+        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        if verified.len() == Self::VERIFIED_MAX {
+            verified.pop_front();
+        }
+        verified.push_back(mark);
+    }
+}
+
+impl File {
+    fn tokens(&self, file: &str) -> Result<BTreeMap<[u8; 32], String>, AccessError> {
+        let token = |(name, hex): (&String, &String)| {
+            let fault = || AccessError::Token { file: file.to_owned(), name: name.clone() };
+            Ok((unhex(hex).ok_or_else(fault)?, name.clone()))
+        };
+        self.bearer_tokens.iter().map(token).collect()
+    }
+
+    fn check(&self, file: &str) -> Result<(), AccessError> {
+        for (name, hash) in &self.basic_auth_users {
+            if hash.parse::<bcrypt::HashParts>().is_err() {
+                return Err(AccessError::Password { file: file.to_owned(), name: name.clone() });
+            }
+        }
+        let is_known =
+            |name: &&String| self.basic_auth_users.contains_key(*name) || self.bearer_tokens.contains_key(*name);
+        match self.may_change.iter().find(|name| !is_known(name)) {
+            Some(name) => Err(AccessError::Unknown { file: file.to_owned(), name: name.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Tls {
+    fn open(&self, directory: &Path) -> Result<Arc<ServerConfig>, AccessError> {
+        let (cert_file, key_file) = (directory.join(&self.cert_file), directory.join(&self.key_file));
+        let fault = |path: &Path, why: String| AccessError::Tls { path: path.to_owned(), why };
+        let chain = CertificateDer::pem_file_iter(&cert_file)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| fault(&cert_file, error.to_string()))?;
+        let key = PrivateKeyDer::from_pem_file(&key_file).map_err(|error| fault(&key_file, error.to_string()))?;
+        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key);
+        Ok(Arc::new(config.map_err(|error| fault(&cert_file, error.to_string()))?))
+    }
+}
+
+/// Lets a request pass with who asks, or answers it.
+pub(super) async fn guard(
+    State(access): State<Arc<Access>>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if !take(&access.requests, peer.ip()) {
+        return TOO_OFTEN.into_response();
+    }
+    match access.who(request.headers(), peer.ip()).await {
+        Ok(who) => {
+            request.extensions_mut().insert(who);
+            next.run(request).await
+        }
+        Err(refusal) => *refusal,
+    }
+}
+
+#[allow(clippy::disallowed_methods)]
+fn take(allowance: &Mutex<Allowance>, peer: IpAddr) -> bool {
+    allowance.lock().unwrap_or_else(PoisonError::into_inner).take(peer, Instant::now())
+}
+
+#[allow(clippy::disallowed_methods)]
+fn has(allowance: &Mutex<Allowance>, peer: IpAddr) -> bool {
+    allowance.lock().unwrap_or_else(PoisonError::into_inner).has(peer, Instant::now())
+}
+
+fn hash(text: &str) -> [u8; 32] {
+    digest(&SHA256, text.as_bytes()).as_ref().first_chunk().copied().expect("a SHA-256 has 32 bytes")
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let digits: Vec<u8> = text
+        .trim()
+        .bytes()
+        .map(|digit| char::from(digit).to_digit(16))
+        .map(|digit| digit.and_then(|digit| u8::try_from(digit).ok()))
+        .collect::<Option<_>>()?;
+    let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+    if digits.len() != Access::TOKEN_BYTES * 2 {
+        return None;
+    }
+    bytes.first_chunk().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_takes_as_long_as_a_known_one() {
+        let cost = NOBODY.parse::<bcrypt::HashParts>().unwrap().get_cost();
+        assert_eq!(cost, 10, "what htpasswd is asked for in the remedy");
+        assert!(matches!(bcrypt::verify("secret", NOBODY), Ok(false)));
+    }
+
+    #[test]
+    fn a_token_hash_has_64_digits() {
+        assert_eq!(unhex(&"0f".repeat(32)), Some([15; 32]));
+        for wrong in ["0f".repeat(31), "0f".repeat(33), "0g".repeat(32), format!("{}f", "0f".repeat(31))] {
+            assert_eq!(unhex(&wrong), None, "{wrong}");
+        }
+    }
+}

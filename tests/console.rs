@@ -1,0 +1,141 @@
+//! The console and the report of a replayed farm, in Debian's Chromium; a sensor behind TLS; `spanwatch top`.
+
+mod support;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use support::{Place, RULES, signal};
+
+const FARM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/pcaps/laptop-farm/capture.pcap");
+const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/pcaps/spanwatch.yml");
+const BROWSER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/console/browser.py");
+/// The exit code by which the browser's script says that it cannot run.
+const CANNOT: i32 = 77;
+
+/// A replay that serves its console until it is dropped.
+struct Replay {
+    child: Child,
+    address: String,
+}
+
+impl Replay {
+    fn serve(place: &Place, config: &str, more: &[&str]) -> Self {
+        let arguments = ["replay", "--serve", "127.0.0.1:0", "--config", config, "--rules", RULES];
+        let mut command = place.command(&[&arguments[..], more, &[FARM]].concat());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next());
+        let address = address.unwrap_or_else(|| panic!("{line}")).to_owned();
+        Self { child, address }
+    }
+
+    /// Waits until everything was judged and published.
+    fn judged(self, place: &Place) -> Self {
+        for _ in 0..200 {
+            let page = place.run(&["top", "--once", &self.address]);
+            if page.stdout.contains("INCIDENTS  1 open") {
+                return self;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("no incident: {:?}", place.run(&["top", "--once", &self.address]));
+    }
+}
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+/// Runs the browser's script; what it found wrong is a failure.
+fn browse(place: &Place, url: &str, part: &str) {
+    let pictures = place.path("pictures");
+    fs::create_dir_all(&pictures).unwrap();
+    let run = Command::new("timeout").args(["120", "/usr/bin/python3", BROWSER, url]).arg(&pictures).arg(part).output();
+    let output = run.unwrap();
+    if output.status.code() == Some(CANNOT) || output.status.code() == Some(127) {
+        return eprintln!("skipped: chromium-driver and python3-selenium are not installed");
+    }
+    if let Some(kept) = std::env::var_os("PICTURES") {
+        for entry in fs::read_dir(&pictures).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, Path::new(&kept).join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+}
+
+#[test]
+fn an_analyst_finds_the_incident_looks_into_it_and_dismisses_it() {
+    let place = Place::new();
+    let replay = Replay::serve(&place, CONFIG, &[]).judged(&place);
+    browse(&place, &format!("http://{}", replay.address), "console");
+}
+
+#[test]
+fn a_report_is_one_file_that_shows_the_same() {
+    let place = Place::new();
+    let outcome = place.run(&["replay", "--report", "report.html", "--config", CONFIG, "--rules", RULES, FARM]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+    browse(&place, &format!("file://{}", place.path("report.html").display()), "report");
+}
+
+#[test]
+fn a_replay_that_serves_ends_well_when_it_is_interrupted() {
+    let place = Place::new();
+    let mut replay = Replay::serve(&place, CONFIG, &[]).judged(&place);
+    signal(&replay.child, "INT");
+    let mut summary = String::new();
+    replay.child.stdout.take().unwrap().read_to_string(&mut summary).unwrap();
+    assert_eq!(replay.child.wait().unwrap().code(), Some(0));
+    assert!(summary.contains("\nIncidents 1"), "{summary}");
+}
+
+fn make_certificate(place: &Place) -> bool {
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
+        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout"])
+        .arg(place.path("key.pem"))
+        .arg("-out")
+        .arg(place.path("cert.pem"))
+        .output();
+    made.is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn a_web_configuration_puts_tls_and_users_before_everything() {
+    let place = Place::new();
+    if !make_certificate(&place) {
+        return eprintln!("skipped: openssl is not installed");
+    }
+    // The password is `secret`.
+    place.write(
+        "web.yml",
+        "tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n\
+         basic_auth_users: {ann: \"$2b$04$DEJhWm9FmzfkTD9E.KR/suzPwa8SyX7BbJ9e5LTrg04YGbGPZxdK2\"}\n",
+    );
+    let config = fs::read_to_string(CONFIG).unwrap() + "\nserver: {web_config: web.yml}\n";
+    let config = place.write("spanwatch.yml", config).display().to_string();
+    let replay = Replay::serve(&place, &config, &[]);
+    let code = |arguments: &[&str]| {
+        let output = Command::new("curl")
+            .args(["-s", "--max-time", "20", "-o", "/dev/null", "-w", "%{http_code}", "--cacert"])
+            .arg(place.path("cert.pem"))
+            .args(arguments)
+            .output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    let url = format!("https://{}/api/v1/status", replay.address);
+    assert_eq!(code(&[&url]), "401");
+    assert_eq!(code(&["-u", "ann:wrong", &url]), "401");
+    assert_eq!(code(&["-u", "ann:secret", &url]), "200");
+    assert_eq!(code(&[&format!("http://{}/api/v1/status", replay.address)]), "000", "in clear");
+    assert_eq!(code(&["-k", &format!("https://{}/-/healthy", replay.address)]), "200");
+}
