@@ -27,7 +27,7 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     fields: &[INTERFACE],
 };
 
-const INTERFACE: FieldSpec =
+pub(super) const INTERFACE: FieldSpec =
     FieldSpec { name: "dcerpc.interface", help: "The UUID of the interface that the client binds first." };
 
 fn probe(opening: &Opening<'_>) -> Probe {

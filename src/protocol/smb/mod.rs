@@ -1,7 +1,9 @@
 //! SMB 1 to 3 ([MS-CIFS], [MS-SMB2]) over TCP and the NetBIOS session service: negotiation and session setups in, a
-//! [`Hello`] of each side and a [`Credential`] for each log-on out. Files and their names are not read.
+//! [`Hello`] of each side and a [`Credential`] for each log-on out; after it, for some messages, which interfaces are bound
+//! through named pipes. Files and their names are not read.
 
 pub mod mailslot;
+mod pipe;
 mod wire;
 
 #[cfg(test)]
@@ -11,8 +13,9 @@ use crate::facts::{Credential, FactKind, Hello, Outcome, Sender};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::gss::LogOn;
+use crate::protocol::smb::pipe::Pipes;
 use crate::protocol::smb::wire::{Command, Head, SessionPacket};
-use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, dcerpc};
 
 pub const PROTOCOL: Protocol = Protocol::new("smb");
 
@@ -27,6 +30,7 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
             name: DIALECT,
             help: "What the client offers, or the server chose: a name of SMB 1, a number of SMB 2 and 3 as `0x0311` ([MS-SMB2] §2.2.3)",
         },
+        dcerpc::INTERFACE,
         FieldSpec { name: "smb.calling_name", help: "The NetBIOS name of the client (RFC 1002 §4.3.2)" },
         FieldSpec {
             name: "smb.native_os",
@@ -46,6 +50,10 @@ const STATUS_MORE_PROCESSING_REQUIRED: u32 = 0xc000_0016;
 const MESSAGE_BYTES_MAX: usize = 32 << 10;
 /// The most messages of a connection that are looked at in search of a log-on.
 const MESSAGES_MAX: u16 = 512;
+/// The most messages after a log-on that are looked at in search of pipes.
+const PIPE_MESSAGES_MAX: u16 = 64;
+/// The most bytes of a message to a pipe that is read: interfaces are bound by short ones.
+const PIPE_BYTES_MAX: usize = 8 << 10;
 
 fn probe(opening: &Opening<'_>) -> Probe {
     let mut cursor = Cursor::new(opening.bytes);
@@ -82,6 +90,9 @@ struct Smb {
     client: Skipping,
     server: Skipping,
     messages: u16,
+    /// Once somebody was let in: the message that the parse ends with.
+    last_message: Option<u16>,
+    pipes: Pipes,
     said: bool,
     calling_name: Option<Text>,
     offered: Vec<Text>,
@@ -149,10 +160,10 @@ impl Smb {
         }
         let Some(head) = wire::head(ahead) else { return Step::Foreign };
         self.messages = self.messages.saturating_add(1);
-        if head.command == Command::Hidden || self.messages > MESSAGES_MAX {
+        if head.command == Command::Hidden || self.messages > self.last_message.unwrap_or(MESSAGES_MAX) {
             return Step::Done;
         }
-        if head.command == Command::Other || len > MESSAGE_BYTES_MAX {
+        if is_passed_over(head, len) {
             if !self.said {
                 // A capture that began amid the connection.
                 self.hello(sender, Vec::new(), facts);
@@ -172,7 +183,10 @@ impl Smb {
             self.on_request(head.command, message, facts);
             false
         };
-        if is_in { Step::Done } else { Step::Next }
+        if is_in {
+            self.last_message.get_or_insert(self.messages.saturating_add(PIPE_MESSAGES_MAX));
+        }
+        Step::Next
     }
 
     fn on_request(&mut self, command: Command, message: Cursor<'_>, facts: &mut Vec<FactKind>) {
@@ -189,6 +203,8 @@ impl Smb {
             Command::SessionSetup2 => {
                 self.log_on.on_client(wire::setup2_token(message, false).unwrap_or_default(), facts);
             }
+            Command::Control2 => self.pipes.on_control(message, facts),
+            Command::Write2 => self.pipes.on_write(message, facts),
             Command::Hidden | Command::Other => {}
         }
         if let (Some(claim), Some(name)) = (self.log_on.pending(), &self.calling_name) {
@@ -216,7 +232,7 @@ impl Smb {
             }
             Command::SessionSetup1 => wire::setup1_reply_token(message),
             Command::SessionSetup2 => wire::setup2_token(message, true),
-            Command::Hidden | Command::Other => return false,
+            Command::Control2 | Command::Hidden | Command::Other | Command::Write2 => return false,
         };
         if !self.said && self.log_on.pending().is_none() {
             // A capture that began amid the log-on.
@@ -256,6 +272,13 @@ impl Smb {
             Sender::Client => &mut self.client,
             Sender::Server => &mut self.server,
         }
+    }
+}
+
+fn is_passed_over(head: Head, len: usize) -> bool {
+    match head.command {
+        Command::Control2 | Command::Write2 => head.is_reply || len > PIPE_BYTES_MAX,
+        command => command == Command::Other || len > MESSAGE_BYTES_MAX,
     }
 }
 

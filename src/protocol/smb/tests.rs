@@ -9,7 +9,7 @@ const MORE: u32 = STATUS_MORE_PROCESSING_REQUIRED;
 const LOGON_FAILURE: u32 = 0xc000_006d;
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![smb3(LOGON_FAILURE), smb2_with_ticket(), smb1()]
+    vec![smb3(LOGON_FAILURE), smb2_with_ticket(), smb1(), piped()]
 }
 
 fn fixture(name: &'static str, server_port: u16, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
@@ -26,6 +26,12 @@ fn smb3(status: u32) -> Fixture {
         (Sender::Server, setup2_reply(status, &[])),
     ];
     fixture("SMB 3.1.1, NTLM", 445, chunks)
+}
+
+fn piped() -> Fixture {
+    let mut chunks = smb3(0).chunks;
+    chunks.push((Sender::Client, write2(&bind())));
+    fixture("SMB 3.1.1, a pipe", 445, chunks)
 }
 
 fn smb2_with_ticket() -> Fixture {
@@ -156,13 +162,60 @@ fn smb_3_tells_the_dialects_and_who_failed_to_log_on() {
 }
 
 #[test]
-fn a_log_on_that_succeeds_ends_the_parse() {
+fn a_log_on_that_succeeds_ends_the_parse_some_messages_later() {
     let mut smb = Smb::default();
     let mut facts = Vec::new();
     let at = crate::time::Timestamp::ZERO;
-    let chunks = smb3(0).chunks;
+    let mut chunks = smb3(0).chunks;
+    chunks.extend((0..=PIPE_MESSAGES_MAX).map(|_| (Sender::Client, framed(smb2_header(5, false, 0)))));
     let ends = chunks.iter().map(|(sender, bytes)| smb.on_bytes(Chunk { at, sender: *sender, bytes }, &mut facts));
-    assert_eq!(ends.last(), Some(Progress::Done));
+    let ends: Vec<_> = ends.collect();
+    assert_eq!(ends.iter().position(|end| *end == Progress::Done), Some(chunks.len() - 1));
+}
+
+/// C706 §12.6.4.3: a bind of `367abb81-9844-35f1-ad32-98f038001003`, the service control manager.
+fn bind() -> Vec<u8> {
+    hex("05 00 0b 03 10000000 4800 0000 01000000 b810 b810 00000000 01000000 0000 0100 \
+         81bb7a364498f135ad3298f038001003 02000000 045d888aeb1cc9119fe808002b104860 02000000")
+}
+
+fn write2(data: &[u8]) -> Vec<u8> {
+    let mut message = smb2_header(9, false, 0);
+    message.extend(hex("31 00 70 00"));
+    message.extend(u32::try_from(data.len()).unwrap().to_le_bytes());
+    message.resize(112, 0);
+    message.extend(data);
+    framed(message)
+}
+
+/// FSCTL_PIPE_TRANSCEIVE, the pipe, the input behind the fixed part.
+fn transceive2(data: &[u8]) -> Vec<u8> {
+    let mut message = smb2_header(11, false, 0);
+    message.extend(hex("39 00 00 00 17c01100"));
+    message.extend([0x33; 16]);
+    message.extend(120_u32.to_le_bytes());
+    message.extend(u32::try_from(data.len()).unwrap().to_le_bytes());
+    message.resize(120, 0);
+    message.extend(data);
+    framed(message)
+}
+
+#[test]
+fn an_interface_that_is_bound_through_a_pipe_is_told_once() {
+    for request in [write2(&bind()), transceive2(&bind())] {
+        let mut fixture = smb3(0);
+        let before = fixture.facts().len();
+        fixture.chunks.extend([(Sender::Client, request.clone()), (Sender::Client, request)]);
+        let facts = fixture.facts();
+        let [(PROTOCOL, FactKind::Hello(hello))] = &facts[before..] else { panic!("{facts:?}") };
+        assert_eq!(hello.inside, Some(dcerpc::PROTOCOL));
+        let interface = Text::from("367abb81-9844-35f1-ad32-98f038001003");
+        assert_eq!(hello.fields.get("dcerpc.interface"), Some(&interface.into()));
+    }
+    let mut file = smb3(0);
+    let before = file.facts().len();
+    file.chunks.push((Sender::Client, write2(b"What is written to a file is nobody's business.")));
+    assert_eq!(file.facts().len(), before);
 }
 
 #[test]

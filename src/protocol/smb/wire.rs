@@ -90,11 +90,15 @@ pub struct Head {
 pub enum Command {
     /// Encrypted or compressed: the connection is set up.
     Hidden,
+    /// A control operation on a file or a pipe, of SMB 2.
+    Control2,
     Negotiate1,
     Negotiate2,
     Other,
     SessionSetup1,
     SessionSetup2,
+    /// Of SMB 2.
+    Write2,
 }
 
 pub fn head(mut message: Cursor<'_>) -> Option<Head> {
@@ -114,6 +118,8 @@ pub fn head(mut message: Cursor<'_>) -> Option<Head> {
             let command = match message.u16_le()? {
                 0x0000 => Command::Negotiate2,
                 0x0001 => Command::SessionSetup2,
+                0x0009 => Command::Write2,
+                0x000b => Command::Control2,
                 0x0002..=0x0013 => Command::Other,
                 _ => return None,
             };
