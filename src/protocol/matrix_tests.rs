@@ -124,7 +124,8 @@ impl Flow {
 
     fn conversation(&self, name: String, transport: Transport) -> Option<Conversation> {
         let (client, server) = self.client.filter(|_| !self.chunks.is_empty())?;
-        let start = Start { transport, client_port: client.port, server_port: server.port };
+        let (client_port, server_port) = (client.port, server.port);
+        let start = Start { transport, client_port, server_port, is_midway: false };
         Some(Conversation { name, start, chunks: self.chunks.clone() })
     }
 }
