@@ -142,6 +142,7 @@ impl Analysis {
 
     /// Takes what a shard hands over, and handles every fact that no shard can come before any more.
     pub fn on_batch(&mut self, batch: Batch, out: &mut dyn Output) {
+        self.stages.world.fetch(&batch.facts);
         self.merge.add(batch.shard, batch.facts, batch.watermark);
         self.merge.release(|fact| self.stages.on_fact(fact, out));
     }

@@ -273,12 +273,12 @@ impl Text {
 
     /// Takes UTF-8, what is not valid replaced by U+FFFD.
     pub fn from_utf8(bytes: &[u8]) -> Self {
-        Self::cut(&String::from_utf8_lossy(bytes.get(..Self::BYTES_MAX).unwrap_or(bytes)))
+        Self::from(&*String::from_utf8_lossy(bytes.get(..Self::BYTES_MAX).unwrap_or(bytes)))
     }
 
     /// Takes bytes as Latin-1, one character each.
     pub fn from_latin1(bytes: &[u8]) -> Self {
-        Self::cut(&bytes.iter().take(Self::BYTES_MAX).map(|&byte| char::from(byte)).collect::<String>())
+        Self::from(bytes.iter().take(Self::BYTES_MAX).map(|&byte| char::from(byte)).collect::<String>())
     }
 
     /// Takes UTF-16 little-endian up to the first NUL, as Windows protocols carry it.
@@ -288,8 +288,8 @@ impl Text {
             .take(Self::BYTES_MAX)
             .map(|pair| u16::from_le_bytes([pair.first().copied().unwrap_or(0), pair.last().copied().unwrap_or(0)]))
             .take_while(|&unit| unit != 0);
-        Self::cut(
-            &char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>(),
+        Self::from(
+            char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>(),
         )
     }
 
@@ -300,22 +300,18 @@ impl Text {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-
-    fn cut(text: &str) -> Self {
-        let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|&end| end <= Self::BYTES_MAX).last();
-        Self(text.get(..end.unwrap_or(0)).unwrap_or_default().into())
-    }
 }
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self::cut(text)
+        Self(text.get(..text.floor_char_boundary(Self::BYTES_MAX)).unwrap_or_default().into())
     }
 }
 
 impl From<String> for Text {
-    fn from(text: String) -> Self {
-        Self::cut(&text)
+    fn from(mut text: String) -> Self {
+        text.truncate(text.floor_char_boundary(Self::BYTES_MAX));
+        Self(text.into())
     }
 }
 

@@ -72,6 +72,11 @@ impl<K: Eq + Hash, V> Recent<K, V> {
         self.entries.get_mut(slot).map(|entry| &mut entry.value)
     }
 
+    /// Reads where a key is kept, and tells nothing by it: several reads wait for memory together.
+    pub fn fetch(&self, key: &K) -> u64 {
+        self.find(key).and_then(|slot| self.entries.get(slot)).map_or(0, |entry| entry.touched.as_nanos())
+    }
+
     /// The value of a key, touched.
     pub fn get_mut(&mut self, key: &K, at: Timestamp) -> Option<&mut V> {
         self.touch(key, at).map(|(value, _)| value)

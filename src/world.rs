@@ -108,6 +108,11 @@ impl World {
         Ok(())
     }
 
+    /// Reads what [`Self::observe`] will need for facts to come, so that it need not wait for each of them.
+    pub fn fetch(&self, facts: &[Fact]) {
+        self.identity.fetch(facts, &self.networks);
+    }
+
     /// Learns from a fact who is who, and tells which product its flow serves.
     pub fn observe(&mut self, fact: &Fact) -> Option<Application> {
         self.since.get_or_insert(fact.at);

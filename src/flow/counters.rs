@@ -89,8 +89,9 @@ impl Counters {
     }
 
     pub(super) fn count_session(&mut self, protocol: Protocol) {
-        for (spec, count) in ALL.iter().zip(&mut self.sessions) {
-            *count = count.saturating_add(u64::from(spec.protocol == protocol));
+        let known = ALL.iter().zip(&mut self.sessions).find(|(spec, _)| spec.protocol == protocol);
+        if let Some((_, count)) = known {
+            *count = count.saturating_add(1);
         }
     }
 

@@ -10,6 +10,7 @@ pub mod entity;
 pub mod site;
 pub mod sites;
 
+use std::hint::black_box;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -107,24 +108,23 @@ impl Identity {
         }
     }
 
+    /// Reads what [`Self::observe`] will need for facts to come, so that it need not wait for each of them.
+    pub fn fetch(&self, facts: &[Fact], networks: &Networks) {
+        let fetched = facts.iter().flat_map(ends_told).map(|(address, mac)| {
+            if networks.is_home(address) {
+                self.holders.fetch(&address)
+            } else {
+                mac.map_or(0, |mac| self.neighbours.fetch(&mac))
+            }
+        });
+        black_box(fetched.fold(0, |all, one| all ^ one));
+    }
+
     /// Takes a fact in the order of packet time.
-    ///
-    /// A flow tells of its ends when a protocol first speaks on it and as long as it is open. At the end it tells
-    /// nothing more: by then an address may be another machine's.
     pub fn observe(&mut self, fact: &Fact, networks: &Networks) {
         let flow = &fact.flow;
-        let (client_spoke, server_spoke) = match &fact.kind {
-            FactKind::Activity(summary) => (summary.client.payload_bytes > 0, summary.server.payload_bytes > 0),
-            _ if flow.has_spoken => (false, false),
-            // Bare handshakes are cheap to forge: a scan or a flood makes no devices.
-            FactKind::FlowEnded(summary) => (summary.client.payload_bytes > 0, summary.server.payload_bytes > 0),
-            _ => (true, true),
-        };
-        let (client, server) = ((flow.client.ip, flow.client_mac), (flow.server.ip, flow.server_mac));
-        for ((end, mac), spoke) in [(client, client_spoke), (server, server_spoke)] {
-            if spoke {
-                self.observe_end(end, mac, fact.at, networks);
-            }
+        for (address, mac) in ends_told(fact) {
+            self.observe_end(address, mac, fact.at, networks);
         }
         match &fact.kind {
             FactKind::Credential(credential) => self.observe_credential(credential, flow.client.ip, fact.at, networks),
@@ -364,6 +364,24 @@ pub fn account(user: &Text) -> Option<Text> {
     let name = account_name(user.as_str());
     let is_a_machines = name.ends_with('$') || name.starts_with("host/");
     (!name.is_empty() && !is_a_machines).then(|| name.to_lowercase().into())
+}
+
+/// The ends that a fact tells of.
+///
+/// A flow tells of its ends when a protocol first speaks on it and as long as it is open. At the end it tells nothing
+/// more: by then an address may be another machine's.
+fn ends_told(fact: &Fact) -> impl Iterator<Item = (IpAddr, Option<Mac>)> {
+    let flow = &fact.flow;
+    let (client_spoke, server_spoke) = match &fact.kind {
+        FactKind::Activity(summary) => (summary.client.payload_bytes > 0, summary.server.payload_bytes > 0),
+        _ if flow.has_spoken => (false, false),
+        // Bare handshakes are cheap to forge: a scan or a flood makes no devices.
+        FactKind::FlowEnded(summary) => (summary.client.payload_bytes > 0, summary.server.payload_bytes > 0),
+        _ => (true, true),
+    };
+    let client = client_spoke.then_some((flow.client.ip, flow.client_mac));
+    let server = server_spoke.then_some((flow.server.ip, flow.server_mac));
+    client.into_iter().chain(server)
 }
 
 /// Whether the address is one machine's: not a group's, everybody's or nobody's.

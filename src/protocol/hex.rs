@@ -8,14 +8,20 @@ pub struct Hex<'a>(pub &'a [u8]);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write;
-        self.0.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]).try_for_each(|nibble| f.write_char(digit(nibble)))
+        let mut digits = [[0; 2]; 32];
+        for bytes in self.0.chunks(digits.len()) {
+            digits.iter_mut().zip(bytes).for_each(|(place, &byte)| *place = self::digits(byte));
+            let digits = digits.as_flattened().get(..bytes.len().saturating_mul(2)).unwrap_or_default();
+            f.write_str(std::str::from_utf8(digits).unwrap_or_default())?;
+        }
+        Ok(())
     }
 }
 
-/// The digit of the four low bits. Digits are written one by one: formatting numbers is dear where there are many.
-pub fn digit(nibble: u8) -> char {
-    char::from_digit(u32::from(nibble & 0x0f), 16).unwrap_or('0')
+/// The two digits of a byte. Digits are written so where there are many: formatting numbers is dear.
+pub fn digits(byte: u8) -> [u8; 2] {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    [byte >> 4, byte & 0x0f].map(|nibble| DIGITS.get(usize::from(nibble)).copied().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -26,5 +32,6 @@ mod tests {
     fn bytes_are_shown_as_lower_case_hex() {
         assert_eq!(Hex(&[0x00, 0xab, 0x10]).to_string(), "00ab10");
         assert_eq!(Hex(&[]).to_string(), "");
+        assert_eq!(Hex(&[0x5f; 70]).to_string(), "5f".repeat(70));
     }
 }

@@ -38,27 +38,30 @@ pub fn ja3s(hello: &ServerHello<'_>) -> Fingerprint {
 
 /// The JA4 of a ClientHello.
 pub fn ja4(hello: &ClientHello<'_>, carrier: Carrier) -> Fingerprint {
-    let text = Ja4Text::new(hello, carrier);
-    let value = format!("{}_{}_{}", text.a, sha256_12(&text.ciphers), sha256_12(&text.extensions));
+    let Ja4Text { a: mut value, ciphers, extensions } = Ja4Text::new(hello, carrier);
+    for list in [ciphers, extensions] {
+        value.push('_');
+        push_sha256_12(&mut value, &list);
+    }
     fingerprint(FingerprintMethod::Ja4, value)
 }
 
 pub(super) fn ja3_text(hello: &ClientHello<'_>) -> String {
-    let mut text = hello.legacy_version.to_string();
-    for list in [
-        decimals(hello.ciphers().filter(|&cipher| !is_grease(cipher))),
-        decimals(hello.extensions().filter(|&number| !is_grease(number))),
-        decimals(hello.groups().filter(|&group| !is_grease(group))),
-        decimals(hello.point_formats().map(u16::from)),
-    ] {
-        text.push(',');
-        text.push_str(&list);
-    }
+    let mut text = String::with_capacity(TEXT_LEN);
+    push_decimal(&mut text, hello.legacy_version);
+    push_decimals(&mut text, hello.ciphers().filter(|&cipher| !is_grease(cipher)));
+    push_decimals(&mut text, hello.extensions().filter(|&number| !is_grease(number)));
+    push_decimals(&mut text, hello.groups().filter(|&group| !is_grease(group)));
+    push_decimals(&mut text, hello.point_formats().map(u16::from));
     text
 }
 
 pub(super) fn ja3s_text(hello: &ServerHello<'_>) -> String {
-    format!("{},{},{}", hello.legacy_version, hello.cipher, decimals(hello.extensions()))
+    let mut text = String::with_capacity(TEXT_LEN);
+    push_decimal(&mut text, hello.legacy_version);
+    push_decimals(&mut text, std::iter::once(hello.cipher));
+    push_decimals(&mut text, hello.extensions());
+    text
 }
 
 /// The three parts of a JA4 before the second and the third are hashed.
@@ -69,28 +72,30 @@ pub(super) struct Ja4Text {
 }
 
 impl Ja4Text {
+    /// Of a whole JA4: ten characters and twice twelve digits.
+    const VALUE_LEN: usize = 36;
+
     pub(super) fn new(hello: &ClientHello<'_>, carrier: Carrier) -> Self {
         let mut ciphers: Vec<u16> = hello.ciphers().filter(|&cipher| !is_grease(cipher)).collect();
         let mut extensions: Vec<u16> = hello.extensions().filter(|&number| !is_grease(number)).collect();
-        let a = format!(
-            "{}{}{}{:02}{:02}{}",
-            carrier.letter(),
-            ja4_version(hello),
-            if hello.has_server_name() { 'd' } else { 'i' },
-            ciphers.len().min(99),
-            extensions.len().min(99),
-            ja4_alpn(hello.alpn().next().unwrap_or_default()),
-        );
+        let mut a = String::with_capacity(Self::VALUE_LEN);
+        a.push(carrier.letter());
+        a.push_str(ja4_version(hello));
+        a.push(if hello.has_server_name() { 'd' } else { 'i' });
+        push_two_digits(&mut a, ciphers.len());
+        push_two_digits(&mut a, extensions.len());
+        a.extend(ja4_alpn(hello.alpn().next().unwrap_or_default()));
         ciphers.sort_unstable();
         extensions.retain(|&number| number != extension::SERVER_NAME && number != extension::ALPN);
         extensions.sort_unstable();
-        let signature_algorithms = hexadecimals(hello.signature_algorithms().filter(|&number| !is_grease(number)));
-        let mut extensions = hexadecimals(extensions.into_iter());
+        let signature_algorithms = hello.signature_algorithms().filter(|&number| !is_grease(number));
+        let mut text = hexadecimals(extensions.into_iter());
+        let signature_algorithms = hexadecimals(signature_algorithms);
         if !signature_algorithms.is_empty() {
-            extensions.push('_');
-            extensions.push_str(&signature_algorithms);
+            text.push('_');
+            text.push_str(&signature_algorithms);
         }
-        Self { a, ciphers: hexadecimals(ciphers.into_iter()), extensions }
+        Self { a, ciphers: hexadecimals(ciphers.into_iter()), extensions: text }
     }
 }
 
@@ -118,49 +123,66 @@ const fn is_dtls(version: u16) -> bool {
 
 /// The first and the last character of the first protocol offered; of its hex digits, where either is no letter or
 /// digit.
-fn ja4_alpn(name: &[u8]) -> String {
-    let (Some(&first), Some(&last)) = (name.first(), name.last()) else { return "00".to_owned() };
+fn ja4_alpn(name: &[u8]) -> [char; 2] {
+    let (Some(&first), Some(&last)) = (name.first(), name.last()) else { return ['0', '0'] };
     if first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric() {
-        return [char::from(first), char::from(last)].iter().collect();
+        return [first, last].map(char::from);
     }
-    format!("{:x}{:x}", first >> 4, last & 0x0f)
+    let ([high, _], [_, low]) = (hex::digits(first), hex::digits(last));
+    [high, low].map(char::from)
 }
 
 fn fingerprint(method: FingerprintMethod, value: String) -> Fingerprint {
     Fingerprint { method, value: value.into() }
 }
 
-/// What a list of an ordinary hello comes to.
-const LIST_LEN: usize = 128;
+/// What an ordinary hello comes to.
+const TEXT_LEN: usize = 256;
 
-fn decimals(numbers: impl Iterator<Item = u16>) -> String {
-    let mut text = String::with_capacity(LIST_LEN);
-    for number in numbers {
-        if !text.is_empty() {
+/// Adds a comma, and the numbers with hyphens between them.
+fn push_decimals(text: &mut String, numbers: impl Iterator<Item = u16>) {
+    text.push(',');
+    for (index, number) in numbers.enumerate() {
+        if index > 0 {
             text.push('-');
         }
-        push_decimal(&mut text, number);
+        push_decimal(text, number);
     }
-    text
 }
 
 /// Formatting costs several times as much, and a hello has some fifty numbers.
 fn push_decimal(text: &mut String, number: u16) {
     let digits = [number / 10_000, number / 1000 % 10, number / 100 % 10, number / 10 % 10, number % 10];
-    let leading = digits.iter().take(4).take_while(|&&digit| digit == 0).count();
-    text.extend(digits.iter().skip(leading).filter_map(|&digit| char::from_digit(u32::from(digit), 10)));
+    let digits = digits.map(|digit| b'0' | u8::try_from(digit).unwrap_or(0));
+    let leading = match number {
+        0..10 => 4,
+        10..100 => 3,
+        100..1000 => 2,
+        1000..10_000 => 1,
+        10_000.. => 0,
+    };
+    push_ascii(text, digits.get(leading..).unwrap_or_default());
+}
+
+/// At most 99.
+fn push_two_digits(text: &mut String, count: usize) {
+    let count = u8::try_from(count.min(99)).unwrap_or(99);
+    push_ascii(text, &[b'0' | (count / 10), b'0' | (count % 10)]);
 }
 
 fn hexadecimals(numbers: impl Iterator<Item = u16>) -> String {
-    let mut text = String::with_capacity(LIST_LEN);
+    let mut text = String::with_capacity(TEXT_LEN);
     for number in numbers {
         if !text.is_empty() {
             text.push(',');
         }
-        let [high, low] = number.to_be_bytes();
-        text.extend([high >> 4, high, low >> 4, low].map(hex::digit));
+        push_ascii(&mut text, number.to_be_bytes().map(hex::digits).as_flattened());
     }
     text
+}
+
+fn push_ascii(text: &mut String, ascii: &[u8]) {
+    text.push_str(std::str::from_utf8(ascii).unwrap_or_default());
 }
 
 fn md5_hex(text: &str) -> String {
@@ -168,10 +190,8 @@ fn md5_hex(text: &str) -> String {
 }
 
 /// The first twelve hex digits of the SHA-256; zeros stand for an empty list.
-fn sha256_12(text: &str) -> String {
-    if text.is_empty() {
-        return "000000000000".to_owned();
-    }
-    let digest = digest::digest(&digest::SHA256, text.as_bytes());
-    Hex(digest.as_ref().first_chunk::<6>().unwrap_or(&[0; 6])).to_string()
+fn push_sha256_12(text: &mut String, list: &str) {
+    let digest = digest::digest(&digest::SHA256, list.as_bytes());
+    let first = digest.as_ref().first_chunk::<6>().filter(|_| !list.is_empty()).unwrap_or(&[0; 6]);
+    push_ascii(text, first.map(hex::digits).as_flattened());
 }
