@@ -49,6 +49,8 @@ impl Shard {
     pub const GROUP_PACKETS: usize = 32;
     /// The most payload of packets that wait.
     const GROUP_BYTES: usize = 64 << 10;
+    /// So few flows are in the cache anyway: packets need not be copied out of their frames to wait for each other.
+    const FLOWS_FEW: usize = 4096;
 
     pub fn new(settings: &Settings) -> Self {
         Self {
@@ -62,6 +64,9 @@ impl Shard {
     /// [`Shard::finish`] is called.
     pub fn on_frame(&mut self, frame: Frame<'_>, facts: &mut Vec<Fact>) {
         let Ok(packet) = self.decoder.decode(frame) else { return };
+        if self.waiting.is_empty() && self.flows.len() < Self::FLOWS_FEW {
+            return self.flows.on_packet(packet, facts);
+        }
         self.waiting.push(&packet);
         if self.waiting.len() >= Self::GROUP_PACKETS || self.waiting.payload_bytes() >= Self::GROUP_BYTES {
             self.take_waiting(facts);

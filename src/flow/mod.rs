@@ -211,6 +211,15 @@ impl FlowTable {
         watermark
     }
 
+    /// How many flows it holds.
+    pub const fn len(&self) -> usize {
+        self.flows.len()
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     pub fn counters(&self) -> Counters {
         let table_bytes = [
             self.index.allocated_bytes(),
