@@ -3,6 +3,7 @@
 //!
 //! The signatures are data (`rules/data/products.yml`), so that a product is added without a build.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -292,8 +293,8 @@ impl Products {
 
     /// The product of a name, by the longest suffix of whole labels.
     pub fn by_name(&self, name: &str) -> Option<Sighting> {
-        let name = name.trim_end_matches('.').to_ascii_lowercase();
-        let mut suffix = name.as_str();
+        let name = lower_case(name.trim_end_matches('.'));
+        let mut suffix = &*name;
         for _ in 0..Self::LABELS_MAX {
             if let Some((product, basis)) = self.names.get(suffix) {
                 let is_page = !product.kind.is_website() && is_page(&name, suffix);
@@ -459,6 +460,12 @@ fn is_made_up(certificate: &Certificate) -> bool {
         (Some(subject), Some(issuer)) => subject != issuer && certificate.alternative_names.is_empty(),
         _ => false,
     }
+}
+
+/// Nearly all names are lower-case already.
+fn lower_case(name: &str) -> Cow<'_, str> {
+    let is_lower = !name.bytes().any(|byte| byte.is_ascii_uppercase());
+    if is_lower { Cow::Borrowed(name) } else { Cow::Owned(name.to_ascii_lowercase()) }
 }
 
 /// What a vendor's website is called below its domain.
