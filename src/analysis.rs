@@ -227,7 +227,10 @@ impl Stages {
         if let Some(day) = self.activity.on_event(&event) {
             findings.extend(self.daily_detectors.on_day(day, &self.activity, &self.world, &event));
         }
-        self.detectors.on_event(&event, &mut findings);
+        // What came to nothing is cheap to forge, and a scan makes any number.
+        if !is_mere_attempt(fact) {
+            self.detectors.on_event(&event, &mut findings);
+        }
         if out.wants_events() {
             out.event(&event);
         }
@@ -276,6 +279,15 @@ impl Stages {
             None => _ = self.counters.applications.insert(id.to_owned(), 1),
         }
     }
+}
+
+/// Whether the fact sums up a TCP flow that carried nothing and whose handshake was not seen to the end.
+const fn is_mere_attempt(fact: &Fact) -> bool {
+    let (FactKind::Activity(summary) | FactKind::FlowEnded(summary)) = &fact.kind else {
+        return false;
+    };
+    let carried = summary.client.payload_bytes.saturating_add(summary.server.payload_bytes);
+    matches!(fact.flow.transport, Transport::Tcp) && carried == 0 && summary.client_rtt.is_none()
 }
 
 #[cfg(test)]
