@@ -102,7 +102,9 @@ fn the_shipped_products_are_in_order_and_none_is_without_a_signature() {
         assert!(shows.any(|signatures| !signatures.is_empty()), "{}", product.id);
         assert!(!product.source.is_empty(), "{} says no source", product.id);
         if let Some(folder) = &product.recorded {
-            assert!(Path::new("pcaps").join(folder).is_dir(), "{} names a folder that is not there", product.id);
+            let expected = std::fs::read_to_string(Path::new("pcaps").join(folder).join("expected.jsonl")).unwrap();
+            let told = format!("\"network.application\":\"{}\"", product.id);
+            assert!(expected.contains(&told), "{folder} does not show {}", product.id);
         }
         assert!(product.id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'));
     }
