@@ -319,7 +319,7 @@ async function sitePage(id) {
     h("h1", {}, "Site ", site.id),
     h("p", { class: "soft" }, [site.country, site.organization].filter(Boolean).join(", ") || "A household outside", `, ${count(site.sessions)} sessions`),
     incidents.total ? section("Incidents", table(INCIDENT_HEADINGS, incidentRows(incidents.items))) : null,
-    h("div", { class: "columns" },
+    h("div", { class: "columns halves" },
       section("Devices", table(["Device", ...stays.slice(1)], site.devices.map(stay("devices")), "No device is known to be there.")),
       section("Accounts", table(["Account", ...stays.slice(1)], site.accounts.map(stay("accounts")), "No account is known to be there."))),
     section("Time line", timeline(sessionBars(sessions.items, (session) => session.user || `${words(session.kind)} of port ${session.client.port}`)), legend(sessions.items.map((session) => session.kind))),
