@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::ser::{SerializeMap, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::event::Event;
 use crate::facts::FlowRef;
 use crate::identity::entity::Entity;
 use crate::identity::site::Site;
+use crate::memory::{Memory, MemoryError};
 use crate::recent::{Recent, Retention};
 use crate::rules::{Correlated, Judgement, Rule};
 use crate::time::Timestamp;
@@ -229,7 +231,7 @@ pub struct Suppression {
     suppressed: u64,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Deserialize, Serialize)]
 struct Said {
     until: Timestamp,
     since: u64,
@@ -258,6 +260,15 @@ impl Suppression {
 
     pub fn expire(&mut self, now: Timestamp) {
         self.said.expire(now);
+    }
+
+    pub fn remember(&self, memory: &mut Memory) {
+        memory.put("suppression", &self.said);
+    }
+
+    pub fn recall(&mut self, memory: &Memory) -> Result<(), MemoryError> {
+        self.said.restore(memory.get("suppression")?.unwrap_or_default());
+        Ok(())
     }
 
     pub const fn suppressed(&self) -> u64 {

@@ -17,6 +17,7 @@ use crate::event::Event;
 use crate::facts::{Fact, FactKind};
 use crate::identity;
 use crate::identity::device::{Device, DeviceId};
+use crate::memory::{Memory, MemoryError};
 use crate::net::Transport;
 use crate::profile::activity::{self, Activity};
 use crate::risk::{self, Dismissal, Incident};
@@ -189,6 +190,33 @@ impl Analysis {
             undecodable_places: stages.world.geo.undecodable(),
             ..stages.counters.clone()
         }
+    }
+
+    /// What outlives the process. Detectors' windows and profiles do not, nor what still waits for a slow shard.
+    pub fn memory(&self) -> Memory {
+        let (stages, mut memory) = (&self.stages, Memory::default());
+        memory.put("clock", &stages.latest);
+        stages.world.remember(&mut memory);
+        stages.court.remember(&mut memory);
+        memory
+    }
+
+    /// Takes up what an earlier process remembered, and the dismissals.
+    pub fn recall(&mut self, memory: &Memory) -> Result<(), MemoryError> {
+        let stages = &mut self.stages;
+        stages.latest = memory.get("clock")?.unwrap_or_default();
+        stages.world.recall(memory)?;
+        stages.court.recall(memory)
+    }
+
+    /// Takes dismissals that were said before, without a word.
+    pub fn recall_dismissals(&mut self, dismissals: &[Dismissal]) {
+        self.stages.court.risk.restore_dismissals(dismissals);
+    }
+
+    /// The time of the latest fact.
+    pub const fn latest(&self) -> Timestamp {
+        self.stages.latest
     }
 
     /// Takes an analyst's word of what is innocent, as of the latest fact.

@@ -18,7 +18,7 @@ use crate::enrich::networks::{NamedNetwork, Networks, NetworksError, Role, home_
 use crate::profile::activity;
 use crate::world::{self, Sanctioned};
 use crate::yaml::{self, Fault, Spanned};
-use crate::{analysis, decode, detect, flow, history, risk, serve, shard, sinks};
+use crate::{analysis, decode, detect, flow, history, risk, serve, shard, sinks, state};
 
 /// Everything an operator can set.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -47,6 +47,7 @@ pub struct Config {
     pub rules: Rules,
     pub server: serve::Settings,
     pub sinks: sinks::Settings,
+    pub state: state::Settings,
 }
 
 /// Databases of countries and autonomous systems.
@@ -151,6 +152,7 @@ impl Config {
             ("risk", self.risk == new.risk),
             ("server", self.server == new.server),
             ("sinks", self.sinks == new.sinks),
+            ("state", self.state == new.state),
         ];
         sections.into_iter().filter(|(_, is_same)| !is_same).map(|(name, _)| name).collect()
     }
@@ -160,8 +162,13 @@ impl Config {
     }
 
     fn resolve(&mut self, directory: &Path) {
-        let named =
-            [&mut self.sinks.events, &mut self.sinks.alerts, &mut self.rules.directory, &mut self.server.web_config];
+        let named = [
+            &mut self.sinks.events,
+            &mut self.sinks.alerts,
+            &mut self.rules.directory,
+            &mut self.server.web_config,
+            &mut self.state.dir,
+        ];
         let lists = self.address_classes.values_mut().flat_map(|members| &mut members.files);
         let databases = self.geo.databases.iter_mut();
         for path in named.into_iter().flatten().chain(databases).chain(lists).chain(self.sinks.push.paths()) {

@@ -17,6 +17,7 @@ pub mod yaml;
 pub mod facts;
 mod slab;
 pub mod recent;
+pub mod memory;
 
 // The shard.
 pub mod capture;
@@ -43,6 +44,7 @@ pub mod config;
 pub mod history;
 pub mod metrics;
 pub mod sinks;
+pub mod state;
 pub mod serve;
 pub mod report;
 pub mod summary;

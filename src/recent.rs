@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use serde::Deserialize;
+use serde::ser::{Serialize, SerializeSeq, Serializer};
 
 use crate::quantity;
 use crate::slab::{Queues, Slab, Slot};
@@ -144,6 +145,21 @@ impl<K: Eq + Hash, V> Recent<K, V> {
         self.order.iter(ORDER).filter_map(entry)
     }
 
+    /// Takes entries as they were written, those touched longest ago first.
+    pub fn restore(&mut self, entries: Vec<(K, V, Timestamp)>) {
+        for (key, value, touched) in entries {
+            if self.find(&key).is_none() {
+                self.insert(key, touched, value);
+            }
+        }
+    }
+
+    /// The entries and when they were touched, those touched longest ago first.
+    pub fn touched(&self) -> impl Iterator<Item = (&K, &V, Timestamp)> {
+        let entry = |slot| self.entries.get(slot).map(|entry| (&entry.key, &entry.value, entry.touched));
+        self.order.iter(ORDER).filter_map(entry)
+    }
+
     fn find<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<Slot>
     where
         K: Borrow<Q>,
@@ -174,6 +190,17 @@ impl<K: Eq + Hash, V> Recent<K, V> {
             indexed.remove();
         }
         Some(entry)
+    }
+}
+
+/// As a list of keys, values and when they were touched, those touched longest ago first.
+impl<K: Eq + Hash + Serialize, V: Serialize> Serialize for Recent<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.entries.len()))?;
+        for entry in self.touched() {
+            list.serialize_element(&entry)?;
+        }
+        list.end()
     }
 }
 
@@ -209,6 +236,20 @@ mod tests {
         map.expire(at(740));
         assert!(map.is_empty());
         assert_eq!(map.evicted(), 0);
+    }
+
+    #[test]
+    fn what_was_written_is_restored_in_its_order() {
+        let mut map: Recent<u32, u32> = Recent::new(Retention { entries_max: 9, keep: Duration::from_secs(640) });
+        for (key, secs) in [(1, 10), (2, 20), (1, 30), (3, 40)] {
+            map.get_or_insert_with(key, at(secs), || key * 10);
+        }
+        let written = serde_json::to_string(&map).unwrap();
+        let mut restored = Recent::new(Retention { entries_max: 2, keep: Duration::from_secs(640) });
+        restored.restore(serde_json::from_str(&written).unwrap());
+        assert_eq!(restored.iter().collect::<Vec<_>>(), [(&1, &10), (&3, &30)], "a smaller one forgets the oldest");
+        restored.expire(at(670));
+        assert_eq!(restored.iter().count(), 1);
     }
 
     #[test]

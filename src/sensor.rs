@@ -6,6 +6,7 @@
 
 mod crew;
 mod desk;
+mod keeper;
 mod outputs;
 mod policy;
 mod publication;
@@ -33,10 +34,12 @@ use crate::serve::view::View;
 use crate::serve::{self, Dismissed, Edge, Request, ServeError};
 use crate::shard::{Batch, Shard};
 use crate::sinks::{Opening, Pushes, SinkError};
+use crate::state::StateError;
 use crate::summary::Summary;
 
 use self::crew::{Crew, Panicked};
 use self::desk::{Desk, Kind};
+use self::keeper::{Keeper, Scribe};
 use self::outputs::Outputs;
 use self::shards::{Input, Lane, Outbox, Parcel};
 use self::showcase::Showcase;
@@ -77,6 +80,8 @@ pub enum SensorError {
     Serve(#[from] ServeError),
     #[error(transparent)]
     Sink(#[from] SinkError),
+    #[error(transparent)]
+    State(#[from] StateError),
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
 }
@@ -94,6 +99,8 @@ pub enum Fault {
     Recording(RecordingError),
     #[error(transparent)]
     Sink(SinkError),
+    #[error(transparent)]
+    State(StateError),
 }
 
 impl Fault {
@@ -138,7 +145,9 @@ pub fn replay(
     let channels = || crossbeam_channel::bounded(tape::BATCHES_WAITING);
     let (batches, tapes): (Vec<_>, Vec<_>) = readers.iter().map(|_| channels()).unzip();
     let tapes = Tapes::new(shards, tapes);
-    let mut sensor = Sensor::start(Desk::new(policy.start(tapes.shards())?, outputs, tapes, Kind::Replay))?;
+    let mut analysis = policy.start(tapes.shards())?;
+    let keeping = keeper::open(&config.state, &mut analysis)?;
+    let mut sensor = Sensor::start(Desk::new(analysis, outputs, tapes, Kind::Replay), keeping)?;
     for (shard, (reader, batches)) in (shards..).zip(readers.into_iter().zip(batches)) {
         sensor.play(reader, shard, batches)?;
     }
@@ -185,8 +194,10 @@ pub fn run(
     let (requests, requested) = crossbeam_channel::bounded(REQUESTS_WAITING);
     let mut edge = Edge::start(requests.clone())?;
 
-    let mut sensor =
-        Sensor::start(Desk::new(policy.start(shards)?, outputs, Tapes::new(shards, Vec::new()), Kind::Live))?;
+    let mut analysis = policy.start(shards)?;
+    let keeping = keeper::open(&config.state, &mut analysis)?;
+    let tapes = Tapes::new(shards, Vec::new());
+    let mut sensor = Sensor::start(Desk::new(analysis, outputs, tapes, Kind::Live), keeping)?;
     for (number, source) in sources.into_iter().enumerate() {
         sensor.watch(number, source, config, shards, |_| Vec::new())?;
     }
@@ -218,13 +229,19 @@ fn cores() -> usize {
 struct Sensor {
     crew: Crew,
     analysis: thread::JoinHandle<Report>,
+    /// Writes the state, where that is kept.
+    scribe: Option<thread::JoinHandle<Option<StateError>>>,
     inputs: Sender<Input>,
     stop: Arc<AtomicBool>,
     faults: Vec<Fault>,
 }
 
 impl Sensor {
-    fn start(desk: Desk) -> Result<Self, SensorError> {
+    fn start(mut desk: Desk, keeping: Option<(Keeper, Scribe)>) -> Result<Self, SensorError> {
+        let (keeper, scribe) = keeping.unzip();
+        desk.keep(keeper);
+        let write = |scribe: Scribe| thread::Builder::new().name("state".into()).spawn(move || scribe.write());
+        let scribe = scribe.map(write).transpose().map_err(SensorError::Thread)?;
         let (inputs, incoming) = crossbeam_channel::bounded(INPUTS_WAITING);
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
@@ -232,7 +249,7 @@ impl Sensor {
             .name("analysis".into())
             .spawn(move || desk::analyse(desk, &incoming, &stopping))
             .map_err(SensorError::Thread)?;
-        Ok(Self { crew: Crew::new(), analysis, inputs, stop, faults: Vec::new() })
+        Ok(Self { crew: Crew::new(), analysis, scribe, inputs, stop, faults: Vec::new() })
     }
 
     /// Starts a thread that reads a source and its flows. `damage` is what the source met without ending.
@@ -360,7 +377,7 @@ impl Sensor {
         // The analysis may be gone already, or all who write to it: either way there is nothing to wait for.
         let _gone = self.inputs.send(Input::Last);
         drop(self.inputs);
-        match self.analysis.join() {
+        let mut report = match self.analysis.join() {
             Ok(mut report) => {
                 report.faults.splice(0..0, self.faults);
                 report
@@ -369,6 +386,12 @@ impl Sensor {
                 self.faults.push(Fault::Panicked("analysis".into()));
                 Report { faults: self.faults, ..Report::default() }
             }
+        };
+        match self.scribe.map(thread::JoinHandle::join) {
+            Some(Ok(fault)) => report.faults.extend(fault.map(Fault::State)),
+            Some(Err(_)) => report.faults.push(Fault::Panicked("state".into())),
+            None => {}
         }
+        report
     }
 }

@@ -16,6 +16,7 @@ use crate::identity::device::DeviceId;
 use crate::identity::entity::Entity;
 use crate::identity::site::{Site, Stay};
 use crate::identity::{self, Identity};
+use crate::memory::{Memory, MemoryError};
 use crate::net::{Endpoint, Text};
 use crate::recent::{Recent, Retention};
 use crate::time::Timestamp;
@@ -126,11 +127,11 @@ impl World {
                 let name = hello.server_name.as_ref().map(|name| name.as_str());
                 let sighting = self.products.by_hello(hello).or_else(|| self.by_protocol(fact));
                 let seen = sighting.map(|sighting| self.judge(sighting, name));
-                self.remember(key, seen, fact.at)
+                self.settle(key, seen, fact.at)
             }
             FactKind::RemoteDesktop(_) | FactKind::Tunnel(_) => {
                 let seen = self.by_protocol(fact).map(|sighting| self.judge(sighting, None));
-                self.remember(key, seen, fact.at)
+                self.settle(key, seen, fact.at)
             }
             FactKind::Lease(lease) => {
                 let sighting = self.products.by_lease(lease)?;
@@ -188,6 +189,16 @@ impl World {
     /// The sites where an account was, the one confirmed last at the end. `account` is as [`identity::account`] says it.
     pub fn sites_of(&self, account: &Text) -> impl DoubleEndedIterator<Item = (Site, Stay)> {
         self.identity.sites().sites_of(account)
+    }
+
+    pub fn remember(&self, memory: &mut Memory) {
+        memory.put("since", &self.since);
+        self.identity.remember(memory);
+    }
+
+    pub fn recall(&mut self, memory: &Memory) -> Result<(), MemoryError> {
+        self.since = memory.get("since")?.unwrap_or_default();
+        self.identity.recall(memory)
     }
 
     /// When the first fact was seen, ever.
@@ -254,7 +265,7 @@ impl World {
     }
 
     /// What the flow was first known for stays, unless it was a vendor's name only.
-    fn remember(&mut self, key: (FlowId, Endpoint), seen: Option<Application>, at: Timestamp) -> Option<Application> {
+    fn settle(&mut self, key: (FlowId, Endpoint), seen: Option<Application>, at: Timestamp) -> Option<Application> {
         let known = self.applications.get(&key);
         let Some(seen) = seen else {
             return known.cloned();

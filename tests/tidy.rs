@@ -14,6 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("facts", &["flow", "protocol"]),
     ("slab", &[]),
     ("recent", &[]),
+    ("memory", &[]),
     // The shard.
     ("capture", &["protocol"]),
     ("decode", &["capture", "protocol"]),
@@ -37,12 +38,13 @@ const LAYERS: &[(&str, &[&str])] = &[
         "config",
         &[
             "analysis", "capture", "decode", "detect", "enrich", "flow", "history", "profile", "risk", "serve",
-            "shard", "sinks", "world",
+            "shard", "sinks", "state", "world",
         ],
     ),
     ("history", &["enrich", "event", "identity", "protocol"]),
     ("metrics", &["analysis", "capture", "decode", "detect", "flow", "risk", "shard", "sinks"]),
     ("sinks", &[]),
+    ("state", &["risk"]),
     ("serve", &["metrics"]),
     ("report", &["serve"]),
     ("summary", &["alert", "decode", "identity", "metrics", "risk"]),
@@ -66,6 +68,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "serve",
             "shard",
             "sinks",
+            "state",
             "summary",
             "world",
         ],
@@ -75,18 +78,21 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "capture", "config", "enrich", "evaluate", "event", "metrics", "report", "rules", "sensor", "serve",
-            "simulate", "summary",
+            "capture", "config", "detect", "enrich", "evaluate", "event", "identity", "metrics", "report", "risk",
+            "rules", "sensor", "serve", "simulate", "state", "summary",
         ],
     ),
 ];
 
 /// Everybody may name these.
-const VOCABULARY: &[&str] = &["facts", "net", "quantity", "recent", "slab", "time", "yaml"];
+const VOCABULARY: &[&str] = &["facts", "memory", "net", "quantity", "recent", "slab", "time", "yaml"];
 
 /// Words and the places that may say them.
 const WORDS: &[(&str, &[&str])] = &[
-    ("SystemTime::now", &["src/capture/live.rs", "src/sensor/desk.rs", "src/sinks/alertmanager.rs"]),
+    (
+        "SystemTime::now",
+        &["src/capture/live.rs", "src/cli/dismiss.rs", "src/sensor/desk.rs", "src/sinks/alertmanager.rs"],
+    ),
     ("Instant::now", &["src/serve"]),
     ("tokio::", &["src/serve", "src/sinks"]),
     ("axum::", &["src/serve"]),

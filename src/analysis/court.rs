@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::alert::{self, Alert, Suppression};
 use crate::event::Event;
 use crate::identity::entity::Entity;
+use crate::memory::{Memory, MemoryError};
 use crate::risk::{self, Dismissal, Evidence, Incident, Risk};
 use crate::rules::{Judge, Judgement, Level, Limits, Rules};
 use crate::time::Timestamp;
@@ -54,6 +55,18 @@ impl Court {
     pub(super) fn expire(&mut self, now: Timestamp, world: &World, out: &mut dyn Output) {
         self.suppression.expire(now);
         hand_out(&self.risk.expire(now, world), out);
+    }
+
+    pub(super) fn remember(&self, memory: &mut Memory) {
+        self.judge.remember(memory);
+        self.suppression.remember(memory);
+        self.risk.remember(memory);
+    }
+
+    pub(super) fn recall(&mut self, memory: &Memory) -> Result<(), MemoryError> {
+        self.judge.recall(memory)?;
+        self.suppression.recall(memory)?;
+        self.risk.recall(memory, |id| self.judge.rule(id))
     }
 
     pub(super) fn evicted(&self) -> u64 {

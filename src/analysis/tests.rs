@@ -189,3 +189,27 @@ fn a_reload_that_is_at_fault_changes_nothing() {
     analysis.on_batch(batch(0, vec![remote_desktop(2, "192.0.2.9:2", 9999)], Watermark::END), &mut out);
     assert_eq!(out.alerts.len(), 1, "the rules are gone");
 }
+
+#[test]
+fn a_process_that_takes_up_a_memory_says_what_one_process_would_have_said() {
+    let rules = rules(&[("from_outside.yml", RULE)]);
+    let mut facts = many_facts();
+    facts.sort_by_key(|fact| (fact.at, fact.seq));
+    let run = |halves: Vec<Vec<Fact>>| {
+        let (mut out, mut memory) = (Lines::default(), None);
+        for facts in halves {
+            let mut analysis = Analysis::new(&Settings::default(), &rules, Geo::default(), 1).unwrap();
+            if let Some(memory) = &memory {
+                analysis.recall(memory).unwrap();
+            }
+            analysis.on_batch(batch(0, facts, Watermark::END), &mut out);
+            analysis.finish(&mut out);
+            memory = Some(crate::memory::Memory::parse(&analysis.memory().to_bytes()).unwrap());
+        }
+        (out.events, out.alerts, out.incidents)
+    };
+    let whole = run(vec![facts.clone()]);
+    assert!(!whole.1.is_empty());
+    let (first, second) = facts.split_at(facts.len() / 2);
+    assert!(run(vec![first.to_vec(), second.to_vec()]) == whole);
+}

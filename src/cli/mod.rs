@@ -1,6 +1,7 @@
 //! The command line in, an exit code out.
 
 mod check;
+mod dismiss;
 mod evaluate;
 mod events;
 mod log;
@@ -42,6 +43,8 @@ Exit codes:
 enum Command {
     /// Check configuration and rules; every fault is named with file, line and column
     Check(check::Options),
+    /// Say that what was found of a site, device or account is innocent
+    Dismiss(dismiss::Options),
     /// Judge labelled companies, as `simulate` writes them, and say how right that was
     Evaluate(evaluate::Options),
     /// Describe the fields of events
@@ -132,6 +135,7 @@ pub fn main() -> ExitCode {
     log::start(&cli.log, matches!(cli.command, Command::Run(_)));
     let done = match cli.command {
         Command::Check(options) => check::check(&options),
+        Command::Dismiss(options) => dismiss::dismiss(&options),
         Command::Evaluate(options) => evaluate::evaluate(&options),
         Command::Events(command) => events::events(&command),
         Command::Metrics(command) => metrics::metrics(&command),

@@ -35,6 +35,9 @@ pub(super) struct Options {
     /// Answer HTTP with the console and the metrics on an address such as 127.0.0.1:9787, until interrupted
     #[arg(long, value_name = "ADDRESS")]
     serve: Option<SocketAddr>,
+    /// Take up the state of this directory, dismissals with it, and leave there what is remembered at the end
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
     /// Threads that read flows; the output is the same for any number [default: one for each processor]
     #[arg(short, long, value_name = "N")]
     shards: Option<NonZeroUsize>,
@@ -53,6 +56,7 @@ pub(super) fn replay(options: Options) -> Result<(), Failure> {
     config.sinks.events = options.events;
     config.sinks.alerts = options.alerts;
     config.server.listen = options.serve.unwrap_or(config.server.listen);
+    config.state.dir = options.state;
     config.shards = options.shards.or(config.shards);
     config.capture.filter = options.filter.or(config.capture.filter);
 

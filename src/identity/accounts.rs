@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::memory::{Memory, MemoryError};
 use crate::net::Text;
 use crate::recent::{Recent, Retention};
 use crate::time::Timestamp;
@@ -25,6 +26,15 @@ impl Accounts {
 
     pub fn user(&self, address: IpAddr) -> Option<&Text> {
         self.users.get(&address)
+    }
+
+    pub fn remember(&self, memory: &mut Memory) {
+        memory.put("users", &self.users);
+    }
+
+    pub fn recall(&mut self, memory: &Memory) -> Result<(), MemoryError> {
+        self.users.restore(memory.get("users")?.unwrap_or_default());
+        Ok(())
     }
 
     pub fn expire(&mut self, now: Timestamp) {

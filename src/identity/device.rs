@@ -5,12 +5,14 @@ use std::fmt;
 use std::net::IpAddr;
 
 use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
 
 use crate::net::{Mac, Text};
 use crate::time::Timestamp;
 
 /// Names a device for as long as its key is the same: the first eight bytes of a SHA-256 over the key.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct DeviceId([u8; 8]);
 
 impl DeviceId {
@@ -46,6 +48,20 @@ impl DeviceId {
     }
 }
 
+impl TryFrom<String> for DeviceId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("{text:?} is no device id of 16 hexadecimal digits"))
+    }
+}
+
+impl From<DeviceId> for String {
+    fn from(id: DeviceId) -> Self {
+        id.to_string()
+    }
+}
+
 impl fmt::Display for DeviceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", u64::from_be_bytes(self.0))
@@ -53,14 +69,14 @@ impl fmt::Display for DeviceId {
 }
 
 /// What a device is known by.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Key {
     Address(IpAddr),
     Mac(Mac),
 }
 
 /// How it is known that an address is a device's.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Provenance {
     /// The address itself is all that is known of the device.
     Address,
@@ -71,14 +87,14 @@ pub enum Provenance {
 }
 
 /// An address that a device had.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Binding {
     pub address: IpAddr,
     pub provenance: Provenance,
     pub since: Timestamp,
 }
 
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Device {
     pub key: Key,
     pub first_seen: Timestamp,

@@ -14,7 +14,7 @@ use std::hint::black_box;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::enrich::inventory::account_name;
 use crate::enrich::networks::{Networks, Role};
@@ -23,6 +23,7 @@ use crate::identity::accounts::Accounts;
 use crate::identity::device::{Binding, Device, DeviceId, Key, Provenance};
 use crate::identity::site::{KnownBy, Site};
 use crate::identity::sites::Sites;
+use crate::memory::{Memory, MemoryError};
 use crate::net::{Mac, Text};
 use crate::recent::{Recent, Retention};
 use crate::time::Timestamp;
@@ -60,7 +61,7 @@ pub struct Identity {
 }
 
 /// Which device holds an address, and how that is known.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Deserialize, Serialize)]
 struct Holder {
     mac: Option<Mac>,
     device: DeviceId,
@@ -68,7 +69,7 @@ struct Holder {
 }
 
 /// The home addresses a MAC was seen with.
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 struct Neighbour {
     v4: Vec<IpAddr>,
     v6: Vec<IpAddr>,
@@ -166,6 +167,22 @@ impl Identity {
 
     pub fn device_count(&self) -> usize {
         self.devices.len()
+    }
+
+    pub fn remember(&self, memory: &mut Memory) {
+        memory.put("devices", &self.devices);
+        memory.put("holders", &self.holders);
+        memory.put("neighbours", &self.neighbours);
+        self.accounts.remember(memory);
+        self.sites.remember(memory);
+    }
+
+    pub fn recall(&mut self, memory: &Memory) -> Result<(), MemoryError> {
+        self.devices.restore(memory.get("devices")?.unwrap_or_default());
+        self.holders.restore(memory.get("holders")?.unwrap_or_default());
+        self.neighbours.restore(memory.get("neighbours")?.unwrap_or_default());
+        self.accounts.recall(memory)?;
+        self.sites.recall(memory)
     }
 
     /// Who was at which site.

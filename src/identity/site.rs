@@ -3,11 +3,14 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use serde::{Deserialize, Serialize};
+
 use crate::facts::Confidence;
 use crate::time::Timestamp;
 
 /// A place outside as one household is given it: an IPv4 address, or the /64 of an IPv6 address.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(from = "IpAddr", into = "IpAddr")]
 pub struct Site(IpAddr);
 
 impl Site {
@@ -35,6 +38,18 @@ impl Site {
     }
 }
 
+impl From<IpAddr> for Site {
+    fn from(address: IpAddr) -> Self {
+        Self::of(address)
+    }
+}
+
+impl From<Site> for IpAddr {
+    fn from(site: Site) -> Self {
+        site.address()
+    }
+}
+
 /// `203.0.113.9` or `2001:db8:1:2::/64`.
 impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,7 +61,7 @@ impl fmt::Display for Site {
 }
 
 /// How it is known that a device or an account is at a site, the surer the greater.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum KnownBy {
     /// A pool address first spoke just after the only tunnel was opened, and that came from the site.
     Timing,
@@ -79,7 +94,7 @@ impl KnownBy {
 }
 
 /// That a device or an account was at a site: since when, when that was last confirmed, and the surest sign of it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Stay {
     pub since: Timestamp,
     pub last: Timestamp,

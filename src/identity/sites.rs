@@ -7,10 +7,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::identity::device::DeviceId;
 use crate::identity::site::{KnownBy, Site, Stay};
+use crate::memory::{Memory, MemoryError};
 use crate::net::Text;
 use crate::quantity;
 use crate::recent::{Recent, Retention};
@@ -57,7 +58,7 @@ pub struct Sites {
     openings: VecDeque<Opening>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Deserialize, Serialize)]
 struct Place {
     site: Site,
     stay: Stay,
@@ -66,7 +67,7 @@ struct Place {
 type Places = Vec<Place>;
 
 /// Whom a site houses, those confirmed longest ago first.
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 struct Household {
     devices: Vec<(DeviceId, Stay)>,
     accounts: Vec<(Text, Stay)>,
@@ -233,6 +234,19 @@ impl Sites {
         while self.openings.front().is_some_and(|opening| now.since(opening.at) > kept) {
             self.openings.pop_front();
         }
+    }
+
+    pub fn remember(&self, memory: &mut Memory) {
+        memory.put("sites.households", &self.households);
+        memory.put("sites.devices", &self.devices);
+        memory.put("sites.accounts", &self.accounts);
+    }
+
+    pub fn recall(&mut self, memory: &Memory) -> Result<(), MemoryError> {
+        self.households.restore(memory.get("sites.households")?.unwrap_or_default());
+        self.devices.restore(memory.get("sites.devices")?.unwrap_or_default());
+        self.accounts.restore(memory.get("sites.accounts")?.unwrap_or_default());
+        Ok(())
     }
 
     pub const fn count(&self) -> usize {

@@ -32,13 +32,18 @@ impl Dismissals {
     /// The most that are kept; the oldest give way.
     pub const MAX: usize = 100_000;
 
-    pub fn add(&mut self, dismissal: &Dismissal) {
-        let said = self.said.entry((dismissal.entity.clone(), dismissal.family)).or_insert(dismissal.at);
-        *said = dismissal.at.max(*said);
+    /// Takes one; whether it says anything new.
+    pub fn add(&mut self, dismissal: &Dismissal) -> bool {
+        let known = self.said.insert((dismissal.entity.clone(), dismissal.family), dismissal.at);
+        if let Some(known) = known.filter(|known| *known >= dismissal.at) {
+            self.said.insert((dismissal.entity.clone(), dismissal.family), known);
+            return false;
+        }
         if self.said.len() > Self::MAX {
             let oldest = self.said.iter().min_by_key(|(key, at)| (**at, *key)).map(|(key, _)| key.clone());
             oldest.and_then(|key| self.said.remove(&key));
         }
+        true
     }
 
     /// Whether a family of an entity's evidence is dismissed at a moment. What was said after the moment counts, too: a

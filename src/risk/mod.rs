@@ -8,6 +8,7 @@
 pub mod dismissal;
 mod explain;
 pub mod incident;
+mod kept;
 mod ledger;
 mod newness;
 
@@ -137,7 +138,9 @@ impl Risk {
 
     /// Takes an analyst's word. What it closes, or changes, is said.
     pub fn dismiss(&mut self, dismissal: &Dismissal, now: Timestamp, world: &World) -> Vec<Incident> {
-        self.dismissals.add(dismissal);
+        if !self.dismissals.add(dismissal) {
+            return Vec::new();
+        }
         let open = self.closing.iter().find(|(_, entity)| *entity == dismissal.entity).cloned();
         if let Some(open) = open.filter(|_| dismissal.family.is_none()) {
             self.closing.remove(&open);
@@ -149,7 +152,9 @@ impl Risk {
 
     /// Dismissals that were said before the start.
     pub fn restore_dismissals<'a>(&mut self, dismissals: impl IntoIterator<Item = &'a Dismissal>) {
-        dismissals.into_iter().for_each(|dismissal| self.dismissals.add(dismissal));
+        for dismissal in dismissals {
+            self.dismissals.add(dismissal);
+        }
     }
 
     /// Closes the incidents whose evidence has faded, and forgets who was not heard of.

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::event::Event;
+use crate::memory::{Memory, MemoryError};
 use crate::rules::{Rule, Rules};
 
 /// How much the correlations remember.
@@ -129,6 +130,24 @@ impl Judge {
             results.sort_by_key(|result| (result.is_correlation(), result.header.rule_id.clone()));
         }
         results.into_iter().filter_map(|result| self.judgement(result)).collect()
+    }
+
+    pub fn rule(&self, id: &str) -> Option<&Arc<Rule>> {
+        self.rules.get(id)
+    }
+
+    pub fn remember(&self, memory: &mut Memory) {
+        memory.put("correlations", &self.correlations.export_state());
+    }
+
+    /// What correlations of rules that are no more have counted is left out.
+    pub fn recall(&mut self, memory: &Memory) -> Result<(), MemoryError> {
+        let Some(state) = memory.get::<CorrelationSnapshot>("correlations")? else {
+            return Ok(());
+        };
+        self.entries = windows(&state).map(|(_, _, window)| window.entry_count()).sum();
+        self.correlations.import_state(state);
+        Ok(())
     }
 
     /// How many groups the correlations count in.

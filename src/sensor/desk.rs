@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, select};
 
+use super::keeper::Keeper;
 use super::outputs::Outputs;
 use super::policy::Policy;
 use super::shards::{Input, SourceCounters};
@@ -30,6 +31,7 @@ pub(super) struct Desk {
     analysis: Analysis,
     outputs: Outputs,
     tapes: Tapes,
+    keeper: Option<Keeper>,
     shards: BTreeMap<usize, shard::Counters>,
     sources: BTreeMap<usize, SourceCounters>,
     reload: Option<Reload>,
@@ -48,7 +50,12 @@ impl Desk {
     pub(super) fn new(analysis: Analysis, outputs: Outputs, tapes: Tapes, kind: Kind) -> Self {
         let reload = (kind == Kind::Live).then(|| Reload { successful: true, success_secs: now_secs() });
         let (shards, sources) = (BTreeMap::new(), BTreeMap::new());
-        Self { analysis, outputs, tapes, shards, sources, reload, faults: Vec::new(), published: 0 }
+        Self { analysis, outputs, tapes, keeper: None, shards, sources, reload, faults: Vec::new(), published: 0 }
+    }
+
+    /// Keeps the state from here on.
+    pub(super) fn keep(&mut self, keeper: Option<Keeper>) {
+        self.keeper = keeper;
     }
 
     fn on_input(&mut self, input: Input) {
@@ -56,6 +63,9 @@ impl Desk {
             Input::Batch(mut batch) => {
                 self.shards.insert(batch.shard, std::mem::take(&mut batch.counters));
                 self.analysis.on_batch(*batch, &mut self.outputs);
+                if let Some(keeper) = &mut self.keeper {
+                    keeper.look(&self.analysis);
+                }
             }
             Input::Complete => {
                 self.analysis.finish(&mut self.outputs);
@@ -89,10 +99,24 @@ impl Desk {
             Some(policy) => policy.replace(&mut self.analysis).map_err(|error| tracing::error!("{error}")),
             None => Err(()),
         };
+        self.take_dismissals();
         let successful = outcome.is_ok();
         let before = self.reload.map_or(0, |reload| reload.success_secs);
         self.reload = Some(Reload { successful, success_secs: if successful { now_secs() } else { before } });
         self.publish();
+    }
+
+    /// Takes dismissals that were said beside the sensor since.
+    fn take_dismissals(&mut self) {
+        let Some(keeper) = &self.keeper else { return };
+        match keeper.dismissals() {
+            Ok(dismissals) => {
+                for dismissal in &dismissals {
+                    self.analysis.dismiss(dismissal, &mut self.outputs);
+                }
+            }
+            Err(error) => tracing::error!("{error}"),
+        }
     }
 
     fn publish(&mut self) {
@@ -123,6 +147,10 @@ impl Desk {
         tracing::info!(incident = %incident.id, by = dismissed.by, reason = dismissed.reason, "dismissed");
         let dismissal =
             Dismissal { entity: incident.entity, family, reason: dismissed.reason.clone(), at: incident.updated };
+        // What cannot be kept is not said to be: the analyst would find it undone after a restart.
+        if let Some(keeper) = &self.keeper {
+            keeper.dismiss(&dismissal).map_err(|error| error.to_string())?;
+        }
         self.analysis.dismiss(&dismissal, &mut self.outputs);
         self.publish();
         Ok(())
@@ -156,6 +184,9 @@ impl Desk {
 
     fn finish(mut self) -> Report {
         self.analysis.finish(&mut self.outputs);
+        if let Some(keeper) = self.keeper.take() {
+            keeper.finish(&self.analysis);
+        }
         self.publish_all();
         let snapshot = self.snapshot();
         let newest = self.analysis.devices().count().saturating_sub(DEVICES_SHOWN_MAX);
