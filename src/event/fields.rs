@@ -201,8 +201,8 @@ static WHO: &[Field] = &[
     field(
         "spanwatch.site",
         Keyword,
-        "The household outside that it is about: the client's address, or the /64 of an IPv6 one, or where the device at \
-         home is.",
+        "The household outside that it is about: where the device at home is, or else the client's address, or the /64 of \
+         an IPv6 one.",
         |e| e.site_about().map(owned),
     ),
     field("user.name", Keyword, "The user that the message names.", |e| text(e.user()?)),

@@ -151,13 +151,13 @@ impl<'a> Event<'a> {
         self.world.site_of_address(self.address(side)?)
     }
 
-    /// The site that an event is about: the client's where it comes from outside, or else where the home side's device is.
+    /// The site that an event is about: where the home side's device is, or else, of what comes from outside, the client's.
     pub fn site_about(&self) -> Option<Site> {
         if let Some(Finding { entity: Entity::Site(site), .. }) = self.finding() {
             return Some(*site);
         }
-        let is_inbound = !self.is_home(Sender::Client) && self.is_home(Sender::Server);
-        self.site(if is_inbound { Sender::Client } else { self.home_side()? })
+        let home = self.home_side()?;
+        self.site(home).or_else(|| self.site(Sender::Client).filter(|_| home == Sender::Server))
     }
 
     /// The side whose device an event is about: the client if it is at home, or else the server if that is.
