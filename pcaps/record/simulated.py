@@ -104,6 +104,17 @@ def two_accounts_at_one_site(capture):
 
 
 @scenario
+def accounts_share_a_vpn_exit(capture):
+    accounted(capture, 0, "ann", "198.18.66.7", "10.20.0.11")
+    accounted(capture, 2 * DAY, "bob", "198.18.66.7", "10.20.0.12")
+
+
+@scenario
+def tunnel_from_a_vpn_exit(capture):
+    tunnel(capture, 0, 10 * MINUTE, "198.18.66.7", 40000)
+
+
+@scenario
 def two_accounts_for_days(capture):
     for day in range(5):
         accounted(capture, day * DAY, "ann", "198.18.7.7", "10.20.0.11")

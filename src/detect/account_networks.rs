@@ -14,7 +14,8 @@
 //! # Normal causes
 //!
 //! A train, a hotel, a phone's hotspot beside the line at home: the same two networks on several days are known and
-//! count no more. Exits that many accounts share (a SASE's, an office's) are left out, as are sanctioned networks.
+//! count no more. Exits that many accounts share (a SASE's, an office's) are left out, as are sanctioned and
+//! corporate networks; of mobile ones only the country counts.
 //!
 //! # Blind spots
 //!
@@ -29,6 +30,7 @@ use serde::Deserialize;
 use crate::detect::fleet::Prevalence;
 use crate::detect::log_on::LogOn;
 use crate::detect::{Detector, Family};
+use crate::enrich::classes::AddressClass;
 use crate::enrich::networks::Role;
 use crate::event::Event;
 use crate::facts::Fields;
@@ -90,6 +92,8 @@ pub struct Arrival {
     network: IpAddr,
     system: Option<u32>,
     country: Option<Box<str>>,
+    /// Addresses of mobile networks change by themselves: of those only the country counts.
+    is_mobile: bool,
 }
 
 /// A stay in a network, from the first log-on to the last before another network's.
@@ -147,7 +151,9 @@ impl AccountNetworks {
         let recent = |stay: &&Stay| at.since(stay.last) <= self.settings.hour;
         let was_here = window.stays.iter().filter(recent).any(|stay| stay.at.network == arrival.network);
         let left = window.stays.back().map(|stay| stay.at.network);
-        let is_return = was_here && left.is_some_and(|left| !Self::is_habit(window, left, arrival.network, at));
+        let is_mobile = arrival.is_mobile || window.stays.back().is_some_and(|stay| stay.at.is_mobile);
+        let is_return =
+            was_here && !is_mobile && left.is_some_and(|left| !Self::is_habit(window, left, arrival.network, at));
         if window.stays.len() == Self::STAYS_MAX {
             window.stays.pop_front();
         }
@@ -171,8 +177,10 @@ impl AccountNetworks {
 
     fn count(&self, window: &Window, at: Timestamp) -> (Numbers, BTreeSet<Box<str>>) {
         let in_hour = || window.stays.iter().filter(|stay| at.since(stay.last) <= self.settings.hour);
-        let networks: BTreeSet<IpAddr> = window.stays.iter().map(|stay| stay.at.network).collect();
-        let systems: BTreeSet<u32> = in_hour().filter_map(|stay| stay.at.system).collect();
+        let fixed = window.stays.iter().filter(|stay| !stay.at.is_mobile);
+        let networks: BTreeSet<IpAddr> = fixed.map(|stay| stay.at.network).collect();
+        let systems: BTreeSet<u32> =
+            in_hour().filter(|stay| !stay.at.is_mobile).filter_map(|stay| stay.at.system).collect();
         let countries: BTreeSet<Box<str>> = in_hour().filter_map(|stay| stay.at.country.clone()).collect();
         let numbers = Numbers {
             networks: networks.len(),
@@ -205,13 +213,16 @@ impl Detector for AccountNetworks {
         let log_on = LogOn::of(event)?;
         let network = log_on.network();
         let world = event.world();
-        let is_sanctioned = world.networks.get(log_on.from).is_some_and(|zone| zone.roles.contains(&Role::Sanctioned));
+        let class = world.address_class(log_on.from);
+        let is_sanctioned = class == Some(AddressClass::Corporate)
+            || world.networks.get(log_on.from).is_some_and(|zone| zone.roles.contains(&Role::Sanctioned));
         let (percent, least) = (self.settings.common_percent, self.settings.common_accounts);
         if is_sanctioned || self.fleet.is_common(&network, percent, least) {
             return None;
         }
         let place = world.geo.get(log_on.from);
-        let arrival = Arrival { network, system: place.as_number, country: place.country.clone() };
+        let is_mobile = matches!(class, Some(AddressClass::CarrierNat | AddressClass::Mobile));
+        let arrival = Arrival { network, system: place.as_number, country: place.country.clone(), is_mobile };
         Some((log_on.account, arrival))
     }
 
@@ -245,6 +256,8 @@ mod tests {
     use crate::facts::Value;
 
     const MINUTE: u64 = 60;
+    /// Networks from here on are mobile ones.
+    const MOBILE: u8 = 200;
     const DAY: u64 = 86_400;
 
     /// Judges log-ons by network, country and second; networks, countries and returns of the findings.
@@ -255,6 +268,7 @@ mod tests {
                 network: IpAddr::from([198, 51, network, 0]),
                 system: Some(u32::from(network)),
                 country: Some(country.into()),
+                is_mobile: network >= MOBILE,
             };
             let evidence = detector.judge(window, arrival, Timestamp::from_secs(secs))?;
             let number = |name| match evidence.get(name) {
@@ -293,6 +307,13 @@ mod tests {
     }
 
     #[test]
+    fn of_mobile_networks_only_the_country_counts() {
+        let roaming = [(200, "US", 0), (201, "US", MINUTE), (200, "US", 2 * MINUTE), (1, "US", 3 * MINUTE)];
+        assert_eq!(found(&mut Window::default(), &roaming), [None; 4]);
+        assert_eq!(found(&mut Window::default(), &[(1, "US", 0), (200, "CN", MINUTE)]), [None, Some([1, 2, 0])]);
+    }
+
+    #[test]
     fn two_networks_of_several_days_are_a_persons_own() {
         let mut window = Window::default();
         let returns: Vec<u64> = (0..6)
@@ -309,7 +330,7 @@ mod tests {
     fn what_is_remembered_of_an_account_is_bounded() {
         let mut window = Window::default();
         for n in 0..500_u64 {
-            found(&mut window, &[(u8::try_from(n % 250).unwrap(), "US", n)]);
+            found(&mut window, &[(u8::try_from(n % 199).unwrap(), "US", n)]);
         }
         assert_eq!(window.stays.len(), AccountNetworks::STAYS_MAX);
         assert!(window.habits.len() <= AccountNetworks::HABITS_MAX);

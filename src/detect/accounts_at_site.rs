@@ -13,7 +13,7 @@
 //! # Normal causes
 //!
 //! Two colleagues in one household, a coworking space, a hotel, a branch office, the NAT of a mobile operator. A house
-//! with dozens of accounts is none.
+//! with dozens of accounts is none, and an address of a class that many share (mobile, carrier NAT, corporate) is left out.
 //!
 //! # Blind spots
 //!
@@ -24,9 +24,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::detect::log_on::LogOn;
+use crate::detect::log_on::{LogOn, is_a_crowds};
 use crate::detect::sightings::Sightings;
 use crate::detect::{Detector, Family};
+use crate::enrich::classes::AddressClass;
 use crate::event::Event;
 use crate::facts::Fields;
 use crate::identity::entity::Entity;
@@ -47,6 +48,7 @@ pub const FIELDS: &[FieldSpec] = &[
         name: "spanwatch.accounts.network_roles",
         help: "The roles of the site's network in the configuration.",
     },
+    FieldSpec { name: "spanwatch.accounts.address_class", help: "What kind of line the site is at, if that is known." },
 ];
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
@@ -66,6 +68,7 @@ impl Default for AccountsAtSite {
 pub struct Sighting {
     account: Text,
     roles: Vec<&'static str>,
+    class: Option<&'static str>,
 }
 
 #[derive(Default)]
@@ -111,10 +114,11 @@ impl Detector for AccountsAtSite {
     type Window = Window;
 
     fn sight(&self, event: &Event<'_>) -> Option<(Site, Sighting)> {
-        let log_on = LogOn::of(event)?;
+        let log_on = LogOn::of(event).filter(|log_on| !is_a_crowds(event, log_on.from))?;
+        let class = event.world().address_class(log_on.from).map(AddressClass::as_str);
         let zone = event.world().networks.get(log_on.from);
         let roles = zone.map(|zone| zone.roles.iter().map(|role| role.as_str()).collect()).unwrap_or_default();
-        Some((Site::of(log_on.from), Sighting { account: log_on.account, roles }))
+        Some((Site::of(log_on.from), Sighting { account: log_on.account, roles, class }))
     }
 
     fn judge(&self, window: &mut Window, sighting: Sighting, at: Timestamp) -> Option<Fields> {
@@ -132,6 +136,7 @@ impl Detector for AccountsAtSite {
         evidence.push("spanwatch.accounts.days", days as u64);
         evidence.push_some("spanwatch.accounts.since", window.accounts.since());
         evidence.push("spanwatch.accounts.network_roles", sighting.roles);
+        evidence.push_some("spanwatch.accounts.address_class", sighting.class);
         Some(evidence)
     }
 
@@ -151,7 +156,7 @@ mod tests {
     fn found(log_ons: &[(&str, u64)]) -> Vec<Option<(u64, u64)>> {
         let (detector, mut window) = (AccountsAtSite::default(), Window::default());
         let judge = |&(account, secs): &(&str, u64)| {
-            let sighting = Sighting { account: account.into(), roles: Vec::new() };
+            let sighting = Sighting { account: account.into(), roles: Vec::new(), class: None };
             let evidence = detector.judge(&mut window, sighting, Timestamp::from_secs(secs))?;
             let number = |name| match evidence.get(name) {
                 Some(Value::Number(number)) => *number,

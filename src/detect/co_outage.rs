@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::detect::log_on::is_a_crowds;
 use crate::detect::{Detector, Family};
 use crate::event::Event;
 use crate::facts::{EndReason, FactKind, Fields, FlowId, Sender};
@@ -174,7 +175,7 @@ impl Detector for CoOutage {
     }
 
     fn sight(&self, event: &Event<'_>) -> Option<(Site, Span)> {
-        Self::span(event)
+        Self::span(event).filter(|(site, _)| !is_a_crowds(event, site.address()))
     }
 
     fn judge(&self, window: &mut Window, span: Span, at: Timestamp) -> Option<Fields> {

@@ -13,7 +13,8 @@
 //!
 //! # Normal causes
 //!
-//! As for tunnels and accounts of one address: households of colleagues, coworking, hotels, mobile networks.
+//! As for tunnels and accounts of one address: households of colleagues, coworking, hotels. Addresses of a
+//! class that many share (mobile, carrier NAT, corporate) are left out.
 //!
 //! # Blind spots
 //!
@@ -25,7 +26,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::detect::log_on::LogOn;
+use crate::detect::log_on::{LogOn, is_a_crowds};
 use crate::detect::sightings::Sightings;
 use crate::detect::spans::{self, Span, Way};
 use crate::detect::{Detector, Family};
@@ -126,6 +127,9 @@ impl Detector for HostsAtSite {
             Some((site, way, span)) => (site, Sign::Tunnel(way, span)),
             None => LogOn::of(event).map(|log_on| (Site::of(log_on.from), Sign::Account(log_on.account)))?,
         };
+        if is_a_crowds(event, site.address()) {
+            return None;
+        }
         let lately = |last: Timestamp| event.at().since(last) <= self.window;
         let devices = event.world().devices_at(site).filter(|(_, stay)| lately(stay.last)).count();
         Some((site, Sighting { sign, devices }))

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::enrich::classes::AddressClass;
 use crate::event::Event;
 use crate::facts::{AccessPhase, Credential, FactKind, Outcome, Sender};
 use crate::identity;
@@ -41,6 +42,12 @@ pub(super) fn proven<'e>(event: &Event<'e>) -> Option<&'e Credential> {
     };
     let is_open = credential.access.is_some_and(|access| access.phase == AccessPhase::Open);
     (credential.outcome == Some(Outcome::Success) || is_open).then_some(credential)
+}
+
+/// Whether an address stands for so many people that nothing follows from two of them being there.
+pub(super) fn is_a_crowds(event: &Event<'_>, address: IpAddr) -> bool {
+    use AddressClass::{CarrierNat, Corporate, Mobile};
+    matches!(event.world().address_class(address), Some(CarrierNat | Corporate | Mobile))
 }
 
 /// The /24 or /48 of an address.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::detect::{ALL, Family, Finding};
+use crate::detect::{self, Family, Finding};
 use crate::enrich::products::Basis;
 use crate::event::Event;
 use crate::event::tests::{flow, world};
@@ -19,6 +19,7 @@ const SETTINGS: &str = "
 networks:
   - {name: gateway, roles: [home, vpn_gateway], prefixes: [203.0.113.1/32]}
   - {name: servers, roles: [servers], prefixes: [10.9.0.0/16]}
+  - {name: help-desk, roles: [management], prefixes: [10.2.0.0/16]}
   - {name: office, roles: [home], prefixes: [10.0.0.0/8]}
   - {name: partner, roles: [sanctioned], prefixes: [198.51.100.0/24]}
 ";
@@ -60,17 +61,17 @@ impl Said {
     }
 
     fn finding(self, rules: &Rules) -> Finding {
-        let spec = ALL.iter().find(|spec| spec.name == self.detector).unwrap();
+        let (detector, _, fields) = detect::specs().find(|(name, ..)| *name == self.detector).unwrap();
         let mut evidence = Fields::default();
         for (name, value) in self.evidence {
-            assert!(spec.fields.iter().any(|field| field.name == name), "{name}");
+            assert!(fields.iter().any(|field| field.name == name), "{name}");
             evidence.push(name, value);
         }
         let product = rules.products().iter().find(|product| product.id == "anydesk").unwrap();
         let application =
             |sanctioned| Application { product: Arc::new(product.clone()), basis: Basis::ServerName, sanctioned };
         Finding {
-            detector: spec.name,
+            detector,
             family: Family::Location,
             entity: Entity::Account("ann".into()),
             at: Timestamp::from_secs(1),
@@ -109,7 +110,13 @@ fn accounts_of_a_site_that_is_not_known_to_share_it() {
         vec![laptops(3, 2)],
         vec![laptops(2, 2), laptops(5, 1), laptops(9, 9).on(OF_A_PARTNER)],
     );
-    check("several_accounts_at_one_site", vec![found(3, 0)], vec![found(2, 4), known(found(9, 0))]);
+    let at_exit = |said: Said| said.with("spanwatch.accounts.address_class", "vpn");
+    check(
+        "several_accounts_at_one_site",
+        vec![found(3, 0)],
+        vec![found(2, 4), known(found(9, 0)), at_exit(found(9, 0))],
+    );
+    check("accounts_share_a_vpn_exit", vec![at_exit(found(2, 0))], vec![found(9, 0), known(at_exit(found(9, 0)))]);
     check("two_accounts_at_one_site_for_days", vec![found(2, 5)], vec![found(2, 4), known(found(2, 7))]);
 }
 
@@ -173,6 +180,28 @@ fn devices_that_are_not_what_they_say_or_that_others_drive() {
     check("orders_in_arp", vec![orders(1)], vec![orders(0)]);
     let beacon = |score: f64| said("beacon", &[]).with("spanwatch.beacon.score", score).over("http");
     check("beacon_in_clear", vec![beacon(0.8)], vec![beacon(0.79), beacon(0.99).over("tls")]);
+}
+
+#[test]
+fn days_of_several_laptops_and_input_by_the_clock() {
+    let operator = |score: f64, days| {
+        said("one_operator", &[("spanwatch.operator.days", days)]).with("spanwatch.operator.score", score)
+    };
+    check(
+        "one_operator_drives_several_laptops",
+        vec![operator(4.5, 2)],
+        vec![operator(4.4, 2), operator(9.0, 1), operator(9.0, 9).on(OF_A_PARTNER)],
+    );
+    let shift = |shared: f64| said("synchronised_shift", &[]).with("spanwatch.shift.shared", shared);
+    check("laptops_of_one_site_keep_one_shift", vec![shift(0.6)], vec![shift(0.59), shift(0.9).on(OF_A_PARTNER)]);
+    let input = |variation: f64, period: f64| {
+        said("jiggler", &[]).with("spanwatch.input.variation", variation).with("spanwatch.input.period", period)
+    };
+    check(
+        "remote_desktop_input_by_the_clock",
+        vec![input(0.09, 5.0)],
+        vec![input(0.1, 5.0), input(0.01, 4.9), input(0.01, 60.0).on(("10.2.0.7:50000", "10.1.0.8:3389"))],
+    );
 }
 
 #[test]

@@ -23,6 +23,8 @@ world:
     - {name: vpn-clients, roles: [vpn_pool], prefixes: [10.20.0.0/16]}
     - {name: gateway, roles: [home, vpn_gateway], prefixes: [203.0.113.1/32]}
     - {name: partner, roles: [sanctioned], prefixes: [198.51.100.0/24]}
+  address_classes:
+    vpn: {networks: [192.0.2.192/26]}
   inventory:
     hosts:
       - {name: PC-ANN, group: desks, addresses: [10.1.0.0/16]}
@@ -301,6 +303,19 @@ fn several_users_behind_one_address() {
             by("192.0.2.1", "bob", 2),
             by("192.0.2.2", "cid", 3),
             by("192.0.2.1", "ann", 4),
+        ],
+    );
+}
+
+#[test]
+fn tunnel_from_a_vpn_exit() {
+    check(
+        "tunnel_from_a_vpn_exit",
+        vec![tunnel("192.0.2.200:40000", "203.0.113.1:51820", true, Confidence::Certain)],
+        vec![
+            tunnel("192.0.2.200:40000", "203.0.113.1:51820", false, Confidence::Certain),
+            tunnel("192.0.2.7:40000", "203.0.113.1:51820", true, Confidence::Certain),
+            tunnel("198.51.100.7:40000", "203.0.113.1:51820", true, Confidence::Certain),
         ],
     );
 }
