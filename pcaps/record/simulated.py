@@ -54,8 +54,8 @@ def tunnel(capture, first, last, outside, port):
     """A WireGuard tunnel of a laptop outside to the gateway, kept alive every 25 s and answered now and then."""
     flow, random = Udp(capture, (outside, port), (GATEWAY, 51820)), capture.random
     index = random.randbytes(4)
-    flow.say(first, b"\1\0\0\0" + index + random.randbytes(140))
-    flow.say(first + 0.001, b"\2\0\0\0" + random.randbytes(4) + index + random.randbytes(80), True)
+    flow.say(first, b"\1\0\0\0" + index + random.randbytes(124) + bytes(16))
+    flow.say(first + 0.001, b"\2\0\0\0" + random.randbytes(4) + index + random.randbytes(64) + bytes(16), True)
     moments = [first + 1 + 25 * number for number in range(int(last - first) // 25)] + [last]
     for number, at in enumerate(moments):
         flow.say(at, b"\4\0\0\0" + index + random.randbytes(8 + 16), number % 5 == 1)
