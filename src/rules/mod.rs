@@ -140,6 +140,11 @@ impl Rules {
         self.rules.iter().map(|rule| &**rule)
     }
 
+    /// The rules, by path, to be kept.
+    pub fn shared(&self) -> impl Iterator<Item = &Arc<Rule>> {
+        self.rules.iter()
+    }
+
     /// A rule by its id or name.
     pub fn find(&self, id_or_name: &str) -> Option<&Rule> {
         self.list().find(|rule| rule.id == id_or_name || rule.name == id_or_name)
