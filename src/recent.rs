@@ -164,6 +164,9 @@ impl<K: Eq + Hash, V> Recent<K, V> {
     where
         K: Borrow<Q>,
     {
+        if self.is_empty() {
+            return None;
+        }
         let is_it = |&slot: &Slot| self.entries.get(slot).is_some_and(|entry| entry.key.borrow() == key);
         self.index.find(self.hasher.hash_one(key), is_it).copied()
     }

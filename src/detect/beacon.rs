@@ -129,12 +129,14 @@ impl Beacon {
         let FactKind::FlowEnded(summary) = &fact.kind else {
             return None;
         };
+        if fact.flow.transport != Transport::Tcp || summary.client.payload_bytes == 0 {
+            return None;
+        }
         let server = fact.flow.server;
         let is_sanctioned =
             event.world().networks.get(server.ip).is_some_and(|zone| zone.roles.contains(&Role::Sanctioned));
         let is_outbound = event.is_home(Sender::Client) && !event.is_home(Sender::Server);
-        let speaks = fact.flow.transport == Transport::Tcp && summary.client.payload_bytes > 0;
-        if !is_outbound || !speaks || is_sanctioned || event.application().is_some_and(|known| known.sanctioned) {
+        if !is_outbound || is_sanctioned || event.application().is_some_and(|known| known.sanctioned) {
             return None;
         }
         Some((event.device(Sender::Client)?, server, fact.flow.started, summary.client.payload_bytes))

@@ -99,15 +99,20 @@ impl Detector for RareProduct {
     type Window = Window;
 
     fn learn(&mut self, event: &Event<'_>) {
+        let product = Self::product(event);
+        let has_sent = || match event.fact().map(|fact| &fact.kind) {
+            Some(FactKind::FlowEnded(summary)) => summary.client.payload_bytes > 0,
+            _ => false,
+        };
+        if product.is_none() && !has_sent() {
+            return;
+        }
         let Some(device) = event.home_side().and_then(|side| event.device(side)) else {
             return;
         };
-        match (Self::product(event), event.fact().map(|fact| &fact.kind)) {
-            (Some(product), _) => self.fleet.add(&product, &device, event.at()),
-            (None, Some(FactKind::FlowEnded(summary))) if summary.client.payload_bytes > 0 => {
-                self.fleet.join(&device, event.at());
-            }
-            _ => {}
+        match product {
+            Some(product) => self.fleet.add(&product, &device, event.at()),
+            None => self.fleet.join(&device, event.at()),
         }
     }
 
