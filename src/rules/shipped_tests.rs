@@ -351,6 +351,36 @@ fn remote_desktop_between_vpn_clients() {
 }
 
 #[test]
+fn remote_desktop_from_rented_address() {
+    check(
+        "remote_desktop_from_rented_address",
+        vec![desktop("192.0.2.200:50000", "10.1.0.5:3389", 1)],
+        vec![
+            desktop("192.0.2.1:50000", "10.1.0.5:3389", 1),
+            desktop("10.1.0.5:50000", "192.0.2.200:3389", 2),
+            desktop("198.51.100.7:50000", "10.1.0.5:3389", 3),
+            vnc("192.0.2.200:50000", "10.1.0.5:5900", None),
+        ],
+    );
+}
+
+/// A laptop comes in from a house, where three tunnels are held; and its screen is driven from an address.
+#[test]
+fn several_laptops_shown_outside() {
+    let house = |tunnels: u64, driver: &str| -> Vec<Fact> {
+        let tunnel = |began: u64| open("wireguard", &format!("192.0.2.1:4000{began}"), "203.0.113.1:51820", began, 580);
+        let mut opening = hello("192.0.2.1:50000", "vpn.example", 1);
+        opening.flow.server = flow("192.0.2.1:50000", "203.0.113.1:443", Transport::Tcp).server;
+        let first = hello("10.20.0.5:50000", "www.example.org", 2);
+        let driven = desktop(driver, "10.20.0.5:3389", 3);
+        [opening, first, driven].into_iter().chain((4..4 + tunnels).map(tunnel)).collect()
+    };
+    let rule = "several_laptops_shown_outside";
+    check(rule, house(3, "192.0.2.9:50000"), house(2, "192.0.2.9:50000"));
+    check(rule, house(3, "192.0.2.9:50000"), house(3, "10.2.0.5:50000"));
+}
+
+#[test]
 fn several_laptops_one_driven() {
     let house = |house: &str, laptop: &str| {
         let tunnel = |began: u64| open("wireguard", &format!("192.0.2.1:4000{began}"), "203.0.113.1:51820", began, 580);
