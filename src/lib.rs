@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! shard:    capture ─Frame▶ decode ─Packet▶ flow ─Chunk▶ protocol ─Fact▶          × N threads
-//! analysis: merge ▶ enrich ▶ identity ▶ detect ▶ rules ▶ alert ▶ risk             one thread
-//! edge:     serve (HTTP, /metrics)   sinks (JSON lines)                           tokio
+//! analysis: merge ▶ enrich ▶ identity ▶ profile ▶ detect ▶ rules ▶ alert ▶ risk   one thread
+//! edge:     serve (HTTP, console, /metrics)   sinks (JSON lines, pushes)          tokio
 //! ```
 //!
 //! Shards turn frames into facts; one analysis thread turns facts into findings and alerts; async code only carries
