@@ -249,11 +249,13 @@ fn shares(counts: &[f64; Bins::COUNT]) -> Option<[f64; Bins::COUNT]> {
 mod tests {
     use super::*;
 
-    /// Days on which the minutes of these ranges are marked.
-    fn worker(days: &[&[std::ops::Range<u16>]]) -> Worker {
-        Worker::new(days.iter().map(|ranges| {
+    const ABSENT: (u16, u16) = (0, 0);
+
+    /// Days with work from one minute to another.
+    fn worker(days: &[(u16, u16)]) -> Worker {
+        Worker::new(days.iter().map(|&(begin, end)| {
             let mut day = Day::new();
-            ranges.iter().cloned().flatten().for_each(|minute| day.mark(minute));
+            (begin..end).for_each(|minute| day.mark(minute));
             day
         }))
     }
@@ -264,12 +266,12 @@ mod tests {
 
     /// Everybody works from 8 to 16 o'clock.
     fn office() -> Shape {
-        Shape::of(&[worker(&[&[480..960]])]).unwrap()
+        Shape::of(&[worker(&[(480, 960)])]).unwrap()
     }
 
     #[test]
     fn those_who_never_work_at_the_same_time_tile_and_exclude_each_other() {
-        let group = [worker(&[&[480..640]]), worker(&[&[640..800]]), worker(&[&[800..960]])];
+        let group = [worker(&[(480, 640)]), worker(&[(640, 800)]), worker(&[(800, 960)])];
         let ratios = ratios(&group, &office());
         assert_eq!((ratios.active_minutes, ratios.days), (480, 1));
         assert!((ratios.tiling - 480.0 / 338.0).abs() < 0.05, "{ratios:?}");
@@ -278,14 +280,14 @@ mod tests {
 
     #[test]
     fn those_who_work_at_the_same_time_do_the_contrary() {
-        let group = [worker(&[&[480..640]]), worker(&[&[480..640]]), worker(&[&[480..640]])];
+        let group = [worker(&[(480, 640)]), worker(&[(480, 640)]), worker(&[(480, 640)])];
         let ratios = ratios(&group, &office());
         assert!(ratios.tiling < 0.6 && ratios.together > 2.5, "{ratios:?}");
     }
 
     #[test]
     fn fixed_shifts_explain_themselves_across_days() {
-        let (morning, afternoon): (&[_], &[_]) = (&[480..700], &[720..960]);
+        let (morning, afternoon) = ((480, 700), (720, 960));
         let group = [worker(&[morning, morning, morning]), worker(&[afternoon, afternoon, afternoon])];
         let ratios = ratios(&group, &office());
         assert!(ratios.together < 0.1, "{ratios:?}");
@@ -294,15 +296,15 @@ mod tests {
 
     #[test]
     fn an_absent_day_counts_for_nothing() {
-        let group = [worker(&[&[480..640], &[]]), worker(&[&[640..800], &[]])];
-        let one_day = [worker(&[&[480..640]]), worker(&[&[640..800]])];
+        let group = [worker(&[(480, 640), ABSENT]), worker(&[(640, 800), ABSENT])];
+        let one_day = [worker(&[(480, 640)]), worker(&[(640, 800)])];
         let (two, one) = (ratios(&group, &office()), ratios(&one_day, &office()));
         assert_eq!((two.days, two.tiling, two.together), (1, one.tiling, one.together));
     }
 
     #[test]
     fn nobodys_work_has_no_shape() {
-        assert!(Shape::of(&[worker(&[&[]])]).is_none());
+        assert!(Shape::of(&[worker(&[ABSENT])]).is_none());
         assert!(Shape::of([]).is_none());
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn farm(draw: &mut Draw, days: usize, count: usize) -> Grid {
     const SWEEP: usize = 75;
     let mut grid = vec![vec![vec![false; MINUTES]; days]; count];
     let hours = hours(draw, [30.0, 30.0, 15.0]);
-    for day in 0..days {
+    (0..days).for_each(|day| {
         let (mut current, mut is_on, phase) = (draw.below(count), draw.chance(DUTY), draw.below(SWEEP));
         let mut sweep: Option<usize> = None;
         for minute in 0..MINUTES {
@@ -102,7 +102,7 @@ pub(super) fn farm(draw: &mut Draw, days: usize, count: usize) -> Grid {
             grid[laptop][day][minute] |= is_active;
             sweep = sweep.map(|laptop| laptop + 1).filter(|&laptop| laptop < count);
         }
-    }
+    });
     grid
 }
 
