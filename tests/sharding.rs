@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::slice;
@@ -35,7 +35,13 @@ fn every_number_of_shards_says_the_same() {
 #[test]
 fn several_captures_are_one_in_any_order_of_naming() {
     let place = Place::new();
-    let mut captures = scenarios();
+    // Frames of equal times stand in the order of naming, and simulated captures begin at one moment.
+    let begins = |capture: &PathBuf| bytes(capture).get(24..32).map(<[u8]>::to_vec);
+    let mut alike: BTreeMap<_, usize> = BTreeMap::new();
+    scenarios().iter().for_each(|capture| *alike.entry(begins(capture)).or_default() += 1);
+    let mut captures: Vec<PathBuf> =
+        scenarios().into_iter().filter(|capture| alike.get(&begins(capture)) == Some(&1)).collect();
+    assert!(captures.len() > 30, "most are recorded, each at a time of its own");
     let first = captures[0].clone();
     let forwards = said(&place, &first, &captures, "1");
     captures.reverse();
@@ -47,16 +53,34 @@ fn a_hundred_days_later_everything_is_said_a_hundred_days_later() {
     let place = Place::new();
     for capture in scenarios() {
         let then = said(&place, &capture, slice::from_ref(&capture), "1");
-        let later = [place.write("later.pcap", shifted(&fs::read(&capture).unwrap(), 100 * 86_400))];
+        let later = [place.write("later.pcap", shifted(&bytes(&capture), 100 * 86_400))];
         for shards in ["1", "3"] {
             let later = said(&place, &capture, &later, shards);
             let (days, days_then) = (days(&later[0]), days(&then[0]));
             assert!(days.is_disjoint(&days_then));
             let moved = days.iter().zip(&days_then);
             let later = later.map(|text| moved.clone().fold(text, |text, (day, then)| text.replace(day, then)));
-            assert!(later == then, "{} with {shards} shards", capture.display());
+            let unnamed = |texts: &[String; 3]| texts.clone().map(|text| without_incident_ids(&text));
+            assert!(unnamed(&later) == unnamed(&then), "{} with {shards} shards", capture.display());
         }
     }
+}
+
+/// A capture's bytes, without its compression.
+fn bytes(capture: &Path) -> Vec<u8> {
+    let file = fs::read(capture).unwrap();
+    if capture.extension().is_some_and(|extension| extension == "zst") {
+        zstd::decode_all(&*file).unwrap()
+    } else {
+        file
+    }
+}
+
+/// What was said without the names of incidents, which are made of whom they are about and when they opened.
+fn without_incident_ids(text: &str) -> String {
+    let mut parts = text.split("\"event.id\":\"");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once('"').map_or(part, |(_, rest)| rest))
 }
 
 /// The days of the events, as times begin: `2026-11-24T`.
