@@ -22,8 +22,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::{Config, ConfigError};
 use crate::sensor::{Fault, Report};
 
-/// A passive sensor for a mirror port: reads remote-desktop, VPN and TLS flows, fingerprints devices, recognises
-/// laptop farms and tells Prometheus. It never sends a packet.
+/// A passive sensor for a mirror port: reads remote-desktop, VPN and TLS flows, fingerprints devices, recognises laptop
+/// farms, and tells Prometheus. It sends nothing into the network that it watches.
 #[derive(Parser)]
 #[command(name = "spanwatch", version, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
