@@ -3,7 +3,7 @@
 //!
 //! A rule's weight is the logarithm of its likelihood ratio, in nats. Evidence about a device or an account is credited
 //! to the site where it is, since a farm is a house and not a laptop. The rule, its weight and its family are policy;
-//! here is how they add up ([`ledger`]), when that is an incident, and what analysts dismissed ([`dismissal`]).
+//! here is how they add up (`ledger`), when that is an incident, and what analysts dismissed (`dismissal`).
 
 pub mod dismissal;
 mod explain;

@@ -2,7 +2,7 @@
 //!
 //! What one device does tells little; how several fall together is judged once a day, when it is over in packet time. A
 //! daily detector has no state but its settings. To add one: its file, its `mod` line and its line in
-//! [`DAILY`](crate::detect::DAILY).
+//! [`DAILY`].
 
 pub mod draw;
 
