@@ -273,15 +273,16 @@ def account_from_one_station(capture):
 # Devices.
 
 def driven(capture, day, part_bytes):
-    """VNC (RFC 6143) for thirteen hours, with a picture every 200 s."""
+    """VNC (RFC 6143) for thirteen hours: about every ten minutes somebody moves, and three parts of the picture follow."""
     flow = Tcp(capture, day * DAY, ("10.10.1.50", 40000 + day), ("10.10.1.22", 5900), far=0.001, hops=0)
     for from_server, data in ((True, b"RFB 003.008\n"), (False, b"RFB 003.008\n"), (True, b"\1\2"), (False, b"\2"),
                               (True, capture.random.randbytes(16)), (False, capture.random.randbytes(16)),
                               (True, bytes(4)), (False, b"\1")):
         flow.say(data, from_server)
-    for _ in range(13 * 18):
-        flow.say(bytes.fromhex("03010000000005000320"), after=100)
-        flow.say(b"\0\0\0\1", True, 100, part_bytes)
+    for _ in range(13 * 6):
+        flow.say(bytes.fromhex("03010000000005000320"), after=capture.random.uniform(200, 400))
+        for _ in range(3):
+            flow.say(b"\0\0\0\1", True, 100, part_bytes)
     flow.close()
 
 
