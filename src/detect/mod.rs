@@ -20,6 +20,8 @@ mod log_on;
 pub mod one_operator;
 pub mod overlapping_tunnels;
 pub mod rare_product;
+#[cfg(test)]
+mod recordings_tests;
 pub mod relay;
 pub mod remote_access_product;
 mod running;
@@ -32,6 +34,7 @@ pub mod synchronised_shift;
 pub mod transfer;
 pub mod tunnel_mss;
 pub mod upload_volume;
+pub mod wrong_clock;
 
 use std::hash::Hash;
 use std::time::Duration;
@@ -218,6 +221,12 @@ pub const DAILY: &[DailySpec] = &[
         fields: synchronised_shift::FIELDS,
         start: |settings| Box::new(daily::Running::new(settings.synchronised_shift)),
     },
+    DailySpec {
+        name: wrong_clock::NAME,
+        vantage: Vantage::Edge,
+        fields: wrong_clock::FIELDS,
+        start: |settings| Box::new(daily::RunningOne(settings.wrong_clock)),
+    },
 ];
 
 /// The name of every detector, where it sees from, and the fields of its findings.
@@ -263,6 +272,7 @@ pub struct Settings {
     pub transfer: transfer::Transfer,
     pub tunnel_mss: tunnel_mss::Settings,
     pub upload_volume: upload_volume::UploadVolume,
+    pub wrong_clock: wrong_clock::WrongClock,
     /// The windows of each detector.
     pub windows: Retention,
 }
@@ -292,6 +302,7 @@ impl Default for Settings {
             transfer: Default::default(),
             tunnel_mss: Default::default(),
             upload_volume: Default::default(),
+            wrong_clock: Default::default(),
             windows: Retention { entries_max: 50_000, keep: Duration::from_secs(30 * 86_400) },
         }
     }

@@ -1,5 +1,6 @@
 //! The operator's list of managed hosts and accounts: a MAC, a name or an address in, the managed host out.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use hashbrown::HashMap;
@@ -72,6 +73,23 @@ pub struct UtcOffset {
     pub minutes: i16,
 }
 
+impl UtcOffset {
+    const DAY_MINUTES: u16 = 1440;
+
+    /// The minute of the day that this zone's clock shows in a minute of the day in UTC.
+    pub const fn clock(self, utc_minute: u16) -> u16 {
+        (utc_minute as i32 + self.minutes as i32).rem_euclid(Self::DAY_MINUTES as i32) as u16
+    }
+}
+
+impl fmt::Display for UtcOffset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.minutes < 0 { '-' } else { '+' };
+        let minutes = self.minutes.unsigned_abs();
+        write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+    }
+}
+
 impl TryFrom<String> for UtcOffset {
     type Error = String;
 
@@ -99,6 +117,7 @@ pub struct Inventory {
     by_name: HashMap<Box<str>, usize>,
     by_address: Prefixes<usize>,
     accounts: HashMap<Box<str>, Account>,
+    has_time_zones: bool,
 }
 
 impl Inventory {
@@ -119,7 +138,8 @@ impl Inventory {
             prefixes.extend(host.addresses.iter().map(|&prefix| (prefix, index)));
         }
         let accounts = settings.accounts.iter().map(|account| (folded(&account.name), account.clone())).collect();
-        Self { hosts, by_mac, by_name, by_address: Prefixes::new(prefixes), accounts }
+        let has_time_zones = settings.accounts.iter().any(|account| account.time_zone.is_some());
+        Self { hosts, by_mac, by_name, by_address: Prefixes::new(prefixes), accounts, has_time_zones }
     }
 
     /// Whether no host is listed, so that nothing can be said of being managed.
@@ -130,6 +150,11 @@ impl Inventory {
     /// Whether hosts are listed by name, so that a name can be said to be unknown.
     pub fn has_names(&self) -> bool {
         !self.by_name.is_empty()
+    }
+
+    /// Whether any account's zone is known.
+    pub fn has_time_zones(&self) -> bool {
+        self.has_time_zones
     }
 
     pub fn by_mac(&self, mac: Mac) -> Option<&Host> {
@@ -210,7 +235,9 @@ mod tests {
         let inventory = Inventory::new(&settings);
         let ann = inventory.account("CORP\\Ann").unwrap();
         assert_eq!(ann.country.as_ref().map(Country::as_str), Some("US"));
-        assert_eq!(ann.time_zone, Some(UtcOffset { minutes: -330 }));
+        let zone = ann.time_zone.unwrap();
+        assert_eq!((zone, zone.to_string().as_str()), (UtcOffset { minutes: -330 }, "-05:30"));
+        assert_eq!([zone.clock(0), zone.clock(330), zone.clock(1439)], [1110, 0, 1109]);
         assert_eq!(ann.start.map(|start| start.to_string()).as_deref(), Some("2026-11-24T00:00:00.000000000Z"));
         assert_eq!(ann.home_site, "198.51.100.9".parse().ok());
     }

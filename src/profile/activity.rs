@@ -14,9 +14,10 @@ use serde::Deserialize;
 
 use crate::event::Event;
 use crate::facts::{Channel, FactKind, FlowId, FlowRef, Minute, Sender};
+use crate::identity;
 use crate::identity::device::DeviceId;
 use crate::identity::site::Site;
-use crate::net::Transport;
+use crate::net::{Text, Transport};
 use crate::profile::co_activity::Worker;
 use crate::profile::day::Day;
 use crate::profile::destinations::{Audiences, Destination, Memory};
@@ -93,6 +94,9 @@ struct Tracked {
     reconnected: Timestamp,
     /// The flow that showed the latest sign.
     flow: FlowRef,
+    /// Who was logged on at the device, and when that was asked last.
+    account: Option<Text>,
+    account_asked: Timestamp,
 }
 
 /// A sign of a person, and to which destination it leads.
@@ -132,6 +136,8 @@ impl Activity {
     const SILENCE: Duration = Duration::from_secs(600);
     /// … and does much by itself for so long.
     const RECONNECTION: Duration = Duration::from_secs(60);
+    /// Who is logged on at a device is asked so often.
+    const ACCOUNT_INTERVAL: Duration = Duration::from_secs(3600);
 
     pub fn new(settings: Settings) -> Self {
         Self {
@@ -192,6 +198,18 @@ impl Activity {
         (worker.minutes() > 0).then_some(worker)
     }
 
+    /// The remembered days of one with any work, up to `last`.
+    pub fn days(&self, whose: Whose, last: u64) -> impl Iterator<Item = &Day> {
+        let first = (last + 1).saturating_sub(self.settings.days as u64);
+        let days = self.workers.get(&whose).into_iter().flat_map(|tracked| &tracked.days);
+        days.filter(move |(number, _)| (first..=last).contains(number)).map(|(_, day)| day)
+    }
+
+    /// Who was last seen to log on at a device while somebody worked there, as [`identity::account`] says it.
+    pub fn account(&self, whose: Whose) -> Option<&Text> {
+        self.workers.get(&whose)?.account.as_ref()
+    }
+
     /// The flow that showed the latest sign of one.
     pub fn flow(&self, whose: Whose) -> Option<&FlowRef> {
         self.workers.get(&whose).map(|tracked| &tracked.flow)
@@ -229,7 +247,7 @@ impl Activity {
         let device = event.is_home(Sender::Client).then(|| event.device(Sender::Client)).flatten();
         let (Some(device), Some(destination)) = (device, destination) else { return };
         self.audiences.add(destination, device, self.place(event.at()).0, event.at());
-        let tracked = self.track(Whose::Device(device), event);
+        let tracked = self.track_device(device, Sender::Client, event);
         let is_new = match sign {
             Sign::Question => tracked.memory.is_new_question(destination, event.at()),
             _ => !tracked.memory.is_called_regularly(destination, event.at()),
@@ -249,7 +267,7 @@ impl Activity {
         let sides = [(Sender::Client, Sign::Input), (Sender::Server, Sign::RemoteInput)];
         for (side, sign) in sides.into_iter().filter(|&(side, _)| event.is_home(side)) {
             if let Some(device) = event.device(side) {
-                self.track(Whose::Device(device), event);
+                self.track_device(device, side, event);
                 self.note(Whose::Device(device), sign, None, event.at());
             }
         }
@@ -274,9 +292,19 @@ impl Activity {
         }
     }
 
+    fn track_device(&mut self, device: DeviceId, side: Sender, event: &Event<'_>) -> &mut Tracked {
+        let tracked = self.track(Whose::Device(device), event);
+        if event.at().since(tracked.account_asked) >= Self::ACCOUNT_INTERVAL {
+            tracked.account_asked = event.at();
+            let user = event.address(side).and_then(|address| event.world().identity.user(address));
+            tracked.account = user.and_then(identity::account).or(tracked.account.take());
+        }
+        tracked
+    }
+
     fn track(&mut self, whose: Whose, event: &Event<'_>) -> &mut Tracked {
         let (at, flow) = (event.at(), *event.flow());
-        let make = || Tracked { days: VecDeque::new(), memory: Memory::default(), heard: at, reconnected: at, flow };
+        let make = || Tracked::new(at, flow);
         let tracked = self.workers.get_or_insert_with(whose, at, make);
         if at.since(tracked.heard) >= Self::SILENCE {
             tracked.reconnected = at;
@@ -336,6 +364,18 @@ impl Activity {
 const DAY_SECS: u64 = 86_400;
 
 impl Tracked {
+    fn new(at: Timestamp, flow: FlowRef) -> Self {
+        Self {
+            days: VecDeque::new(),
+            memory: Memory::default(),
+            heard: at,
+            reconnected: at,
+            flow,
+            account: None,
+            account_asked: Timestamp::ZERO,
+        }
+    }
+
     fn mark(&mut self, day: u64, minute: u16, days_max: usize) {
         if self.days.back().is_none_or(|(last, _)| *last != day) {
             self.days.push_back((day, Day::new()));

@@ -1,6 +1,6 @@
 use super::*;
 use crate::event::tests::{fact, flow, world};
-use crate::facts::{Fact, Hello, Name};
+use crate::facts::{Credential, Fact, Hello, Name};
 use crate::protocol::Protocol;
 use crate::world::World;
 
@@ -210,4 +210,27 @@ fn a_day_is_over_with_the_first_event_of_the_next_and_so_many_are_kept() {
 fn a_device_takes_little_memory() {
     let days = Settings::default().days * size_of::<(u64, Day)>();
     assert!(size_of::<Tracked>() + days + Memory::BYTES_MAX <= 3 * 1024, "{}", size_of::<Tracked>());
+}
+
+#[test]
+fn whoever_logs_on_at_a_device_is_asked_for_once_an_hour() {
+    let mut bench = Bench::new();
+    let log_on = |bench: &mut Bench, user: &str, secs: u64| {
+        let outcome = Some(crate::facts::Outcome::Success);
+        let credential = Credential { user: Some(user.into()), outcome, ..Credential::default() };
+        let flow = flow("10.0.0.1:5000", "10.9.9.9:389", Transport::Tcp);
+        bench.take(fact(flow, NOON + secs, FactKind::Credential(Box::new(credential))));
+    };
+    let account = |bench: &Bench| {
+        let device = Whose::Device(DeviceId::of_address(IpAddr::from([10, 0, 0, 1])));
+        bench.activity.account(device).map(ToString::to_string)
+    };
+    log_on(&mut bench, "CORP\\Ann", 0);
+    bench.ask(1, "a.example", 1);
+    assert_eq!(account(&bench).as_deref(), Some("ann"));
+    log_on(&mut bench, "bob", 2);
+    bench.ask(1, "b.example", 3600);
+    assert_eq!(account(&bench).as_deref(), Some("ann"));
+    bench.ask(1, "c.example", 3601);
+    assert_eq!(account(&bench).as_deref(), Some("bob"));
 }

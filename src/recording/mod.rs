@@ -20,7 +20,7 @@ mod reader;
 mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use error::{Fault, RecordingError};
 pub use reader::Reader;

@@ -1,4 +1,6 @@
+use std::fs::File;
 use std::io::Cursor;
+use std::path::Path;
 use std::time::Duration;
 
 use super::*;
@@ -6,6 +8,17 @@ use crate::event::tests::fact_at;
 use crate::facts::{EndReason, Fact, FlowId, FlowSummary, Name, SideSummary, Value};
 
 const HEADER: &str = "{\"recording\":{\"version\":1}}\n";
+
+/// Writes what takes days as the recording of a scenario.
+pub(crate) fn write_scenario(name: &str, mut facts: Vec<Fact>) {
+    facts.sort_by_key(|fact| (fact.at, fact.seq));
+    let folder = Path::new("pcaps").join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = File::create(folder.join("recording.facts.jsonl.zst")).unwrap();
+    let mut writer = Writer::new(zstd::Encoder::new(file, 19).unwrap().auto_finish()).unwrap();
+    facts.iter().for_each(|fact| writer.write(fact).unwrap());
+    writer.finish().unwrap();
+}
 
 /// A question asked twice on one flow, and the flow's end.
 fn facts() -> Vec<Fact> {

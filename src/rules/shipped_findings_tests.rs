@@ -205,6 +205,21 @@ fn days_of_several_laptops_and_input_by_the_clock() {
 }
 
 #[test]
+fn work_by_another_clock_and_around_it() {
+    let clock = |shift: f64, in_hours: f64, days, active_hours| {
+        let numbers = [("spanwatch.clock.days", days), ("spanwatch.clock.active_hours", active_hours)];
+        let said = said("wrong_clock", &numbers).with("spanwatch.clock.shift", shift);
+        said.with("spanwatch.clock.in_hours", in_hours)
+    };
+    check(
+        "work_by_another_clock",
+        vec![clock(6.0, 0.25, 5, 8)],
+        vec![clock(5.9, 0.25, 9, 8), clock(9.0, 0.26, 9, 8), clock(9.0, 0.0, 4, 8)],
+    );
+    check("work_around_the_clock", vec![clock(0.0, 0.8, 5, 14)], vec![clock(0.0, 0.8, 9, 13), clock(0.0, 0.8, 4, 20)]);
+}
+
+#[test]
 fn what_is_taken_and_where_to() {
     let carried = |what: &'static str| said("transfer", &[]).with("spanwatch.transfer.what", what);
     check("much_code_read", vec![carried("code_read")], vec![carried("cloud_upload")]);

@@ -1,16 +1,17 @@
 //! The days of everybody in, findings about those who are at one site out.
 //!
-//! What one device does tells little; how several fall together is judged once a day, when it is over in packet time. A
-//! daily detector has no state but its settings. To add one: its file, its `mod` line and its line in
-//! [`DAILY`].
+//! How several fall together is judged once a day, when it is over in packet time, and so is how one keeps to the clock
+//! that the inventory says. A daily detector has no state but its settings. To add one: its file, its `mod` line and its
+//! line in [`DAILY`].
 
 pub mod draw;
+mod one;
 
 use std::collections::BTreeMap;
 
 use crate::detect::{DAILY, Family, Finding, Settings, Vantage};
 use crate::event::Event;
-use crate::facts::Fields;
+use crate::facts::{Fields, FlowRef};
 use crate::identity::entity::Entity;
 use crate::identity::site::Site;
 use crate::profile::activity::{Activity, Whose};
@@ -18,6 +19,8 @@ use crate::profile::co_activity::{Shape, Worker};
 use crate::time::Timestamp;
 use crate::world::World;
 use draw::Draw;
+pub(super) use one::Running as RunningOne;
+pub use one::{One, OneDetector};
 
 /// The detector's own settings are its `self`.
 pub trait DailyDetector: Send + 'static {
@@ -136,6 +139,12 @@ impl DailyDetectors {
             return Vec::new();
         };
         let mut findings = Vec::new();
+        for one in One::all(day, activity, world) {
+            for detector in &mut self.running {
+                findings
+                    .extend(detector.judge_one(&one).map(|found| found.about(one.entity(), one.flow(event), event)));
+            }
+        }
         for group in &groups {
             for detector in &mut self.running {
                 findings.extend(detector.judge(group, &mut fleet).map(|found| found.at(event, group, activity)));
@@ -147,8 +156,13 @@ impl DailyDetectors {
 }
 
 pub(super) trait Run: Send {
-    fn judge(&mut self, group: &Group, fleet: &mut Fleet) -> Option<Found>;
-    fn end_day(&mut self);
+    fn judge(&mut self, _group: &Group, _fleet: &mut Fleet) -> Option<Found> {
+        None
+    }
+    fn judge_one(&mut self, _one: &One<'_>) -> Option<Found> {
+        None
+    }
+    fn end_day(&mut self) {}
 }
 
 pub(super) struct Running<D: DailyDetector> {
@@ -185,10 +199,14 @@ impl Found {
     fn at(self, event: &Event<'_>, group: &Group, activity: &Activity) -> Finding {
         let most = group.members.iter().max_by_key(|member| (member.worker.minutes(), member.whose));
         let flow = most.and_then(|member| activity.flow(member.whose)).unwrap_or(event.flow());
+        self.about(Entity::Site(group.site), flow, event)
+    }
+
+    fn about(self, entity: Entity, flow: &FlowRef, event: &Event<'_>) -> Finding {
         Finding {
             detector: self.detector,
             family: self.family,
-            entity: Entity::Site(group.site),
+            entity,
             at: event.at(),
             seq: event.seq(),
             flow: *flow,

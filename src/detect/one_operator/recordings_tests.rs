@@ -1,8 +1,5 @@
 //! Writes the recordings under `pcaps/` that hold the rules of days to their word, out of models with fixed seeds.
 
-use std::fs::File;
-use std::path::Path;
-
 use super::evaluation_tests::{Grid, farm, minute_fact, minutes_of, observed, people};
 use crate::detect::daily::draw::Draw;
 use crate::event::tests::{fact, flow};
@@ -11,21 +8,11 @@ use crate::net::Transport;
 use crate::profile::co_activity::Worker;
 use crate::profile::day::Day;
 use crate::protocol::Protocol;
-use crate::recording::Writer;
+use crate::recording::tests::write_scenario as write;
 use crate::time::Timestamp;
 
 /// 2026-11-24, ten o'clock.
 const TEN: u64 = 1_795_514_400;
-
-fn write(name: &str, mut facts: Vec<Fact>) {
-    facts.sort_by_key(|fact| (fact.at, fact.seq));
-    let folder = Path::new("pcaps").join(name);
-    std::fs::create_dir_all(&folder).unwrap();
-    let file = File::create(folder.join("recording.facts.jsonl.zst")).unwrap();
-    let mut writer = Writer::new(zstd::Encoder::new(file, 19).unwrap().auto_finish()).unwrap();
-    facts.iter().for_each(|fact| writer.write(fact).unwrap());
-    writer.finish().unwrap();
-}
 
 /// The minutes of laptops at one site, and the first of the day after.
 fn site(workers: &[Worker], days: usize) -> Vec<Fact> {
