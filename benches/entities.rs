@@ -181,8 +181,8 @@ fn main() {
     println!(
         "entities: {} sites, {} devices, {DEVICES} accounts; {:.0} bytes a site with its share of devices and accounts, \
          {:.0} MiB together; {rate:.0} sessions/s",
-        counters.sites,
-        counters.devices,
+        counters.known("site"),
+        counters.known("device"),
         bytes / f64::from(SITES),
         bytes / f64::from(1 << 20),
     );

@@ -13,7 +13,7 @@ use crate::facts::FlowRef;
 use crate::identity::entity::Entity;
 use crate::identity::site::Site;
 use crate::memory::{Memory, MemoryError};
-use crate::recent::{Recent, Retention};
+use crate::recent::{Recent, Retention, Usage};
 use crate::rules::{Correlated, Judgement, Rule};
 use crate::time::Timestamp;
 
@@ -277,6 +277,10 @@ impl Suppression {
 
     pub const fn evicted(&self) -> u64 {
         self.said.evicted()
+    }
+
+    pub fn usage(&self) -> Usage {
+        self.said.usage()
     }
 }
 

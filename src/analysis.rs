@@ -2,6 +2,7 @@
 //! value, on one thread.
 
 mod court;
+mod lengths;
 mod merge;
 mod tally;
 
@@ -11,21 +12,27 @@ use serde::Deserialize;
 
 use crate::alert::Alert;
 use crate::detect::{self, DailyDetectors, Detectors, Finding};
+use crate::distribution::Distribution;
 use crate::enrich::geo::Geo;
 use crate::enrich::networks::NetworksError;
 use crate::event::Event;
 use crate::facts::{Fact, FactKind};
 use crate::identity;
 use crate::identity::device::{Device, DeviceId};
+use crate::identity::entity::Entity;
 use crate::memory::{Memory, MemoryError};
 use crate::net::Transport;
 use crate::profile::activity::{self, Activity};
-use crate::risk::{self, Dismissal, Incident};
+use crate::recent::Usage;
+use crate::risk::{self, Dismissal, Incident, Openings};
 use crate::rules::{Level, Rules};
 use crate::shard::Batch;
 use crate::time::Timestamp;
 use crate::world::{self, World};
 use court::Court;
+pub use court::Said;
+use lengths::Lengths;
+pub use lengths::{Counters as LengthCounters, VpnClass};
 use merge::Merge;
 use tally::Tally;
 
@@ -66,31 +73,36 @@ pub trait Output {
 }
 
 /// What the analysis counts, as plain numbers.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Counters {
     /// Facts by their category.
     pub facts: BTreeMap<&'static str, u64>,
     /// Findings by their detector.
     pub findings: BTreeMap<&'static str, u64>,
     /// Alerts by rule name and level.
-    pub alerts: BTreeMap<(String, Level), u64>,
+    pub alerts: BTreeMap<(String, Level), Said>,
     /// Flows that ended, by their first protocol; the empty name stands for none.
     pub sessions: BTreeMap<&'static str, u64>,
-    /// Flows that ended, by the id of their product.
-    pub applications: BTreeMap<String, u64>,
+    /// Flows that ended, by the id of their product and whether the organisation uses it itself.
+    pub applications: BTreeMap<(String, bool), u64>,
+    pub lengths: LengthCounters,
     /// TCP flows that ended and carried payload, by the sides that were seen; a payload has an acknowledgement.
     pub tcp_flows_of_both_sides: u64,
     pub tcp_flows_of_one_side: u64,
-    /// Incidents that opened, and those that are open, by level.
-    pub incidents_opened: u64,
-    pub incidents_open: BTreeMap<Level, u64>,
+    /// Incidents that opened, by the kind of whom they are about, and those that are open, by kind and level.
+    pub incidents_opened: BTreeMap<&'static str, Openings>,
+    pub incidents_open: BTreeMap<(&'static str, Level), u64>,
     /// How many entities' evidence comes to each part of the threshold, see [`risk::SHARES`].
     pub risk: [u64; risk::SHARES.len()],
-    /// Sites that devices or accounts are known at.
-    pub sites: u64,
+    /// Households outside, devices and accounts that are known.
+    pub entities: BTreeMap<&'static str, u64>,
+    /// How many accounts each site houses that houses any, and at how many sites each account was.
+    pub accounts_per_site: Distribution,
+    pub sites_per_account: Distribution,
     /// Matches that were not said because the same was said before.
     pub alerts_suppressed: u64,
-    pub devices: u64,
+    /// How full each table is.
+    pub tables: BTreeMap<&'static str, Usage>,
     /// Rules in force.
     pub rules: u64,
     pub correlation_groups: u64,
@@ -98,8 +110,67 @@ pub struct Counters {
     pub evicted: u64,
     /// Facts that were handled before the slowest shard had come so far, because too many waited.
     pub hurried_facts: u64,
+    /// Facts that wait for the slowest shard.
+    pub waiting_facts: u64,
     /// Records that a geographic database could not give.
     pub undecodable_places: u64,
+}
+
+/// A house has few accounts, and an account few houses.
+const HOUSED: &[f64] = &[1.0, 2.0, 3.0, 5.0, 8.0, 16.0, 32.0, 64.0];
+const PLACES: &[f64] = &[1.0, 2.0, 3.0, 5.0, 8.0, 16.0];
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            facts: BTreeMap::new(),
+            findings: BTreeMap::new(),
+            alerts: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            applications: BTreeMap::new(),
+            lengths: LengthCounters::default(),
+            tcp_flows_of_both_sides: 0,
+            tcp_flows_of_one_side: 0,
+            incidents_opened: BTreeMap::new(),
+            incidents_open: BTreeMap::new(),
+            risk: [0; risk::SHARES.len()],
+            entities: BTreeMap::new(),
+            accounts_per_site: Distribution::new(HOUSED),
+            sites_per_account: Distribution::new(PLACES),
+            alerts_suppressed: 0,
+            tables: BTreeMap::new(),
+            rules: 0,
+            correlation_groups: 0,
+            evicted: 0,
+            hurried_facts: 0,
+            waiting_facts: 0,
+            undecodable_places: 0,
+        }
+    }
+}
+
+impl Counters {
+    pub fn incidents(&self) -> u64 {
+        self.incidents_opened.values().map(|opened| opened.count).sum()
+    }
+
+    pub fn alerts(&self) -> u64 {
+        self.alerts.values().map(|said| said.count).sum()
+    }
+
+    /// Flows that ended, by the id of their product.
+    pub fn products(&self) -> BTreeMap<&str, u64> {
+        let mut sums = BTreeMap::new();
+        for ((product, _), count) in &self.applications {
+            *sums.entry(product.as_str()).or_default() += count;
+        }
+        sums
+    }
+
+    /// How many entities of a kind are known.
+    pub fn known(&self, kind: &str) -> u64 {
+        self.entities.get(kind).copied().unwrap_or(0)
+    }
 }
 
 pub struct Analysis {
@@ -120,6 +191,7 @@ struct Stages {
     findings: Vec<Finding>,
     facts: Tally,
     sessions: Tally,
+    lengths: Lengths,
     counters: Counters,
 }
 
@@ -136,6 +208,7 @@ impl Analysis {
             findings: Vec::new(),
             facts: Tally::default(),
             sessions: Tally::default(),
+            lengths: Lengths::new(),
             counters: Counters { rules: rules.list().count() as u64, ..Counters::default() },
         };
         Ok(Self { merge: Merge::new(shards, settings.limits.waiting_facts_max), stages })
@@ -171,25 +244,41 @@ impl Analysis {
 
     pub fn counters(&self) -> Counters {
         let stages = &self.stages;
+        let sites = stages.world.identity.sites();
         Counters {
             facts: stages.facts.counts(),
             sessions: stages.sessions.counts(),
             alerts: stages.court.alerts.clone(),
             alerts_suppressed: stages.court.suppression.suppressed(),
-            incidents_opened: stages.court.risk.opened(),
-            incidents_open: stages.court.risk.open_by_level(),
+            lengths: stages.lengths.counters.clone(),
+            incidents_opened: stages.court.risk.opened().clone(),
+            incidents_open: stages.court.risk.open_by_kind(),
             risk: stages.court.risk.distribution(),
-            sites: stages.world.identity.sites().count() as u64,
-            devices: stages.world.identity.device_count() as u64,
+            entities: stages.entities(),
+            accounts_per_site: Distribution::of(HOUSED, sites.accounts_per_site()),
+            sites_per_account: Distribution::of(PLACES, sites.sites_per_account()),
+            tables: stages.tables(),
             correlation_groups: stages.court.judge.group_count() as u64,
             evicted: stages.world.evicted()
                 + stages.activity.evicted()
                 + stages.detectors.evicted()
+                + stages.lengths.evicted()
                 + stages.court.evicted(),
             hurried_facts: self.merge.hurried(),
+            waiting_facts: self.merge.waiting() as u64,
             undecodable_places: stages.world.geo.undecodable(),
             ..stages.counters.clone()
         }
+    }
+
+    /// How far the facts of all shards are handled.
+    pub fn complete(&self) -> Timestamp {
+        self.merge.complete().at
+    }
+
+    /// Those of whom there was most evidence when it was last counted, in nats, the most first.
+    pub fn riskiest(&self) -> &[(Entity, f64)] {
+        self.stages.court.risk.riskiest()
     }
 
     /// What outlives the process. Detectors' windows and profiles do not, nor what still waits for a slow shard.
@@ -242,6 +331,25 @@ impl Analysis {
 }
 
 impl Stages {
+    fn entities(&self) -> BTreeMap<&'static str, u64> {
+        let identity = &self.world.identity;
+        let counts = [
+            ("account", identity.sites().account_count()),
+            ("device", identity.device_count()),
+            ("site", identity.sites().count()),
+        ];
+        counts.map(|(kind, count)| (kind, count as u64)).into()
+    }
+
+    fn tables(&self) -> BTreeMap<&'static str, Usage> {
+        let own = [
+            ("sessions", self.lengths.usage()),
+            ("windows", self.detectors.usage()),
+            ("workers", self.activity.usage()),
+        ];
+        self.world.usage().chain(self.court.usage()).chain(own).collect()
+    }
+
     /// What is out of date is forgotten so often, in packet time.
     const EXPIRY_INTERVAL_SECS: u64 = 10;
 
@@ -288,6 +396,7 @@ impl Stages {
 
     fn count(&mut self, fact: &Fact, application: Option<&world::Application>) {
         self.facts.add(fact.kind.category());
+        self.lengths.observe(fact, application, &self.world);
         let FactKind::FlowEnded(summary) = &fact.kind else {
             return;
         };
@@ -301,11 +410,8 @@ impl Stages {
         let Some(application) = application.filter(|application| application.is_in_use()) else {
             return;
         };
-        let id = application.product.id.as_str();
-        match self.counters.applications.get_mut(id) {
-            Some(count) => *count += 1,
-            None => _ = self.counters.applications.insert(id.to_owned(), 1),
-        }
+        let counted = (application.product.id.clone(), application.sanctioned);
+        *self.counters.applications.entry(counted).or_default() += 1;
     }
 }
 

@@ -18,7 +18,7 @@ use crate::enrich::networks::{NamedNetwork, Networks, NetworksError, Role, home_
 use crate::profile::activity;
 use crate::world::{self, Sanctioned};
 use crate::yaml::{self, Fault, Spanned};
-use crate::{analysis, decode, detect, flow, history, risk, serve, shard, sinks, state};
+use crate::{analysis, decode, detect, flow, history, metrics, risk, serve, shard, sinks, state};
 
 /// Everything an operator can set.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -46,6 +46,8 @@ pub struct Config {
     pub history: history::Limits,
     pub rules: Rules,
     pub server: serve::Settings,
+    /// What the metrics tell beside numbers of everybody together.
+    pub metrics: metrics::Settings,
     pub sinks: sinks::Settings,
     pub state: state::Settings,
 }
@@ -149,6 +151,7 @@ impl Config {
             ("detect", self.detect == new.detect),
             ("history", self.history == new.history),
             ("limits", self.limits == new.limits),
+            ("metrics", self.metrics == new.metrics),
             ("risk", self.risk == new.risk),
             ("server", self.server == new.server),
             ("sinks", self.sinks == new.sinks),
@@ -170,8 +173,10 @@ impl Config {
             &mut self.state.dir,
         ];
         let lists = self.address_classes.values_mut().flat_map(|members| &mut members.files);
+        let keys = self.metrics.entity_risk.iter_mut().map(|risk| &mut risk.key_file);
         let databases = self.geo.databases.iter_mut();
-        for path in named.into_iter().flatten().chain(databases).chain(lists).chain(self.sinks.push.paths()) {
+        for path in named.into_iter().flatten().chain(databases).chain(lists).chain(keys).chain(self.sinks.push.paths())
+        {
             if path.as_os_str() != "-" {
                 *path = directory.join(&*path);
             }

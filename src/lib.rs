@@ -13,6 +13,7 @@
 pub mod time;
 pub mod net;
 pub mod quantity;
+pub mod distribution;
 pub mod yaml;
 pub mod facts;
 mod slab;

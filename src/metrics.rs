@@ -1,8 +1,10 @@
-//! The stages' counters in, the Prometheus text format out. The only module that knows the metrics crate.
+//! The stages' counters in, the Prometheus text format or OpenMetrics out. The only module that knows the metrics crate.
 //!
 //! A stage counts in plain numbers that it owns; nothing in the path of a packet knows a metric. The numbers travel to
 //! the analysis thread, which publishes them together as a [`Snapshot`], so a scrape sees all of them at one moment.
 
+mod openmetrics;
+mod risks;
 mod table;
 
 use std::collections::BTreeMap;
@@ -10,10 +12,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::core::{Collector, Desc};
 use prometheus::process_collector::ProcessCollector;
-use prometheus::proto::{Counter, Gauge, LabelPair, Metric as Sample, MetricFamily, MetricType};
+use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric as Sample, MetricFamily, MetricType};
 use prometheus::{Registry, TextEncoder};
 
-pub use table::{METRICS, Reload, Snapshot};
+pub use openmetrics::{CONTENT_TYPE as OPENMETRICS, is_preferred as prefers_openmetrics};
+pub use risks::{Risks, Settings};
+pub use table::{EntityRisk, METRICS, Reload, Snapshot};
+
+use crate::distribution::Distribution;
+use crate::risk::Example;
+use openmetrics::Page;
 
 /// The prefix of every metric that is the sensor's own.
 pub const PREFIX: &str = "spanwatch";
@@ -32,6 +40,9 @@ pub struct Metric {
 pub enum Kind {
     Counter,
     Gauge,
+    /// How numbers are distributed at the moment: what left is not counted any more.
+    GaugeHistogram,
+    Histogram,
 }
 
 impl Kind {
@@ -39,13 +50,20 @@ impl Kind {
         match self {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
+            Self::GaugeHistogram | Self::Histogram => "histogram",
         }
     }
 }
 
 /// The samples of one family, ordered by their labels.
 #[derive(Default)]
-struct Samples(BTreeMap<Vec<String>, f64>);
+struct Samples(BTreeMap<Vec<String>, Sampled>);
+
+#[derive(Clone)]
+enum Sampled {
+    Distribution(Distribution),
+    Number(f64, Option<Example>),
+}
 
 impl Samples {
     fn one(&mut self, value: u64) {
@@ -54,11 +72,35 @@ impl Samples {
 
     /// Adds to the sample with these label values; a label value that comes twice is one sample.
     fn labelled(&mut self, labels: &[&str], value: u64) {
+        self.explained(labels, value, None);
+    }
+
+    /// Beside the number, an incident that explains it.
+    fn explained(&mut self, labels: &[&str], value: u64, example: Option<Example>) {
         // Exact up to 2^53, which is what the format's readers hold too.
         #[allow(clippy::cast_precision_loss)]
         let value = value as f64;
-        *self.0.entry(labels.iter().map(|label| (*label).into()).collect()).or_default() += value;
+        self.add(labels, value, example);
     }
+
+    fn number(&mut self, labels: &[&str], value: f64) {
+        self.add(labels, value, None);
+    }
+
+    fn add(&mut self, labels: &[&str], value: f64, example: Option<Example>) {
+        let sampled = self.0.entry(owned(labels)).or_insert(Sampled::Number(0.0, example));
+        if let Sampled::Number(sum, _) = sampled {
+            *sum += value;
+        }
+    }
+
+    fn distribution(&mut self, labels: &[&str], distribution: &Distribution) {
+        self.0.insert(owned(labels), Sampled::Distribution(distribution.clone()));
+    }
+}
+
+fn owned(labels: &[&str]) -> Vec<String> {
+    labels.iter().map(|label| (*label).into()).collect()
 }
 
 /// What `/metrics` answers: the last published snapshot, and the process's own metrics beside it.
@@ -94,6 +136,21 @@ impl Exposition {
         let mut families = self.own.gather();
         families.extend(self.process.iter().flat_map(Registry::gather));
         TextEncoder::new().encode_to_string(&families)
+    }
+
+    /// The OpenMetrics text format, version 1.0, which says of some numbers which incident explains them.
+    pub fn openmetrics(&self) -> String {
+        let snapshot = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut page = Page::default();
+        for metric in METRICS {
+            let mut samples = Samples::default();
+            (metric.read)(&snapshot, &mut samples);
+            page.own(metric, &samples);
+        }
+        for family in self.process.iter().flat_map(Registry::gather) {
+            page.foreign(&family);
+        }
+        page.end()
     }
 }
 
@@ -144,12 +201,13 @@ fn family(metric: &Metric, snapshot: &Snapshot) -> MetricFamily {
     family.set_field_type(match metric.kind {
         Kind::Counter => MetricType::COUNTER,
         Kind::Gauge => MetricType::GAUGE,
+        Kind::GaugeHistogram | Kind::Histogram => MetricType::HISTOGRAM,
     });
-    family.set_metric(samples.0.into_iter().map(|(values, value)| sample(metric, values, value)).collect());
+    family.set_metric(samples.0.into_iter().map(|(values, sampled)| sample(metric, values, &sampled)).collect());
     family
 }
 
-fn sample(metric: &Metric, values: Vec<String>, value: f64) -> Sample {
+fn sample(metric: &Metric, values: Vec<String>, sampled: &Sampled) -> Sample {
     let label = |(name, value): (&&str, String)| {
         let mut pair = LabelPair::default();
         pair.set_name((*name).into());
@@ -157,19 +215,34 @@ fn sample(metric: &Metric, values: Vec<String>, value: f64) -> Sample {
         pair
     };
     let mut sample = Sample::from_label(metric.labels.iter().zip(values).map(label).collect());
-    match metric.kind {
-        Kind::Counter => {
+    match (metric.kind, sampled) {
+        (_, Sampled::Distribution(distribution)) => sample.set_histogram(histogram(distribution)),
+        (Kind::Counter, Sampled::Number(value, _)) => {
             let mut counter = Counter::default();
-            counter.set_value(value);
+            counter.set_value(*value);
             sample.set_counter(counter);
         }
-        Kind::Gauge => {
+        (_, Sampled::Number(value, _)) => {
             let mut gauge = Gauge::default();
-            gauge.set_value(value);
+            gauge.set_value(*value);
             sample.set_gauge(gauge);
         }
     }
     sample
+}
+
+fn histogram(distribution: &Distribution) -> Histogram {
+    let bucket = |(bound, count)| {
+        let mut bucket = Bucket::default();
+        bucket.set_upper_bound(bound);
+        bucket.set_cumulative_count(count);
+        bucket
+    };
+    let mut histogram = Histogram::default();
+    histogram.set_bucket(distribution.cumulative().map(bucket).collect());
+    histogram.set_sample_count(distribution.count());
+    histogram.set_sample_sum(distribution.sum());
+    histogram
 }
 
 /// The reference page, as Markdown.
@@ -178,6 +251,11 @@ pub fn reference() -> String {
         "# Metrics\n\n\
          `/metrics` of a running sensor and `replay --metrics` give these. Counters begin at 0 when the sensor starts. \
          No label carries an address, a name or a user.\n\n\
+         Whoever asks for `application/openmetrics-text`, as Prometheus does, gets OpenMetrics 1.0 with exemplars: of \
+         `spanwatch_incidents_total` the latest incident, and of `spanwatch_alerts_total` an incident that was open about the \
+         same when the rule spoke last. Prometheus keeps them with `--enable-feature=exemplar-storage`, and Grafana links \
+         them to the console. Histograms of the moment are `gaugehistogram` there, whose sum and count end in `_gsum` and \
+         `_gcount`; their buckets have one name in both formats.\n\n\
          This page is the output of `spanwatch metrics list`.\n\n\
          | metric | type | labels | meaning |\n| --- | --- | --- | --- |\n",
     );

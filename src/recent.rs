@@ -33,6 +33,25 @@ pub struct Recent<K, V> {
     evicted: u64,
 }
 
+/// How full a table is.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Usage {
+    pub entries: u64,
+    pub entries_max: u64,
+    /// The table's own memory, without what its entries keep elsewhere.
+    pub bytes: u64,
+}
+
+impl std::iter::Sum for Usage {
+    fn sum<I: Iterator<Item = Self>>(tables: I) -> Self {
+        tables.fold(Self::default(), |sum, table| Self {
+            entries: sum.entries + table.entries,
+            entries_max: sum.entries_max + table.entries_max,
+            bytes: sum.bytes + table.bytes,
+        })
+    }
+}
+
 struct Entry<K, V> {
     key: K,
     value: V,
@@ -134,6 +153,11 @@ impl<K: Eq + Hash, V> Recent<K, V> {
         self.entries.len()
     }
 
+    pub fn usage(&self) -> Usage {
+        let bytes = self.index.allocation_size() + self.entries.allocated_bytes() + self.order.allocated_bytes();
+        Usage { entries: self.len() as u64, entries_max: self.retention.entries_max as u64, bytes: bytes as u64 }
+    }
+
     /// How many entries gave way to others because the map was full.
     pub const fn evicted(&self) -> u64 {
         self.evicted
@@ -228,6 +252,9 @@ mod tests {
         map.get_or_insert_with("c", at(30), || 3);
         assert_eq!(map.iter().collect::<Vec<_>>(), [(&"a", &1), (&"c", &3)]);
         assert_eq!(map.evicted(), 1);
+        let Usage { entries, entries_max, bytes } = map.usage();
+        assert_eq!((entries, entries_max), (2, 2));
+        assert!(bytes > 1024, "a chunk of the slab");
     }
 
     #[test]

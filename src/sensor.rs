@@ -28,7 +28,7 @@ use crate::capture::{CaptureError, FrameSource, Live, Progress, Replay};
 use crate::config::Config;
 use crate::decode::Decoder;
 use crate::enrich::networks::NetworksError;
-use crate::metrics::Snapshot;
+use crate::metrics::{Risks, Snapshot};
 use crate::recording::{self, Reader, RecordingError};
 use crate::serve::view::View;
 use crate::serve::{self, Dismissed, Edge, Request, ServeError};
@@ -147,7 +147,9 @@ pub fn replay(
     let tapes = Tapes::new(shards, tapes);
     let mut analysis = policy.start(tapes.shards())?;
     let keeping = keeper::open(&config.state, &mut analysis)?;
-    let mut sensor = Sensor::start(Desk::new(analysis, outputs, tapes, Kind::Replay), keeping)?;
+    let mut desk = Desk::new(analysis, outputs, tapes, Kind::Replay);
+    desk.tell(Risks::open(&config.metrics)?);
+    let mut sensor = Sensor::start(desk, keeping)?;
     for (shard, (reader, batches)) in (shards..).zip(readers.into_iter().zip(batches)) {
         sensor.play(reader, shard, batches)?;
     }
@@ -197,7 +199,9 @@ pub fn run(
     let mut analysis = policy.start(shards)?;
     let keeping = keeper::open(&config.state, &mut analysis)?;
     let tapes = Tapes::new(shards, Vec::new());
-    let mut sensor = Sensor::start(Desk::new(analysis, outputs, tapes, Kind::Live), keeping)?;
+    let mut desk = Desk::new(analysis, outputs, tapes, Kind::Live);
+    desk.tell(Risks::open(&config.metrics)?);
+    let mut sensor = Sensor::start(desk, keeping)?;
     for (number, source) in sources.into_iter().enumerate() {
         sensor.watch(number, source, config, shards, |_| Vec::new())?;
     }

@@ -85,12 +85,12 @@ impl Page<'_> {
         let by_protocol =
             counters.sessions.iter().map(|(&name, &count)| (if name.is_empty() { "unknown" } else { name }, count));
         writeln!(f, "Sessions  {}", listed(most_first(by_protocol)).as_deref().unwrap_or("none"))?;
-        let by_product = counters.applications.iter().map(|(name, &count)| (name.as_str(), count));
+        let by_product = counters.products().into_iter();
         writeln!(f, "Products  {}", listed(most_first(by_product)).as_deref().unwrap_or("none known by name"))
     }
 
     fn devices(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let total = self.snapshot.analysis.devices;
+        let total = self.snapshot.analysis.known("device");
         writeln!(f, "\nDevices   {total}")?;
         for (id, device) in &self.summary.devices {
             let key = match device.key {
@@ -110,7 +110,7 @@ impl Page<'_> {
     }
 
     fn incidents(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let total = self.snapshot.analysis.incidents_opened;
+        let total = self.snapshot.analysis.incidents();
         writeln!(f, "\nIncidents {total}")?;
         let mut incidents: Vec<&Incident> = self.summary.incidents.iter().collect();
         incidents.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
@@ -132,7 +132,7 @@ impl Page<'_> {
     }
 
     fn alerts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let total = self.snapshot.analysis.alerts.values().sum();
+        let total = self.snapshot.analysis.alerts();
         match self.rules {
             (Some(directory), count) => {
                 writeln!(f, "\nAlerts    {total}, by {count} rules of {}", directory.display())?

@@ -18,7 +18,7 @@ use crate::identity::site::{Site, Stay};
 use crate::identity::{self, Identity};
 use crate::memory::{Memory, MemoryError};
 use crate::net::{Endpoint, Text};
-use crate::recent::{Recent, Retention};
+use crate::recent::{Recent, Retention, Usage};
 use crate::time::Timestamp;
 
 /// What the operator tells of the organisation.
@@ -244,6 +244,11 @@ impl World {
             true => self.site_of(self.device_id(address)?).map(|(site, _)| site),
             false => Some(Site::of(address)),
         }
+    }
+
+    /// How full the tables are.
+    pub fn usage(&self) -> impl Iterator<Item = (&'static str, Usage)> {
+        self.identity.usage().chain([("applications", self.applications.usage())])
     }
 
     /// How many entries gave way to others because a table was full.

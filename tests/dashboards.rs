@@ -137,6 +137,7 @@ fn scrape(place: &Place, sensor: &str, port: u16) -> Option<Running> {
         .arg(format!("--config.file={}", config.display()))
         .arg(format!("--storage.tsdb.path={}", place.path("data").display()))
         .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .arg("--enable-feature=exemplar-storage")
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn();
@@ -144,12 +145,21 @@ fn scrape(place: &Place, sensor: &str, port: u16) -> Option<Running> {
 }
 
 fn query(port: u16, expression: &str) -> Option<Value> {
-    let output = Command::new("curl")
-        .args(["-s", "--max-time", "5", "--data-urlencode", &format!("query={expression}")])
-        .arg(format!("http://127.0.0.1:{port}/api/v1/query"))
-        .output()
-        .ok()?;
+    ask(&["--data-urlencode", &format!("query={expression}"), &format!("http://127.0.0.1:{port}/api/v1/query")])
+}
+
+fn ask(arguments: &[&str]) -> Option<Value> {
+    let output = Command::new("curl").args(["-s", "--max-time", "5"]).args(arguments).output().ok()?;
     serde_json::from_slice(&output.stdout).ok()
+}
+
+/// The incidents that Prometheus keeps beside a counter, of any time.
+fn exemplars(port: u16, counter: &str) -> Vec<String> {
+    let url = format!("http://127.0.0.1:{port}/api/v1/query_exemplars?start=0&end=9999999999&query={counter}");
+    let answer = ask(&[&url]).unwrap_or_default();
+    let series = answer["data"].as_array().into_iter().flatten();
+    let exemplars = series.flat_map(|series| series["exemplars"].as_array().into_iter().flatten());
+    exemplars.filter_map(|exemplar| exemplar["labels"]["incident"].as_str()).map(str::to_owned).collect()
 }
 
 fn has_data(answer: &Value) -> bool {
@@ -175,6 +185,13 @@ fn every_panel_has_data_of_a_replayed_farm() {
         }
     });
     assert!(waited, "Prometheus scraped the replay and filled the recording rules");
+
+    let page = ask(&[&format!("http://{sensor}/api/v1/incidents")]).unwrap();
+    let incident = page["items"][0]["id"].as_str().unwrap();
+    for counter in ["spanwatch_incidents_total", "spanwatch_alerts_total"] {
+        let explained = exemplars(port, counter);
+        assert!(explained.iter().any(|id| id == incident), "{counter}: {explained:?}, {incident}");
+    }
 
     let mut empty = Vec::new();
     let mut asked = 0;

@@ -10,6 +10,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("net", &[]),
     ("quantity", &[]),
+    ("distribution", &[]),
     ("yaml", &[]),
     ("facts", &["flow", "protocol"]),
     ("slab", &[]),
@@ -37,12 +38,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "config",
         &[
-            "analysis", "capture", "decode", "detect", "enrich", "flow", "history", "profile", "risk", "serve",
-            "shard", "sinks", "state", "world",
+            "analysis", "capture", "decode", "detect", "enrich", "flow", "history", "metrics", "profile", "risk",
+            "serve", "shard", "sinks", "state", "world",
         ],
     ),
     ("history", &["enrich", "event", "identity", "protocol"]),
-    ("metrics", &["analysis", "capture", "decode", "detect", "flow", "risk", "shard", "sinks"]),
+    ("metrics", &["analysis", "capture", "decode", "detect", "flow", "identity", "risk", "shard", "sinks"]),
     ("sinks", &[]),
     ("state", &["risk"]),
     ("serve", &["metrics"]),
@@ -85,7 +86,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Everybody may name these.
-const VOCABULARY: &[&str] = &["facts", "memory", "net", "quantity", "recent", "slab", "time", "yaml"];
+const VOCABULARY: &[&str] = &["distribution", "facts", "memory", "net", "quantity", "recent", "slab", "time", "yaml"];
 
 /// Words and the places that may say them.
 const WORDS: &[(&str, &[&str])] = &[

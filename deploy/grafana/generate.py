@@ -26,10 +26,11 @@ class Dashboard:
         self.place({"type": "row", "title": title, "collapsed": False, "panels": []}, COLUMNS, 1)
 
     def panel(self, kind, title, queries, width=12, height=8, unit="short", description="", **options):
+        exemplars = {"exemplar": True} if options.pop("exemplars", False) else {}
         targets = [
             {"refId": chr(65 + number), "datasource": SOURCE, "expr": expression, "legendFormat": legend,
              "instant": kind in ("stat", "table"), "range": kind not in ("stat", "table"),
-             **({"format": "table"} if kind == "table" else {})}
+             **exemplars, **({"format": "table"} if kind == "table" else {})}
             for number, (expression, legend) in enumerate(queries)
         ]
         defaults = {"unit": unit, "min": 0, "custom": {}, "mappings": [], "color": {"mode": "palette-classic"},
@@ -97,6 +98,8 @@ def steps(*pairs):
 
 
 BAD_ABOVE_ZERO = steps(("green", None), ("red", 1))
+HALF = 'threshold_share="0.5"'
+RELAYED = 'le="0.075"'
 SEVERE = 'level=~"high|critical"'
 GOOD_ABOVE_ZERO = steps(("red", None), ("green", 1))
 SHARE = steps(("green", None), ("orange", 0.01), ("red", 0.05))
@@ -111,7 +114,7 @@ def overview():
     board.panel("table", "Alerts by rule, ever", [(f"sort_desc(sum by (rule, level) (spanwatch_alerts_total{OF}) > 0)", "")], 12, 10)
     board.panel("timeseries", "Alerts by level, an hour", [(f"sum by (level) (increase(spanwatch_alerts_total{OF}[1h]))", "{{level}}")], 12, 10, stacking="normal")
     board.panel("timeseries", "Findings by detector, an hour", [(f"sum by (detector) (increase(spanwatch_findings_total{OF}[1h]))", "{{detector}}")])
-    board.panel("timeseries", "Devices known", [(f"spanwatch_devices{OF}", "{{instance}}")])
+    board.panel("timeseries", "Known, by kind", [(f"sum by (kind) (spanwatch_entities{OF})", "{{kind}}")])
     return board
 
 
@@ -126,6 +129,11 @@ def remote_access():
     board.panel("timeseries", "Flows by product, an hour", [(f"topk(15, sum by (product) (increase(spanwatch_product_flows_total{OF}[1h])))", "{{product}}")])
     board.panel("table", "Products in use, ever", [(f"sort_desc(sum by (product) (spanwatch_product_flows_total{OF}))", "")], 12, 10)
     board.panel("table", "Sessions by protocol, ever", [(f"sort_desc(sum by (protocol) (spanwatch_sessions_total{OF}) > 0)", "")], 12, 10)
+    board.panel("timeseries", "VPNs ended by whose way they are, an hour", [(f"sum by (class) (increase(spanwatch_vpn_sessions_total{OF}[1h]))", "{{class}}")], stacking="normal")
+    not_own = 'sanctioned="false"'
+    board.panel("timeseries", "Products in use that are not the organisation's, an hour", [(f"topk(15, sum by (product) (increase(spanwatch_product_flows_total{of(not_own)}[1h])))", "{{product}}")])
+    board.panel("timeseries", "Length of sessions, 95th percentile", [(f"histogram_quantile(0.95, sum by (through, le) (rate(spanwatch_session_duration_seconds_bucket{OF}[1h])))", "{{through}}")], unit="s")
+    board.panel("timeseries", "Round-trip excess, 95th percentile", [(f"histogram_quantile(0.95, sum by (instance, le) (rate(spanwatch_round_trip_excess_seconds_bucket{OF}[1h])))", "{{instance}}")], unit="s")
     board.panel("timeseries", "Facts by kind, a minute", [(f"sum by (kind) (rate(spanwatch_facts_total{OF}[5m])) * 60", "{{kind}}")], 24, 8)
     return board
 
@@ -146,6 +154,9 @@ def health():
     board.row("The sensor")
     board.panel("timeseries", "Flows in the tables", [(f"spanwatch_flows_active{OF}", "{{instance}}")])
     board.panel("timeseries", "Memory", [(f"process_resident_memory_bytes{OF}", "process {{instance}}"), (f"spanwatch_flow_table_bytes{OF}", "flow table {{instance}}"), (f"spanwatch_flow_buffer_bytes{OF}", "payload {{instance}}")], unit="bytes")
+    board.panel("timeseries", "Memory of the analysis, by table", [(f"sum by (table) (spanwatch_table_bytes{OF})", "{{table}}")], unit="bytes", stacking="normal")
+    board.panel("timeseries", "How full the tables of the analysis are", [(f"max by (table) (spanwatch_table_entries{OF} / (spanwatch_table_entries_max{OF} > 0))", "{{table}}")], unit="percentunit")
+    board.panel("timeseries", "Behind the last packet", [(f"spanwatch_analysis_lag_seconds{OF}", "{{instance}}")], unit="s")
     board.panel("timeseries", "Processors in use", [(f"rate(process_cpu_seconds_total{OF}[5m])", "{{instance}}")])
     board.panel("timeseries", "Forgotten early, an hour", [
         (f"increase(spanwatch_flows_evicted_total{OF}[1h])", "flows {{instance}}"),
@@ -161,12 +172,20 @@ def farms():
     board = Dashboard("spanwatch-farms", "Farms and incidents", "What the evidence adds up to. Whom it is about stands on the console, never in a metric.")
     board.panel("stat", "Incidents open", [(f"sum(spanwatch_incidents_open{OF})", "")], 6, 5, thresholds=BAD_ABOVE_ZERO, links=CONSOLE)
     board.panel("stat", "Incidents, ever", [(f"sum(spanwatch_incidents_total{OF})", "")], 6, 5, links=CONSOLE)
-    board.panel("stat", "Sites known", [(f"sum(spanwatch_sites{OF})", "")], 6, 5)
-    board.panel("stat", "Devices known", [(f"sum(spanwatch_devices{OF})", "")], 6, 5)
+    sites, devices = 'kind="site"', 'kind="device"'
+    board.panel("stat", "Sites known", [(f"sum(spanwatch_entities{of(sites)})", "")], 6, 5)
+    board.panel("stat", "Devices known", [(f"sum(spanwatch_entities{of(devices)})", "")], 6, 5)
+    three, all_of = 'le="2"', 'le="+Inf"'
+    board.panel("stat", "Sites with three accounts or more", [(f"sum(spanwatch_site_accounts_bucket{of(all_of)}) - sum(spanwatch_site_accounts_bucket{of(three)})", "")], 6, 5, thresholds=steps(("green", None), ("orange", 1)), links=CONSOLE)
+    board.panel("stat", "Accounts at three sites or more", [(f"sum(spanwatch_account_sites_bucket{of(all_of)}) - sum(spanwatch_account_sites_bucket{of(three)})", "")], 6, 5, links=CONSOLE)
+    board.panel("stat", "Half way to an incident", [(f"sum(spanwatch_risk_entities{of(HALF)})", "")], 6, 5, thresholds=steps(("green", None), ("orange", 1)), links=CONSOLE)
+    board.panel("stat", "Connections with 75 ms of excess, 24 h", [(f"sum(increase(spanwatch_round_trip_excess_seconds_bucket{of(all_of)}[24h])) - sum(increase(spanwatch_round_trip_excess_seconds_bucket{of(RELAYED)}[24h]))", "")], 6, 5, description="Something between the client's address and the client answers later: a relay.")
     board.panel("timeseries", "Incidents open, by level", [(f"sum by (level) (spanwatch_incidents_open{OF})", "{{level}}")], stacking="normal")
+    board.panel("timeseries", "Incidents opened, a day", [(f"sum by (kind) (increase(spanwatch_incidents_total{OF}[1d]))", "{{kind}}")], exemplars=True, description="The dots are incidents; each leads to its page.")
     board.panel("timeseries", "Entities by their part of an incident's threshold", [(f"sum by (threshold_share) (spanwatch_risk_entities{OF})", "{{threshold_share}} and more")])
     board.panel("timeseries", "Findings by detector, a day", [(f"sum by (detector) (increase(spanwatch_findings_total{OF}[1d]))", "{{detector}}")])
-    board.panel("timeseries", "Alerts by rule, a day", [(f"topk(15, sum by (rule) (increase(spanwatch_alerts_total{OF}[1d])))", "{{rule}}")])
+    board.panel("timeseries", "Alerts by rule, a day", [(f"topk(15, sum by (rule) (increase(spanwatch_alerts_total{OF}[1d])))", "{{rule}}")], exemplars=True)
+    board.panel("timeseries", "Accounts at a site, 99th percentile", [(f"histogram_quantile(0.99, sum by (instance, le) (spanwatch_site_accounts_bucket{OF}))", "{{instance}}")])
     board.panel("table", "Alerts by rule and level, ever", [(f"sort_desc(sum by (rule, level) (spanwatch_alerts_total{OF}) > 0)", "")], 24, 10)
     return board
 

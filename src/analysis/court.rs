@@ -6,7 +6,8 @@ use crate::alert::{self, Alert, Suppression};
 use crate::event::Event;
 use crate::identity::entity::Entity;
 use crate::memory::{Memory, MemoryError};
-use crate::risk::{self, Dismissal, Evidence, Incident, Risk};
+use crate::recent::Usage;
+use crate::risk::{self, Dismissal, Evidence, Example, Incident, Risk};
 use crate::rules::{Judge, Judgement, Level, Limits, Rules};
 use crate::time::Timestamp;
 use crate::world::World;
@@ -19,7 +20,15 @@ pub(super) struct Court {
     pub(super) suppression: Suppression,
     pub(super) risk: Risk,
     /// Alerts by rule name and level.
-    pub(super) alerts: BTreeMap<(String, Level), u64>,
+    pub(super) alerts: BTreeMap<(String, Level), Said>,
+}
+
+/// How often a rule spoke.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Said {
+    pub count: u64,
+    /// An incident that was open about the same when it spoke.
+    pub example: Option<Example>,
 }
 
 impl Court {
@@ -35,7 +44,7 @@ impl Court {
     pub(super) fn on_event(&mut self, event: Event<'_>, out: &mut dyn Output) {
         for judgement in self.judge.on_event(&event) {
             let entity = alert::entity(&judgement, &event);
-            self.add_up(&judgement, entity.clone().canonical(), &event, out);
+            let holder = self.add_up(&judgement, entity.clone().canonical(), &event, out);
             let rule = &judgement.rule;
             if rule.level == Level::Informational {
                 continue;
@@ -43,7 +52,10 @@ impl Court {
             let Some(silent) = self.suppression.admit(rule, &entity, event.at()) else {
                 continue;
             };
-            *self.alerts.entry((rule.name.clone(), rule.level)).or_default() += 1;
+            let incident = holder.and_then(|holder| self.risk.open_about(&holder));
+            let said = self.alerts.entry((rule.name.clone(), rule.level)).or_default();
+            said.count += 1;
+            said.example = incident.map(|incident| Example { incident, at: event.at() }).or(said.example);
             out.alert(&Alert::new(judgement, &event, silent));
         }
     }
@@ -69,18 +81,30 @@ impl Court {
         self.risk.recall(memory, |id| self.judge.rule(id))
     }
 
+    /// How full the tables are.
+    pub(super) fn usage(&self) -> [(&'static str, Usage); 2] {
+        [("alerts", self.suppression.usage()), ("evidence", self.risk.usage())]
+    }
+
     pub(super) fn evicted(&self) -> u64 {
         self.suppression.evicted() + self.judge.forgotten() + self.risk.evicted()
     }
 
-    fn add_up(&mut self, judgement: &Judgement, entity: Entity, event: &Event<'_>, out: &mut dyn Output) {
+    /// Writes a match down, and tells in whose ledger.
+    fn add_up(
+        &mut self,
+        judgement: &Judgement,
+        entity: Entity,
+        event: &Event<'_>,
+        out: &mut dyn Output,
+    ) -> Option<Entity> {
         let (rule, at) = (&judgement.rule, event.at());
         if rule.weight <= 0.0 {
-            return;
+            return None;
         }
         let holder = holder(&entity, event);
         if self.risk.repeat(&holder, rule, &entity, at) {
-            return;
+            return Some(holder);
         }
         let evidence = Evidence {
             rule: std::sync::Arc::clone(rule),
@@ -91,6 +115,7 @@ impl Court {
             flow: event.community_id(),
         };
         hand_out(&self.risk.credit(&holder, evidence, event.world()), out);
+        Some(holder)
     }
 }
 

@@ -51,13 +51,23 @@ impl Merge {
     /// Shows the facts before the least watermark, in order. Where too many wait, the oldest of them come, too, until
     /// half as many are left.
     pub(super) fn release(&mut self, mut show: impl FnMut(&Fact)) {
-        let complete = self.watermarks.iter().min().copied().unwrap_or(Watermark::START);
+        let complete = self.complete();
         while self.show_next(complete, &mut show) {}
         if self.waiting > self.waiting_max {
             while self.waiting > self.waiting_max / 2 && self.show_next(Watermark::END, &mut show) {
                 self.hurried += 1;
             }
         }
+    }
+
+    /// How far the facts of all shards are complete.
+    pub(super) fn complete(&self) -> Watermark {
+        self.watermarks.iter().min().copied().unwrap_or(Watermark::START)
+    }
+
+    /// How many facts wait for the slowest shard.
+    pub(super) const fn waiting(&self) -> usize {
+        self.waiting
     }
 
     /// The shard with the least watermark, the first of several; none where all are at their end.

@@ -113,7 +113,8 @@ fn a_fact_is_an_event_and_an_alert_if_a_rule_says_so() {
     assert_eq!(alert["spanwatch.entity.kind"], "device");
     assert_eq!(alert["spanwatch.evidence"], serde_json::json!([{"field": "network.direction", "value": "inbound"}]));
     let counters = analysis.counters();
-    assert_eq!(counters.alerts, BTreeMap::from([(("from_outside".to_owned(), Level::High), 1)]));
+    let said = Said { count: 1, example: None };
+    assert_eq!(counters.alerts, BTreeMap::from([(("from_outside".to_owned(), Level::High), said)]));
     assert_eq!(counters.sessions, BTreeMap::from([("", 1)]));
 }
 

@@ -33,7 +33,7 @@ pub(super) fn run(options: Options) -> Result<(), Failure> {
         packets = frames.frames,
         bytes = frames.bytes,
         dropped = drops.kernel + drops.interface,
-        alerts = report.snapshot.analysis.alerts.values().sum::<u64>(),
+        alerts = report.snapshot.analysis.alerts(),
         "stopped"
     );
     super::end(&report)

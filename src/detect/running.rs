@@ -2,7 +2,7 @@
 
 use crate::detect::{ALL, Detector, Finding, Settings};
 use crate::event::Event;
-use crate::recent::{Recent, Retention};
+use crate::recent::{Recent, Retention, Usage};
 use crate::time::Timestamp;
 
 /// All detectors and what they remember.
@@ -28,6 +28,11 @@ impl Detectors {
         }
     }
 
+    /// How full the tables of windows are together.
+    pub fn usage(&self) -> Usage {
+        self.running.iter().map(|detector| detector.usage()).sum()
+    }
+
     /// How many windows gave way to others because a table was full.
     pub fn evicted(&self) -> u64 {
         self.running.iter().map(|detector| detector.evicted()).sum()
@@ -38,6 +43,7 @@ pub(super) trait Run: Send {
     fn on_event(&mut self, event: &Event<'_>) -> Option<Finding>;
     fn expire(&mut self, now: Timestamp);
     fn evicted(&self) -> u64;
+    fn usage(&self) -> Usage;
 }
 
 pub(super) struct Running<D: Detector> {
@@ -76,5 +82,9 @@ impl<D: Detector> Run for Running<D> {
 
     fn evicted(&self) -> u64 {
         self.windows.evicted()
+    }
+
+    fn usage(&self) -> Usage {
+        self.windows.usage()
     }
 }

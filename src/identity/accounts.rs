@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::memory::{Memory, MemoryError};
 use crate::net::Text;
-use crate::recent::{Recent, Retention};
+use crate::recent::{Recent, Retention, Usage};
 use crate::time::Timestamp;
 
 /// The user who last logged on from each address, as long as the address is heard of in log-ons.
@@ -43,5 +43,9 @@ impl Accounts {
 
     pub const fn evicted(&self) -> u64 {
         self.users.evicted()
+    }
+
+    pub fn usage(&self) -> Usage {
+        self.users.usage()
     }
 }

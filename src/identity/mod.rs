@@ -25,7 +25,7 @@ use crate::identity::site::{KnownBy, Site};
 use crate::identity::sites::Sites;
 use crate::memory::{Memory, MemoryError};
 use crate::net::{Mac, Text};
-use crate::recent::{Recent, Retention};
+use crate::recent::{Recent, Retention, Usage};
 use crate::time::Timestamp;
 
 /// How much identity remembers.
@@ -183,6 +183,17 @@ impl Identity {
         self.neighbours.restore(memory.get("neighbours")?.unwrap_or_default());
         self.accounts.recall(memory)?;
         self.sites.recall(memory)
+    }
+
+    /// How full the tables are.
+    pub fn usage(&self) -> impl Iterator<Item = (&'static str, Usage)> {
+        let own = [
+            ("addresses", self.holders.usage()),
+            ("devices", self.devices.usage()),
+            ("macs", self.neighbours.usage()),
+            ("users", self.accounts.usage()),
+        ];
+        own.into_iter().chain(self.sites.usage())
     }
 
     /// Who was at which site.

@@ -14,7 +14,7 @@ use crate::identity::site::{KnownBy, Site, Stay};
 use crate::memory::{Memory, MemoryError};
 use crate::net::Text;
 use crate::quantity;
-use crate::recent::{Recent, Retention};
+use crate::recent::{Recent, Retention, Usage};
 use crate::time::Timestamp;
 
 /// How much is remembered of sites, and what joins the two sides of a gateway.
@@ -249,8 +249,31 @@ impl Sites {
         Ok(())
     }
 
+    pub const fn account_count(&self) -> usize {
+        self.accounts.len()
+    }
+
     pub const fn count(&self) -> usize {
         self.households.len()
+    }
+
+    /// How full the tables are.
+    pub fn usage(&self) -> [(&'static str, Usage); 3] {
+        [
+            ("site_accounts", self.accounts.usage()),
+            ("site_devices", self.devices.usage()),
+            ("sites", self.households.usage()),
+        ]
+    }
+
+    /// How many accounts each site houses.
+    pub fn accounts_per_site(&self) -> impl Iterator<Item = usize> {
+        self.households.iter().map(|(_, household)| household.accounts.len()).filter(|count| *count > 0)
+    }
+
+    /// At how many sites each account was.
+    pub fn sites_per_account(&self) -> impl Iterator<Item = usize> {
+        self.accounts.iter().map(|(_, places)| places.len())
     }
 
     /// How many entries gave way to others because a table was full.

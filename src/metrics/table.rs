@@ -1,9 +1,13 @@
 //! Every metric of the sensor, in the order of the data.
 
+use std::time::Duration;
+
 use super::{Kind, Metric, Samples};
 use crate::decode::Skip;
 use crate::detect;
 use crate::facts::{Encapsulation, FactKind};
+use crate::identity::entity::Entity;
+use crate::recent::Usage;
 use crate::risk::SHARES;
 use crate::sinks::push;
 use crate::time::Span;
@@ -22,6 +26,10 @@ pub struct Snapshot {
     pub decode: decode::Counters,
     pub shards: Vec<shard::Counters>,
     pub analysis: analysis::Counters,
+    /// How far the analysis is behind the last packet that was read, in packet time.
+    pub lag: Duration,
+    /// Those with most evidence, by ids that tell nothing; none unless the configuration asks for them.
+    pub risks: Vec<EntityRisk>,
     /// Lines written by each sink.
     pub lines: Vec<(&'static str, u64)>,
     /// What came of each push; none in a replay, which pushes nothing.
@@ -43,6 +51,16 @@ impl Snapshot {
     pub fn flows(&self, number: fn(&flow::Counters) -> u64) -> u64 {
         self.shards.iter().map(|shard| number(&shard.flow)).sum()
     }
+}
+
+/// How much evidence there is about somebody.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EntityRisk {
+    pub kind: &'static str,
+    pub id: String,
+    /// Whose the id is: for the console, never for a metric.
+    pub name: String,
+    pub nats: f64,
 }
 
 /// What came of the last reading of configuration and rules.
@@ -307,15 +325,61 @@ pub const METRICS: &[Metric] = &[
         read: |snapshot, samples| samples.one(snapshot.analysis.hurried_facts),
     },
     Metric {
+        name: "facts_waiting",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "Facts that wait for the slowest shard.",
+        read: |snapshot, samples| samples.one(snapshot.analysis.waiting_facts),
+    },
+    Metric {
+        name: "analysis_lag_seconds",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "How far what is judged is behind the last packet that was read, in packet time.",
+        read: |snapshot, samples| samples.number(&[], snapshot.lag.as_secs_f64()),
+    },
+    Metric {
         name: "product_flows_total",
         kind: Kind::Counter,
-        labels: &["product"],
-        help: "Flows that ended and whose product was known by name; the products are those of rules/data/products.yml.",
+        labels: &["product", "sanctioned"],
+        help: "Flows that ended and whose product was known, and whether the configuration calls it the organisation's own; \
+               the products are those of rules/data/products.yml.",
         read: |snapshot, samples| {
-            for (product, &count) in &snapshot.analysis.applications {
-                samples.labelled(&[product], count);
+            for ((product, sanctioned), &count) in &snapshot.analysis.applications {
+                samples.labelled(&[product, if *sanctioned { "true" } else { "false" }], count);
             }
         },
+    },
+    Metric {
+        name: "session_duration_seconds",
+        kind: Kind::Histogram,
+        labels: &["through"],
+        help: "How long flows lasted that somebody works through, of those that ended: a desktop, a shell or a tunnel.",
+        read: |snapshot, samples| {
+            for (channel, lengths) in &snapshot.analysis.lengths.sessions {
+                samples.distribution(&[channel], lengths);
+            }
+        },
+    },
+    Metric {
+        name: "vpn_sessions_total",
+        kind: Kind::Counter,
+        labels: &["class"],
+        help: "Tunnels that ended: the organisation's own by the configuration, a product for organisations (corporate), \
+               an overlay network, a vendor's service to come out elsewhere, or any other.",
+        read: |snapshot, samples| {
+            for (class, &count) in &snapshot.analysis.lengths.vpns {
+                samples.labelled(&[class.as_str()], count);
+            }
+        },
+    },
+    Metric {
+        name: "round_trip_excess_seconds",
+        kind: Kind::Histogram,
+        labels: &[],
+        help: "By how much the answer of what runs in a connection came later than that of the connection itself, of flows \
+               that ended: a relay between them shows so.",
+        read: |snapshot, samples| samples.distribution(&[], &snapshot.analysis.lengths.excess),
     },
     Metric {
         name: "findings_total",
@@ -334,26 +398,32 @@ pub const METRICS: &[Metric] = &[
         labels: &["rule", "level"],
         help: "Alerts, by rule; the rules are those of the rules directory.",
         read: |snapshot, samples| {
-            for ((rule, level), &count) in &snapshot.analysis.alerts {
-                samples.labelled(&[rule, level.as_str()], count);
+            for ((rule, level), said) in &snapshot.analysis.alerts {
+                samples.explained(&[rule, level.as_str()], said.count, said.example);
             }
         },
     },
     Metric {
         name: "incidents_total",
         kind: Kind::Counter,
-        labels: &[],
+        labels: &["kind"],
         help: "Incidents that opened: evidence of several kinds about one site, device or account that adds up.",
-        read: |snapshot, samples| samples.one(snapshot.analysis.incidents_opened),
+        read: |snapshot, samples| {
+            for kind in Entity::KINDS {
+                let opened = snapshot.analysis.incidents_opened.get(kind);
+                let example = opened.map(|opened| opened.latest);
+                samples.explained(&[kind], opened.map_or(0, |opened| opened.count), example);
+            }
+        },
     },
     Metric {
         name: "incidents_open",
         kind: Kind::Gauge,
-        labels: &["level"],
-        help: "Incidents that are open, by level.",
+        labels: &["kind", "level"],
+        help: "Incidents that are open, by the kind of whom they are about and by level.",
         read: |snapshot, samples| {
-            for (level, &count) in &snapshot.analysis.incidents_open {
-                samples.labelled(&[level.as_str()], count);
+            for ((kind, level), &count) in &snapshot.analysis.incidents_open {
+                samples.labelled(&[kind, level.as_str()], count);
             }
         },
     },
@@ -370,11 +440,41 @@ pub const METRICS: &[Metric] = &[
         },
     },
     Metric {
-        name: "sites",
+        name: "entity_risk",
         kind: Kind::Gauge,
+        labels: &["kind", "id"],
+        help: "The evidence about those with most of it, in nats, counted every ten minutes of packet time. Only where \
+               metrics.entity_risk asks for it; the ids are keyed hashes, and the console's status tells whose.",
+        read: |snapshot, samples| {
+            for risk in &snapshot.risks {
+                samples.number(&[risk.kind, &risk.id], risk.nats);
+            }
+        },
+    },
+    Metric {
+        name: "entities",
+        kind: Kind::Gauge,
+        labels: &["kind"],
+        help: "Devices and accounts that are known, and sites: households outside that these are known at.",
+        read: |snapshot, samples| {
+            for (kind, &count) in &snapshot.analysis.entities {
+                samples.labelled(&[kind], count);
+            }
+        },
+    },
+    Metric {
+        name: "site_accounts",
+        kind: Kind::GaugeHistogram,
         labels: &[],
-        help: "Households outside that devices or accounts are known at.",
-        read: |snapshot, samples| samples.one(snapshot.analysis.sites),
+        help: "How many accounts each site houses at the moment that houses any; ask without rate.",
+        read: |snapshot, samples| samples.distribution(&[], &snapshot.analysis.accounts_per_site),
+    },
+    Metric {
+        name: "account_sites",
+        kind: Kind::GaugeHistogram,
+        labels: &[],
+        help: "At how many sites each account is known at the moment; ask without rate.",
+        read: |snapshot, samples| samples.distribution(&[], &snapshot.analysis.sites_per_account),
     },
     Metric {
         name: "alerts_suppressed_total",
@@ -384,11 +484,25 @@ pub const METRICS: &[Metric] = &[
         read: |snapshot, samples| samples.one(snapshot.analysis.alerts_suppressed),
     },
     Metric {
-        name: "devices",
+        name: "table_entries",
         kind: Kind::Gauge,
-        labels: &[],
-        help: "Devices known.",
-        read: |snapshot, samples| samples.one(snapshot.analysis.devices),
+        labels: &["table"],
+        help: "Entries in each table of the analysis.",
+        read: |snapshot, samples| tables(snapshot, samples, |usage| usage.entries),
+    },
+    Metric {
+        name: "table_entries_max",
+        kind: Kind::Gauge,
+        labels: &["table"],
+        help: "How many entries each table of the analysis may have, by the configuration's limits.",
+        read: |snapshot, samples| tables(snapshot, samples, |usage| usage.entries_max),
+    },
+    Metric {
+        name: "table_bytes",
+        kind: Kind::Gauge,
+        labels: &["table"],
+        help: "Memory of each table of the analysis, without what its entries keep elsewhere.",
+        read: |snapshot, samples| tables(snapshot, samples, |usage| usage.bytes),
     },
     Metric {
         name: "correlation_groups",
@@ -451,6 +565,12 @@ pub const METRICS: &[Metric] = &[
         read: |snapshot, samples| pushed(snapshot, samples, |counters| counters.lost),
     },
 ];
+
+fn tables(snapshot: &Snapshot, samples: &mut Samples, number: fn(&Usage) -> u64) {
+    for (table, usage) in &snapshot.analysis.tables {
+        samples.labelled(&[table], number(usage));
+    }
+}
 
 fn pushed(snapshot: &Snapshot, samples: &mut Samples, number: fn(&push::Counters) -> u64) {
     for counters in &snapshot.pushes {

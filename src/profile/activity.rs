@@ -22,7 +22,7 @@ use crate::profile::co_activity::Worker;
 use crate::profile::day::Day;
 use crate::profile::destinations::{Audiences, Destination, Memory};
 use crate::quantity;
-use crate::recent::{Recent, Retention};
+use crate::recent::{Recent, Retention, Usage};
 use crate::time::Timestamp;
 
 /// What counts as work, and how much of it is remembered.
@@ -175,6 +175,11 @@ impl Activity {
         self.workers.expire(now);
         self.seats.expire(now);
         self.audiences.expire(now);
+    }
+
+    /// How full the table of those who work is.
+    pub fn usage(&self) -> Usage {
+        self.workers.usage()
     }
 
     /// How many entries gave way to others because a table was full.

@@ -55,7 +55,6 @@ impl Risk {
             open: ledger.open.as_ref().map(KeptOpen::of),
         });
         memory.put("risk", &ledgers.collect::<Vec<_>>());
-        memory.put("risk.opened", &self.opened);
     }
 
     /// Evidence of rules that are no more is left out.
@@ -65,7 +64,6 @@ impl Risk {
         rule: impl Fn(&str) -> Option<&'r Arc<Rule>>,
     ) -> Result<(), MemoryError> {
         let ledgers: Vec<KeptLedger> = memory.get("risk")?.unwrap_or_default();
-        self.opened = memory.get("risk.opened")?.unwrap_or_default();
         for kept in ledgers {
             let items = kept.items.into_iter().filter_map(|item| item.into_item(&rule)).collect();
             let open = kept.open.and_then(KeptOpen::into_open);

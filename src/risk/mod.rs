@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 use crate::identity::entity::Entity;
 use crate::quantity;
-use crate::recent::{Recent, Retention};
+use crate::recent::{Recent, Retention, Usage};
 use crate::rules::{Level, Rule};
 use crate::time::Timestamp;
 use crate::world::World;
@@ -80,9 +80,26 @@ pub struct Risk {
     dismissals: Dismissals,
     /// Open incidents by when their evidence will have faded.
     closing: BTreeSet<(Timestamp, Entity)>,
-    opened: u64,
+    opened: BTreeMap<&'static str, Openings>,
     counted: Timestamp,
+    /// Those of whom there was most evidence when it was last counted, in nats, the most first.
+    riskiest: Vec<(Entity, f64)>,
     distribution: [u64; SHARES.len()],
+}
+
+/// Incidents that opened about one kind of entity.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Openings {
+    pub count: u64,
+    pub latest: Example,
+}
+
+/// An incident that a number can be explained with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Example {
+    pub incident: IncidentId,
+    /// When it was counted.
+    pub at: Timestamp,
 }
 
 /// Parts of the threshold that evidence can come to, and their names.
@@ -95,6 +112,8 @@ impl Risk {
     const CRITICAL_NATS: f64 = Self::ITEM_NATS_MAX;
     /// All evidence is counted so often, in packet time.
     const COUNT_INTERVAL: Duration = Duration::from_secs(600);
+    /// The most entities that are told with their evidence.
+    pub const RISKIEST_MAX: usize = 100;
     /// An incident closes when its evidence comes to less than this part of the threshold.
     const CLOSED_BELOW: f64 = 0.5;
 
@@ -104,8 +123,9 @@ impl Risk {
             ledgers: Recent::new(settings.entities),
             dismissals: Dismissals::default(),
             closing: BTreeSet::new(),
-            opened: 0,
+            opened: BTreeMap::new(),
             counted: Timestamp::ZERO,
+            riskiest: Vec::new(),
             distribution: [0; SHARES.len()],
         }
     }
@@ -180,25 +200,43 @@ impl Risk {
         })
     }
 
-    /// Open incidents by level.
-    pub fn open_by_level(&self) -> BTreeMap<Level, u64> {
-        let mut counts = BTreeMap::from([(Level::High, 0), (Level::Critical, 0)]);
-        for open in self.closing.iter().filter_map(|(_, entity)| self.ledgers.get(entity)?.open.as_ref()) {
-            *counts.entry(open.level).or_default() += 1;
+    /// Open incidents by the kind of whom they are about, and by level.
+    pub fn open_by_kind(&self) -> BTreeMap<(&'static str, Level), u64> {
+        let levels = [Level::High, Level::Critical];
+        let kinds = Entity::KINDS.iter().flat_map(|kind| levels.map(|level| ((*kind, level), 0)));
+        let mut counts: BTreeMap<_, _> = kinds.collect();
+        for (_, entity) in &self.closing {
+            if let Some(open) = self.ledgers.get(entity).and_then(|ledger| ledger.open.as_ref()) {
+                *counts.entry((entity.kind(), open.level)).or_default() += 1;
+            }
         }
         counts
+    }
+
+    /// The open incident about an entity.
+    pub fn open_about(&self, entity: &Entity) -> Option<IncidentId> {
+        self.ledgers.get(entity)?.open.as_ref().map(|open| open.id)
     }
 
     /// Counts anew how much evidence there is about how many.
     pub fn count(&mut self, now: Timestamp) {
         self.counted = now;
         let mut distribution = [0; SHARES.len()];
+        let mut scores: Vec<(f64, &Entity)> = Vec::new();
         for (entity, ledger) in self.ledgers.iter() {
-            let share = self.balance(entity, ledger, now).score() / self.settings.threshold;
+            let score = self.balance(entity, ledger, now).score();
             for (count, (reached, _)) in distribution.iter_mut().zip(SHARES) {
-                *count += u64::from(share >= *reached);
+                *count += u64::from(score / self.settings.threshold >= *reached);
             }
+            scores.push((score, entity));
         }
+        let most_first = |a: &(f64, &Entity), b: &(f64, &Entity)| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1));
+        if scores.len() > Self::RISKIEST_MAX {
+            scores.select_nth_unstable_by(Self::RISKIEST_MAX, most_first);
+            scores.truncate(Self::RISKIEST_MAX);
+        }
+        scores.sort_by(most_first);
+        self.riskiest = scores.into_iter().map(|(score, entity)| (entity.clone(), score)).collect();
         self.distribution = distribution;
     }
 
@@ -207,9 +245,18 @@ impl Risk {
         self.distribution
     }
 
-    /// Incidents ever opened.
-    pub const fn opened(&self) -> u64 {
-        self.opened
+    /// Those of whom there was most evidence when it was last counted, in nats, the most first.
+    pub fn riskiest(&self) -> &[(Entity, f64)] {
+        &self.riskiest
+    }
+
+    /// Incidents ever opened, by the kind of whom they are about.
+    pub const fn opened(&self) -> &BTreeMap<&'static str, Openings> {
+        &self.opened
+    }
+
+    pub fn usage(&self) -> Usage {
+        self.ledgers.usage()
     }
 
     /// How many entities gave way to others because the table was full.
@@ -261,8 +308,10 @@ impl Risk {
                 (is_news.then_some(State::Updated), open)
             }
             None if score >= settings.threshold && counted.len() >= settings.families_min => {
-                self.opened += 1;
                 let id = IncidentId::of(entity, at);
+                let latest = Example { incident: id, at };
+                let opened = self.opened.entry(entity.kind()).or_insert(Openings { count: 0, latest });
+                *opened = Openings { count: opened.count + 1, latest };
                 (Some(State::Opened), Open { id, opened: at, level, families: counted, closes })
             }
             None => return None,

@@ -170,8 +170,13 @@ fn an_incident_is_said_again_when_a_family_joins_or_its_level_rises_and_only_the
     let risen = bench.see(&of(DataAccess, 6.9), &house(), 0.4);
     assert_eq!((risen[0].state, risen[0].level), (State::Updated, Level::Critical));
     assert_eq!(risen[0].id, opened[0].id);
-    assert_eq!(bench.risk.opened(), 1);
-    assert_eq!(bench.risk.open_by_level(), BTreeMap::from([(Level::High, 0), (Level::Critical, 1)]));
+    assert_eq!(bench.risk.opened()["site"].count, 1);
+    let open: Vec<_> = bench.risk.open_by_kind().into_iter().filter(|(_, count)| *count > 0).collect();
+    assert_eq!(open, [(("site", Level::Critical), 1)]);
+    assert_eq!(bench.risk.open_about(&house()), Some(opened[0].id));
+    assert_eq!(bench.risk.open_about(&Entity::Account("eve".into())), None);
+    bench.risk.count(at(0.5));
+    assert_eq!(bench.risk.riskiest()[0].0, house());
 }
 
 /// 15 nats fade to 7 in 14 days × log2(15 / 7).
@@ -191,7 +196,7 @@ fn an_incident_closes_when_its_evidence_has_faded_to_half_the_threshold() {
     for family in [Family::Identity, Family::Location, Family::Multiplicity] {
         bench.see(&of(family, 5.0), &house(), days + 7.0);
     }
-    assert_eq!(bench.risk.opened(), 2, "it may open again");
+    assert_eq!(bench.risk.opened()["site"].count, 2, "it may open again");
 }
 
 fn dismissal(entity: Entity, family: Option<Family>, days: f64) -> Dismissal {

@@ -14,12 +14,12 @@ use super::tape::Tapes;
 use super::{Fault, Report};
 use crate::analysis::Analysis;
 use crate::detect::Family;
-use crate::metrics::{Reload, Snapshot};
+use crate::metrics::{Reload, Risks, Snapshot};
 use crate::risk::Dismissal;
 use crate::serve::Dismissed;
 use crate::shard;
 use crate::summary::{DEVICES_SHOWN_MAX, Summary};
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 
 /// How often what was found is flushed and published.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
@@ -35,6 +35,7 @@ pub(super) struct Desk {
     shards: BTreeMap<usize, shard::Counters>,
     sources: BTreeMap<usize, SourceCounters>,
     reload: Option<Reload>,
+    risks: Option<Risks>,
     faults: Vec<Fault>,
     published: u64,
 }
@@ -50,12 +51,28 @@ impl Desk {
     pub(super) fn new(analysis: Analysis, outputs: Outputs, tapes: Tapes, kind: Kind) -> Self {
         let reload = (kind == Kind::Live).then(|| Reload { successful: true, success_secs: now_secs() });
         let (shards, sources) = (BTreeMap::new(), BTreeMap::new());
-        Self { analysis, outputs, tapes, keeper: None, shards, sources, reload, faults: Vec::new(), published: 0 }
+        Self {
+            analysis,
+            outputs,
+            tapes,
+            keeper: None,
+            shards,
+            sources,
+            reload,
+            risks: None,
+            faults: Vec::new(),
+            published: 0,
+        }
     }
 
     /// Keeps the state from here on.
     pub(super) fn keep(&mut self, keeper: Option<Keeper>) {
         self.keeper = keeper;
+    }
+
+    /// Tells from here on of those with most evidence.
+    pub(super) fn tell(&mut self, risks: Option<Risks>) {
+        self.risks = risks;
     }
 
     fn on_input(&mut self, input: Input) {
@@ -170,6 +187,7 @@ impl Desk {
             analysis: self.analysis.counters(),
             lines: self.outputs.lines().collect(),
             pushes: self.outputs.pushes().collect(),
+            risks: self.risks.as_ref().map_or_else(Vec::new, |risks| risks.tell(self.analysis.riskiest())),
             reload: self.reload,
             ..Snapshot::default()
         };
@@ -179,6 +197,9 @@ impl Desk {
             snapshot.decode += source.decode;
             snapshot.span = snapshot.span.into_iter().chain(source.span).reduce(Span::join);
         }
+        let complete = self.analysis.complete();
+        let span = snapshot.span.filter(|_| complete > Timestamp::ZERO);
+        snapshot.lag = span.map_or(Duration::ZERO, |span| span.last.since(complete));
         snapshot
     }
 

@@ -10,7 +10,7 @@ use crate::analysis::Analysis;
 use crate::history::{AccountHistory, DeviceHistory, History, Session, SiteHistory};
 use crate::identity::device::{Device, DeviceId};
 use crate::identity::site::{Site, Stay};
-use crate::metrics::Snapshot;
+use crate::metrics::{EntityRisk, Snapshot};
 use crate::net::{Endpoint, Text};
 use crate::serve::view::{Entry, List, View};
 use crate::world::World;
@@ -43,6 +43,8 @@ pub(super) fn status(snapshot: &Snapshot, unseen: &[String]) -> Arc<Entry> {
             sum
         },
     );
+    let risk = |risk: &EntityRisk| json!({"kind": risk.kind, "name": risk.name, "id": risk.id, "nats": risk.nats});
+    let risks: Vec<Value> = snapshot.risks.iter().map(risk).collect();
     let value = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "first": snapshot.span.map(|span| span.first.to_string()),
@@ -55,11 +57,12 @@ pub(super) fn status(snapshot: &Snapshot, unseen: &[String]) -> Arc<Entry> {
         "lost_bytes": snapshot.flows(|flows| flows.lost_bytes),
         "tcp_flows": {"both_sides": both, "one_side": one},
         "sessions": sessions,
-        "products": counters.applications,
-        "devices": counters.devices,
+        "products": counters.products(),
+        "devices": counters.known("device"),
         "rules": counters.rules,
         "unseen": unseen,
-        "alerts": counters.alerts.values().sum::<u64>(),
+        "alerts": counters.alerts(),
+        "risks": risks,
     });
     Arc::new(Entry::new("status", &value, [] as [&str; 0]))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Extension, Path, Query, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -19,6 +19,7 @@ use super::access::{self, Access, Who};
 use super::console;
 use super::view::{List, Selection, View};
 use super::{Answer, Dismissed, Request};
+use crate::metrics;
 
 /// The largest body that is read: a reason to dismiss an incident.
 const BODY_BYTES_MAX: usize = 4 << 10;
@@ -86,7 +87,11 @@ async fn with_policy(request: axum::extract::Request, next: Next) -> Response {
     response
 }
 
-async fn metrics(State(shared): State<Shared>) -> Response {
+async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    if metrics::prefers_openmetrics(accept) {
+        return ([(header::CONTENT_TYPE, metrics::OPENMETRICS)], shared.view.openmetrics()).into_response();
+    }
     match shared.view.metrics() {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),

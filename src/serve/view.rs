@@ -148,6 +148,11 @@ impl View {
         self.ready.load(Ordering::Relaxed)
     }
 
+    /// The metrics in OpenMetrics.
+    pub fn openmetrics(&self) -> String {
+        self.exposition.openmetrics()
+    }
+
     /// The metrics in the text format.
     pub fn metrics(&self) -> Result<String, impl std::error::Error + use<>> {
         self.exposition.text()

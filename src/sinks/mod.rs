@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 pub use jsonl::JsonLines;
 pub use notice::Notice;
+pub use pseudonyms::Pseudonyms;
 pub use push::{Delivery, Pushes};
 
 /// Which lines are written where; `-` is the standard output. What is not named is neither written nor sent.

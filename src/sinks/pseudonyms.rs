@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{Notice, SinkError};
 
 /// Turns names into pseudonyms by HMAC-SHA256.
-pub(super) struct Pseudonyms(hmac::Key);
+pub struct Pseudonyms(hmac::Key);
 
 /// The fields whose values are names of people and machines.
 const NAMED: &[&str] = &[
@@ -30,7 +30,7 @@ impl Pseudonyms {
     /// A key of fewer bytes could be guessed.
     const KEY_BYTES_MIN: usize = 32;
 
-    pub(super) fn open(path: &Path) -> Result<Self, SinkError> {
+    pub fn open(path: &Path) -> Result<Self, SinkError> {
         let key = std::fs::read(path).map_err(|source| SinkError::Secret { path: path.into(), source })?;
         let key = key.trim_ascii();
         if key.len() < Self::KEY_BYTES_MIN {
@@ -59,10 +59,14 @@ impl Pseudonyms {
         notice
     }
 
-    fn pseudonym(&self, name: &str) -> String {
+    /// What stands for a name, in any case: the first eight bytes of its keyed hash.
+    pub fn tag(&self, name: &str) -> String {
         let tag = hmac::sign(&self.0, name.to_lowercase().as_bytes());
-        let hex: String = tag.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        format!("name-{hex}")
+        tag.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn pseudonym(&self, name: &str) -> String {
+        format!("name-{}", self.tag(name))
     }
 
     fn replace(&self, value: &mut Value, pseudonyms: &[(String, String)]) {
