@@ -72,6 +72,7 @@ fn ended() -> FactKind {
         client_rtt: None,
         server_rtt: None,
         flight_rtt: None,
+        syn_id: None,
         shape: None,
         end: None,
     })

@@ -100,6 +100,7 @@ fn traffic(number: u32) -> Fact {
             client_rtt: None,
             server_rtt: None,
             flight_rtt: None,
+            syn_id: None,
             shape: None,
             end: None,
         }),

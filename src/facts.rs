@@ -461,6 +461,10 @@ pub struct FlowSummary {
     /// so a relay between them shows (Xue et al., NDSS 2025).
     #[serde(default, skip_serializing_if = "is_default", with = "nanos::maybe")]
     pub flight_rtt: Option<Duration>,
+    /// The IPv4 identification of the client's SYN: where a machine counts its packets to a server, its connections follow
+    /// each other (Bellovin, IMW 2002).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub syn_id: Option<u16>,
     /// What the beginning of a flow that no protocol claimed looks like.
     #[serde(default, skip_serializing_if = "is_default")]
     pub shape: Option<Shape>,

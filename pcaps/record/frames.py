@@ -53,10 +53,10 @@ def mac_of(address):
     return bytes.fromhex("005056") + octets[1:] if octets[0] == 10 else ROUTER
 
 
-def ip_frame(source, target, protocol, body, ttl, source_mac, target_mac, more=0):
+def ip_frame(source, target, protocol, body, ttl, source_mac, target_mac, more=0, number=0):
     """An Ethernet frame of IPv4. `more` bytes of the packet are not in it, as if the mirror had cut them."""
     length = 20 + len(body) + more
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, length, 0, 0x4000, ttl, protocol, 0, packed(source), packed(target))
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, length, number, 0x4000, ttl, protocol, 0, packed(source), packed(target))
     head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
     return target_mac + source_mac + b"\x08\0" + head + body
 
@@ -87,10 +87,12 @@ class Udp:
 
 
 class Tcp:
-    """A connection at a tap: `far` is the round trip to the client, `near` that to the server, in seconds."""
+    """A connection at a tap: `far` is the round trip to the client, `near` that to the server, in seconds. `numbers` are
+    the identifications of the client's packets, zeros if there are none."""
 
-    def __init__(self, capture, at, client, server, stack=LINUX, mss=1460, far=0.02, near=0.001, client_mac=None, hops=7):
-        self.capture, self.client, self.server = capture, client, server
+    def __init__(self, capture, at, client, server, stack=LINUX, mss=1460, far=0.02, near=0.001, client_mac=None, hops=7,
+                 numbers=None):
+        self.capture, self.client, self.server, self.numbers = capture, client, server, numbers
         self.macs = (client_mac or mac_of(client[0]), mac_of(server[0]))
         self.ttl = (stack[0] - hops, 63)
         self.sequence = [capture.random.randrange(1 << 32), capture.random.randrange(1 << 32)]
@@ -109,7 +111,8 @@ class Tcp:
                            (20 + len(options)) // 4 << 4, flags, window, 0, 0)
         segment = with_checksum(ends[0][0], ends[1][0], 6, head + options + data, 16, more)
         macs = self.macs if side == 0 else self.macs[::-1]
-        frame = ip_frame(ends[0][0], ends[1][0], 6, segment, self.ttl[side], *macs, more)
+        number = next(self.numbers) % 65536 if self.numbers and side == 0 else 0
+        frame = ip_frame(ends[0][0], ends[1][0], 6, segment, self.ttl[side], *macs, more, number)
         self.capture.add(at, frame, len(frame) + more)
         self.sequence[side] = (self.sequence[side] + len(data) + more + (1 if flags & 0x03 else 0)) % (1 << 32)
 

@@ -5,6 +5,7 @@ What takes days, many households or many machines is not recorded but written, w
 `frames.py` beside this. The organisation is the one of `../spanwatch.yml`; households outside have addresses of
 198.18.0.0/15 (RFC 2544), where the three documentation networks are too few.
 """
+import itertools
 import ssl
 import struct
 import sys
@@ -101,6 +102,34 @@ def accounts_at_one_site(capture):
 def two_accounts_at_one_site(capture):
     for number, user in enumerate(["ann", "bob", "ann"]):
         accounted(capture, number * HOUR, user, "198.18.7.7", f"10.20.0.{11 + number % 2}")
+
+
+def connections(capture, machine, numbers):
+    """A machine behind 198.18.7.7 opens a connection to the portal every minute or so, for half an hour."""
+    at = 2 * machine + capture.random.random()
+    while at < 30 * MINUTE:
+        port = 20000 + len(capture.frames)
+        flow = Tcp(capture, at, ("198.18.7.7", port), ("192.0.2.20", 443), WINDOWS, numbers=numbers)
+        for _ in range(capture.random.randrange(3, 9)):
+            flow.say(b"\x17\x03\x03\0\x40" + capture.random.randbytes(64), after=0.05)
+            flow.say(b"\x17\x03\x03\1\0" + capture.random.randbytes(256), True, after=0.05)
+        flow.close()
+        at += capture.random.uniform(40, 80)
+
+
+@scenario
+def machines_behind_one_address(capture):
+    accounted(capture, 0, "ann", "198.18.7.7")
+    for machine in range(4):
+        connections(capture, machine, itertools.count(capture.random.randrange(65536)))
+
+
+@scenario
+def one_machine_connects_often(capture):
+    accounted(capture, 0, "ann", "198.18.7.7")
+    connections(capture, 0, itertools.count(capture.random.randrange(65536)))
+    for machine in range(1, 4):
+        connections(capture, machine, iter(lambda: capture.random.randrange(65536), None))
 
 
 @scenario

@@ -2,10 +2,11 @@
 //!
 //! # What it sees
 //!
-//! Three counts of a day, each of which misses something else: the most tunnels that ran side by side, the accounts that
-//! logged on, and the devices inside whose household it is. The greatest is the estimate. Tunnels and devices cannot be
-//! more than there are laptops, so the greater of those two is the least that there are; accounts can, where several
-//! people share a laptop. A greater estimate, or a greater least number, is a finding.
+//! Four counts of a day, each of which misses something else: the most tunnels that ran side by side, the accounts that
+//! logged on, the devices inside whose household it is, and the most machines that opened connections to one of our servers
+//! side by side, told apart by how Windows numbers its packets. The greatest is the estimate. Tunnels and devices cannot be
+//! more than there are laptops, and that number is right to one; so the greatest of those is the least that there are.
+//! Accounts can be more, where several people share a laptop. A greater estimate, or a greater least number, is a finding.
 //!
 //! # Why it matters
 //!
@@ -19,19 +20,22 @@
 //! # Blind spots
 //!
 //! Laptops that take turns are never side by side, and are counted by their accounts alone. Houses with an exit for each
-//! laptop look like as many houses.
+//! laptop look like as many houses. Packets of Linux and macOS, and those that a NAT numbers anew, are not told apart.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::detect::chains::{Chains, Connection};
+use crate::detect::handshake::Handshake;
 use crate::detect::log_on::{LogOn, is_a_crowds};
 use crate::detect::sightings::Sightings;
 use crate::detect::spans::{self, Span, Way};
 use crate::detect::{Detector, Family};
 use crate::event::Event;
-use crate::facts::{Fields, FlowId};
+use crate::facts::{Fields, FlowId, Sender};
 use crate::identity::entity::Entity;
 use crate::identity::site::Site;
 use crate::net::Text;
@@ -51,6 +55,10 @@ pub const FIELDS: &[FieldSpec] = &[
     FieldSpec { name: "spanwatch.hosts.tunnels", help: "The most tunnels at a time in the day." },
     FieldSpec { name: "spanwatch.hosts.accounts", help: "The accounts that logged on from it in the day." },
     FieldSpec { name: "spanwatch.hosts.devices", help: "The devices inside that were there in the day." },
+    FieldSpec {
+        name: "spanwatch.hosts.machines",
+        help: "The most machines that opened connections at a time, by how they number their packets; right to one.",
+    },
 ];
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
@@ -78,6 +86,8 @@ pub struct Sighting {
 
 enum Sign {
     Account(Text),
+    /// To one of our servers.
+    Connection(IpAddr, Connection),
     Tunnel(Way, Span),
 }
 
@@ -87,6 +97,9 @@ pub struct Window {
     tunnels: BTreeMap<Way, BTreeMap<FlowId, Span>>,
     /// The most tunnels at a time, with the day on which they were.
     together: BTreeMap<u64, usize>,
+    chains: BTreeMap<IpAddr, Chains>,
+    /// The most machines at a time, with the day on which they were.
+    machines: BTreeMap<u64, usize>,
     told: (usize, usize),
 }
 
@@ -94,6 +107,7 @@ impl HostsAtSite {
     const ACCOUNTS_MAX: usize = 64;
     const WAYS_MAX: usize = 4;
     const SPANS_MAX: usize = 64;
+    const SERVERS_MAX: usize = 2;
 
     fn add_tunnel(self, window: &mut Window, way: Way, span: Span, at: Timestamp) {
         if window.tunnels.len() == Self::WAYS_MAX && !window.tunnels.contains_key(&way) {
@@ -106,11 +120,39 @@ impl HostsAtSite {
             spans.pop_first();
         }
         let (count, _) = spans::together(spans, span, self.overlap);
-        let most = window.together.entry(at.as_secs() / self.window.as_secs().max(1)).or_default();
-        *most = count.max(*most);
-        while window.together.len() > 2 {
-            window.together.pop_first();
+        self.note(&mut window.together, count, at);
+    }
+
+    fn add_connection(self, window: &mut Window, server: IpAddr, connection: Connection, at: Timestamp) {
+        if window.chains.len() == Self::SERVERS_MAX && !window.chains.contains_key(&server) {
+            return;
         }
+        let count = window.chains.entry(server).or_default().add(connection, at);
+        self.note(&mut window.machines, count, at);
+    }
+
+    /// Keeps the greatest count of this window and of the one before.
+    fn note(self, counts: &mut BTreeMap<u64, usize>, count: usize, at: Timestamp) {
+        let most = counts.entry(at.as_secs() / self.window.as_secs().max(1)).or_default();
+        *most = count.max(*most);
+        while counts.len() > 2 {
+            counts.pop_first();
+        }
+    }
+
+    /// A connection of a household that somebody of ours is known at: any other's are no laptop's.
+    fn connection(event: &Event<'_>) -> Option<(Site, Sign)> {
+        let handshake = Handshake::of(event)?;
+        let site = handshake.site;
+        let is_known = || {
+            let world = event.world();
+            world.accounts_at(site).next().is_some() || world.devices_at(site).next().is_some()
+        };
+        let syn_id = handshake.summary.syn_id.filter(|_| event.is_to_vpn_gateway() || is_known())?;
+        let flow = event.flow();
+        let packets = handshake.summary.client.packets;
+        let connection = Connection { syn_id, packets, flow: flow.id, started: flow.started };
+        Some((site, Sign::Connection(event.address(Sender::Server)?, connection)))
     }
 }
 
@@ -125,7 +167,9 @@ impl Detector for HostsAtSite {
         let tunnel = spans::tunnel(event).filter(|(_, _, span)| span.last.since(span.first) >= self.overlap);
         let (site, sign) = match tunnel {
             Some((site, way, span)) => (site, Sign::Tunnel(way, span)),
-            None => LogOn::of(event).map(|log_on| (Site::of(log_on.from), Sign::Account(log_on.account)))?,
+            None => LogOn::of(event)
+                .map(|log_on| (Site::of(log_on.from), Sign::Account(log_on.account)))
+                .or_else(|| Self::connection(event))?,
         };
         if is_a_crowds(event, site.address()) {
             return None;
@@ -141,12 +185,14 @@ impl Detector for HostsAtSite {
             Sign::Account(account) => {
                 window.accounts.add(account, at, self.window, Self::ACCOUNTS_MAX);
             }
+            Sign::Connection(server, connection) => self.add_connection(window, server, connection, at),
             Sign::Tunnel(way, span) => self.add_tunnel(window, way, span, at),
         }
         let tunnels = window.together.values().copied().max().unwrap_or(0);
         let accounts = window.accounts.len();
-        let least = tunnels.max(sighting.devices);
-        let estimate = least.max(accounts);
+        let machines = window.machines.values().copied().max().unwrap_or(0);
+        let least = tunnels.max(sighting.devices).max(machines.saturating_sub(1));
+        let estimate = least.max(accounts).max(machines);
         let told = std::mem::replace(&mut window.told, (estimate, least));
         let is_more = estimate > told.0 || least > told.1;
         if estimate < 2 || !is_more {
@@ -159,6 +205,7 @@ impl Detector for HostsAtSite {
         evidence.push("spanwatch.hosts.tunnels", tunnels as u64);
         evidence.push("spanwatch.hosts.accounts", accounts as u64);
         evidence.push("spanwatch.hosts.devices", sighting.devices as u64);
+        evidence.push("spanwatch.hosts.machines", machines as u64);
         Some(evidence)
     }
 
@@ -171,7 +218,7 @@ impl Detector for HostsAtSite {
 mod tests {
     use super::*;
     use crate::event::tests::{fact, flow, summary, world};
-    use crate::facts::{FactKind, Value};
+    use crate::facts::{FactKind, FlowSummary, Value};
     use crate::net::Transport;
 
     const HOUR: u64 = 3600;
@@ -200,6 +247,19 @@ mod tests {
 
         fn log_on(&mut self, account: &str, secs: u64) {
             self.see(Sighting { sign: Sign::Account(account.into()), devices: 0 }, secs);
+        }
+
+        /// A connection of nine packets to the gateway, told after a minute.
+        fn connect(&mut self, flow_id: FlowId, syn_id: u16, started: u64) {
+            let world = world("networks: [{name: gate, roles: [vpn_gateway], prefixes: [192.0.2.1/32]}]");
+            let mut flow = flow("198.51.100.7:4000", "192.0.2.1:443", Transport::Tcp);
+            (flow.id, flow.started) = (flow_id, Timestamp::from_secs(started));
+            let client_rtt = Some(Duration::from_millis(20));
+            let mut summary = FlowSummary { syn_id: Some(syn_id), client_rtt, ..summary(60) };
+            summary.client.packets = 9;
+            let fact = fact(flow, started + 60, FactKind::Activity(summary));
+            let (_, sighting) = self.detector.sight(&Event::of_fact(&fact, None, &world)).unwrap();
+            self.see(sighting, started + 60);
         }
 
         /// A tunnel of so many seconds, told at its end.
@@ -237,6 +297,18 @@ mod tests {
         turns.tunnel(1, 0, 600);
         turns.tunnel(2, 301, 600);
         assert_eq!(turns.found, [] as [[u64; 3]; 0]);
+    }
+
+    #[test]
+    fn machines_are_counted_by_their_connections_to_a_server_of_ours() {
+        let mut house = House::new();
+        for number in 0..8_u64 {
+            for (machine, first_id) in [(0, 100), (1, 20_000), (2, 40_000)] {
+                let syn_id = first_id + 10 * u16::try_from(number).unwrap();
+                house.connect(FlowId(10 * number + machine), syn_id, 60 * number);
+            }
+        }
+        assert_eq!(house.found, [[3, 2, 1]]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod account_networks;
 pub mod accounts_at_site;
 pub mod arp_channel;
 pub mod beacon;
+mod chains;
 pub mod co_outage;
 pub mod daily;
 pub mod disguised_device;

@@ -45,6 +45,7 @@ pub(crate) fn summary(duration_secs: u64) -> FlowSummary {
         client_rtt: None,
         server_rtt: None,
         flight_rtt: None,
+        syn_id: None,
         shape: None,
         end: None,
     }

@@ -389,6 +389,7 @@ impl Flow {
             client_rtt: self.timing.client_rtt(),
             server_rtt: self.timing.server_rtt(),
             flight_rtt: self.timing.flight_rtt(),
+            syn_id: self.timing.syn_id(),
             shape: self.shape,
             end: end.map(|end| self.closed.unwrap_or(end)),
         };
@@ -400,8 +401,9 @@ impl Flow {
             server: as_opened.client,
             client_rtt: as_opened.server_rtt,
             server_rtt: as_opened.client_rtt,
-            // The answer that was waited for was not the client's.
+            // The answer that was waited for was not the client's, nor was the SYN.
             flight_rtt: None,
+            syn_id: None,
             ..as_opened
         }
     }
@@ -413,7 +415,7 @@ impl Flow {
             if tcp.has(TcpHeader::ACK) {
                 self.timing.on_syn_ack(head.at);
             } else {
-                self.timing.on_syn(head.at);
+                self.timing.on_syn(head.at, head.ip.id);
             }
         }
         if tcp.has(TcpHeader::RST) {

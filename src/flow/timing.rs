@@ -1,5 +1,6 @@
 //! The packets of a TCP handshake and of the first answers in, round trips out.
 
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use crate::facts::Sender;
@@ -20,6 +21,8 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timing {
     stage: Stage,
+    /// The IPv4 identification of the first SYN, where it says anything.
+    syn_id: Option<NonZeroU16>,
     /// When the packet of the stage was seen; none where it was repeated, because then it is not known which one was
     /// answered (Karn's rule).
     mark: Option<Lapse>,
@@ -43,7 +46,7 @@ enum Stage {
 
 impl Timing {
     pub(super) const fn new() -> Self {
-        Self { stage: Stage::Unseen, mark: None, client_rtt: None, server_rtt: None, flight_rtt: None }
+        Self { stage: Stage::Unseen, syn_id: None, mark: None, client_rtt: None, server_rtt: None, flight_rtt: None }
     }
 
     pub(super) const fn client_rtt(&self) -> Option<Duration> {
@@ -58,9 +61,16 @@ impl Timing {
         Lapse::duration(self.flight_rtt)
     }
 
-    pub(super) const fn on_syn(&mut self, at: Timestamp) {
+    pub(super) fn syn_id(&self) -> Option<u16> {
+        self.syn_id.map(NonZeroU16::get)
+    }
+
+    pub(super) fn on_syn(&mut self, at: Timestamp, ip_id: Option<u16>) {
         match self.stage {
-            Stage::Unseen => self.enter(Stage::Syn, at),
+            Stage::Unseen => {
+                self.syn_id = ip_id.and_then(NonZeroU16::new);
+                self.enter(Stage::Syn, at);
+            }
             Stage::Syn => self.mark = None,
             _ => {}
         }
@@ -145,7 +155,7 @@ mod tests {
 
     fn opened() -> Timing {
         let mut timing = Timing::new();
-        timing.on_syn(ms(0));
+        timing.on_syn(ms(0), Some(7));
         timing.on_syn_ack(ms(2));
         timing.on_ack(ms(32), Sender::Client, false);
         timing
@@ -168,10 +178,11 @@ mod tests {
     #[test]
     fn a_repeated_handshake_packet_is_measured_by_nobody() {
         let mut timing = Timing::new();
-        timing.on_syn(ms(0));
-        timing.on_syn(ms(1000));
+        timing.on_syn(ms(0), Some(7));
+        timing.on_syn(ms(1000), Some(8));
         timing.on_syn_ack(ms(1002));
         assert_eq!(shown(&timing), [None, None, None]);
+        assert_eq!(timing.syn_id(), Some(7));
         timing.on_syn_ack(ms(1500));
         timing.on_ack(ms(1501), Sender::Client, false);
         assert_eq!(shown(&timing), [None, None, None]);

@@ -39,6 +39,7 @@ fn facts() -> Vec<Fact> {
         client_rtt: Some(Duration::from_micros(30_001)),
         server_rtt: None,
         flight_rtt: None,
+        syn_id: None,
         shape: None,
         end: Some(EndReason::Idle),
     };
