@@ -25,7 +25,10 @@ impl Replay {
     fn serve(place: &Place, config: &str, more: &[&str]) -> Self {
         let arguments = ["replay", "--serve", "127.0.0.1:0", "--config", config, "--rules", RULES];
         let mut command = place.command(&[&arguments[..], more, &[FARM]].concat());
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::started(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    fn started(mut child: Child) -> Self {
         let mut line = String::new();
         BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next());
@@ -85,6 +88,44 @@ fn a_report_is_one_file_that_shows_the_same() {
     let outcome = place.run(&["replay", "--report", "report.html", "--config", CONFIG, "--rules", RULES, FARM]);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
     browse(&place, &format!("file://{}", place.path("report.html").display()), "report");
+}
+
+/// A capture (microseconds, Ethernet) of a machine that asks for an address and gives itself these names (RFC 2131).
+fn lease(host_name: &str, vendor_class: &str) -> Vec<u8> {
+    let mut message = vec![1, 1, 6, 0, 1, 2, 3, 4];
+    message.resize(28, 0);
+    message.extend([2, 0, 0, 0, 0, 1]);
+    message.resize(236, 0);
+    message.extend([0x63, 0x82, 0x53, 0x63, 53, 1, 3]);
+    for (option, text) in [(12, host_name), (60, vendor_class)] {
+        message.extend([option, u8::try_from(text.len()).unwrap()]);
+        message.extend(text.as_bytes());
+    }
+    message.push(255);
+    let length = |bytes: usize| u16::try_from(bytes).unwrap().to_be_bytes();
+    let mut frame = vec![0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0];
+    frame.extend(length(28 + message.len()));
+    frame.extend([0, 1, 0, 0, 64, 17, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 0, 68, 0, 67]);
+    frame.extend(length(8 + message.len()));
+    frame.extend([0, 0]);
+    frame.extend(message);
+    let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0];
+    let bytes = u32::try_from(frame.len()).unwrap();
+    file.extend([1_800_000_000, 0, bytes, bytes].iter().flat_map(|word: &u32| word.to_le_bytes()));
+    file.extend(frame);
+    file
+}
+
+#[test]
+fn a_machine_whose_name_is_markup_is_shown_by_that_name() {
+    let place = Place::new();
+    place.write("lease.pcap", lease("<img src=x onerror=alert(1)>", "<script>alert(2)</script>"));
+    let mut command = place.command(&["replay", "--serve", "127.0.0.1:0", "--rules", RULES, "lease.pcap"]);
+    let replay = Replay::started(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    browse(&place, &format!("http://{}", replay.address), "markup");
+    let outcome = place.run(&["replay", "--report", "report.html", "--rules", RULES, "lease.pcap"]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+    browse(&place, &format!("file://{}", place.path("report.html").display()), "markup");
 }
 
 #[test]

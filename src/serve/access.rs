@@ -25,6 +25,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::allowance::Allowance;
 use super::listener::Peer;
+use super::seats;
 use crate::yaml::{self, Fault};
 
 /// What the file holds.
@@ -251,14 +252,15 @@ impl Tls {
 /// Lets a request pass with who asks, or answers it.
 pub(super) async fn guard(
     State(access): State<Arc<Access>>,
-    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    if !take(&access.requests, peer.ip()) {
+    let line = seats::line(peer.address.ip());
+    if !take(&access.requests, line) {
         return TOO_OFTEN.into_response();
     }
-    match access.who(request.headers(), peer.ip()).await {
+    match access.who(request.headers(), line).await {
         Ok(who) => {
             request.extensions_mut().insert(who);
             next.run(request).await

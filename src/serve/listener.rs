@@ -1,5 +1,4 @@
-//! Connections in, through TLS where that is configured; a bounded number of them out, each ended when it was idle for
-//! long.
+//! Connections in, through TLS where that is configured; a bounded number of them out, each ended when it does not get on.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,72 +11,83 @@ use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 
-/// The most connections at a time; more wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 256;
-/// A connection that was not answered for so long is closed, whatever it sends meanwhile.
-const UNANSWERED_MAX: Duration = Duration::from_secs(60);
+use super::seats::{Progress, Seat, Seats};
+
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) struct Bounded {
     listener: Arc<TcpListener>,
-    free: Arc<Semaphore>,
+    seats: Arc<Seats>,
     /// Connections whose handshake is done, where there is TLS.
     secured: Option<mpsc::Receiver<(Connection, SocketAddr)>>,
 }
 
 /// The other end of a connection.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub(super) SocketAddr);
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    pub(super) address: SocketAddr,
+    progress: Arc<Progress>,
+}
+
+impl Peer {
+    /// A request of it arrived.
+    pub(super) fn begin_answer(&self) {
+        self.progress.begin_answer(now());
+    }
+}
 
 impl Connected<IncomingStream<'_, Bounded>> for Peer {
     fn connect_info(stream: IncomingStream<'_, Bounded>) -> Self {
-        Self(*stream.remote_addr())
+        Self { address: *stream.remote_addr(), progress: Arc::clone(&stream.io().seat.progress) }
     }
 }
 
 impl Bounded {
     /// To be made within the runtime.
     pub(super) fn new(listener: TcpListener, tls: Option<Arc<ServerConfig>>) -> Self {
-        let (listener, free) = (Arc::new(listener), Arc::new(Semaphore::new(CONNECTIONS_MAX)));
+        let (listener, seats) = (Arc::new(listener), Arc::<Seats>::default());
         let secured = tls.map(|tls| {
-            let (done, secured) = mpsc::channel(CONNECTIONS_MAX);
-            tokio::spawn(secure(Arc::clone(&listener), Arc::clone(&free), tls.into(), done));
+            let (done, secured) = mpsc::channel(Seats::MAX);
+            tokio::spawn(secure(Arc::clone(&listener), Arc::clone(&seats), tls.into(), done));
             secured
         });
-        Self { listener, free, secured }
+        Self { listener, seats, secured }
     }
 }
 
 /// Takes connections and gives them on when their handshake is done, so that a slow one holds up no other.
 async fn secure(
     listener: Arc<TcpListener>,
-    free: Arc<Semaphore>,
+    seats: Arc<Seats>,
     acceptor: TlsAcceptor,
     done: mpsc::Sender<(Connection, SocketAddr)>,
 ) {
     while !done.is_closed() {
-        let (stream, address, permit) = next(&listener, &free).await;
+        let (stream, address, mut seat) = next(&listener, &seats).await;
         let (acceptor, done) = (acceptor.clone(), done.clone());
         tokio::spawn(async move {
-            if let Ok(Ok(stream)) = timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
-                let _stopped = done.send((Connection::new(Stream::Tls(Box::new(stream)), permit), address)).await;
+            let shaken = tokio::select! {
+                shaken = timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)) => shaken,
+                _ = &mut seat.lost => return,
+            };
+            if let Ok(Ok(stream)) = shaken {
+                let _stopped = done.send((Connection::new(Stream::Tls(Box::new(stream)), seat), address)).await;
             }
         });
     }
 }
 
-async fn next(listener: &TcpListener, free: &Arc<Semaphore>) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
-    let permit = Arc::clone(free).acquire_owned().await.expect("the semaphore is never closed");
+async fn next(listener: &TcpListener, seats: &Arc<Seats>) -> (TcpStream, SocketAddr, Seat) {
     loop {
         match listener.accept().await {
-            Ok((stream, address)) => return (stream, address, permit),
+            Ok((stream, address)) => return (stream, address, seats.take(address.ip(), now())),
             // The connection is gone, or this process has too many files open: the next may do better.
             Err(_) => sleep(Duration::from_millis(100)).await,
         }
@@ -95,8 +105,8 @@ impl Listener for Bounded {
                 None => std::future::pending().await,
             },
             None => {
-                let (stream, address, permit) = next(&self.listener, &self.free).await;
-                (Connection::new(Stream::Plain(stream), permit), address)
+                let (stream, address, seat) = next(&self.listener, &self.seats).await;
+                (Connection::new(Stream::Plain(stream), seat), address)
             }
         }
     }
@@ -111,46 +121,72 @@ enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// A connection with a deadline that only an answer moves.
+/// A connection that ends when its place is lost, or when it has not got on by its deadline.
 pub(super) struct Connection {
     stream: Stream,
-    deadline: Pin<Box<Sleep>>,
-    _permit: OwnedSemaphorePermit,
+    seat: Seat,
+    /// Rings at the deadline, or before it moved.
+    alarm: Pin<Box<Sleep>>,
 }
 
 impl Connection {
-    fn new(stream: Stream, permit: OwnedSemaphorePermit) -> Self {
-        Self { stream, deadline: Box::pin(sleep(UNANSWERED_MAX)), _permit: permit }
+    fn new(stream: Stream, seat: Seat) -> Self {
+        let alarm = Box::pin(sleep_until(seat.progress.deadline()));
+        Self { stream, seat, alarm }
     }
 
-    fn check_deadline(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        match self.deadline.as_mut().poll(context) {
-            Poll::Pending => Ok(()),
-            Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
+    fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if Pin::new(&mut self.seat.lost).poll(context).is_ready() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
         }
+        while self.alarm.as_mut().poll(context).is_ready() {
+            let deadline = self.seat.progress.deadline();
+            if deadline <= now() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            self.alarm.as_mut().reset(deadline);
+        }
+        Ok(())
+    }
+
+    /// Takes note of what the client said; a request has less time than a silence.
+    fn hear(&mut self, bytes: usize, context: &mut Context<'_>) -> io::Result<()> {
+        if bytes == 0 {
+            return Ok(());
+        }
+        if !self.seat.progress.hear(bytes, now()) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let deadline = self.seat.progress.deadline();
+        if deadline < self.alarm.deadline() {
+            self.alarm.as_mut().reset(deadline);
+        }
+        self.check(context)
     }
 }
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.check_deadline(context)?;
-        match &mut self.stream {
+        self.check(context)?;
+        let before = buf.filled().len();
+        std::task::ready!(match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(context, buf),
             Stream::Tls(stream) => Pin::new(stream).poll_read(context, buf),
-        }
+        })?;
+        let bytes = buf.filled().len() - before;
+        Poll::Ready(self.hear(bytes, context))
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.check_deadline(context)?;
+        self.check(context)?;
         let written = std::task::ready!(match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Stream::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
         })?;
         if written > 0 {
-            let later = Instant::now() + UNANSWERED_MAX;
-            self.deadline.as_mut().reset(later);
+            self.seat.progress.tell(now());
         }
         Poll::Ready(Ok(written))
     }
@@ -168,4 +204,8 @@ impl AsyncWrite for Connection {
             Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
+}
+
+fn now() -> Instant {
+    Instant::now()
 }

@@ -5,6 +5,7 @@ mod allowance;
 pub mod console;
 mod listener;
 mod routes;
+mod seats;
 mod service;
 mod signals;
 pub mod view;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
+use socket2::{Domain, Socket, Type};
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
@@ -192,7 +194,17 @@ impl Edge {
 pub fn listen(settings: &Settings) -> Result<Listening, ServeError> {
     let access = Access::open(settings.web_config.as_deref(), settings.listen, &settings.hosts)?;
     let fault = |source| ServeError::Listen { listen: settings.listen, source };
-    Ok(Listening { listener: TcpListener::bind(settings.listen).map_err(fault)?, access })
+    Ok(Listening { listener: bind(settings.listen).map_err(fault)?, access })
+}
+
+/// The standard library's queue has 128 places, and whoever finds it full waits a second.
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    const WAITING_MAX: i32 = 1024;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(WAITING_MAX)?;
+    Ok(socket.into())
 }
 
 #[cfg(test)]

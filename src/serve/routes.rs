@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, Extension, Path, Query, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Extension, Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use super::access::{self, Access, Who};
 use super::console;
+use super::listener::Peer;
 use super::view::{List, Selection, View};
 use super::{Answer, Dismissed, Request};
 use crate::metrics;
@@ -79,7 +80,8 @@ const POLICY: [(HeaderName, &str); 7] = [
     (header::X_FRAME_OPTIONS, "DENY"),
 ];
 
-async fn with_policy(request: axum::extract::Request, next: Next) -> Response {
+async fn with_policy(ConnectInfo(peer): ConnectInfo<Peer>, request: axum::extract::Request, next: Next) -> Response {
+    peer.begin_answer();
     let mut response = next.run(request).await;
     for (name, value) in POLICY {
         response.headers_mut().insert(name, HeaderValue::from_static(value));

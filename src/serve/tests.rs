@@ -285,7 +285,7 @@ fn hostile_requests_are_refused_and_the_next_ordinary_one_is_answered() {
 #[test]
 fn connections_that_say_nothing_do_not_keep_others_out() {
     let (edge, _view, _requested) = started();
-    let silent: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(edge.address().unwrap()).unwrap()).collect();
+    let silent: Vec<TcpStream> = (0..600).map(|_| TcpStream::connect(edge.address().unwrap()).unwrap()).collect();
     assert_eq!(code(&ask(&edge, "GET /-/healthy")), "200");
     drop(silent);
     edge.stop();

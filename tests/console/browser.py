@@ -1,7 +1,7 @@
 """Opens the console in Debian's Chromium and does what an analyst would; prints what went wrong, and exits 1.
 
-browser.py URL PICTURES console|report: a replayed farm is served at URL, or its report lies there; pictures of the pages
-are put into the folder PICTURES.
+browser.py URL PICTURES console|report|markup: a replayed farm is served at URL, or its report lies there, or a machine that
+gives itself markup for a name was seen; pictures of the pages are put into the folder PICTURES.
 """
 
 import sys
@@ -53,7 +53,7 @@ def see(*words):
 
 def open_page(route, *words):
     browser.get("about:blank")
-    browser.get(f"{url}/{route}")
+    browser.get(f"{url}{route}" if url.endswith(".html") else f"{url}/{route}")
     see(*words)
 
 
@@ -141,6 +141,18 @@ def reader():
     see("Found for", "devices (")
 
 
+def markup():
+    name = "<img src=x onerror=alert(1)>"
+    scheme("light")
+    open_page("#/devices", name)
+    browser.find_element(By.CSS_SELECTOR, "main tbody a").click()
+    see(name, "<script>alert(2)</script>")
+    field = browser.find_element(By.CSS_SELECTOR, "#search input")
+    field.send_keys("onerror", Keys.ENTER)
+    see("Found for", name)
+    assert not browser.find_elements(By.CSS_SELECTOR, "main img, main script"), "a name became an element"
+
+
 def quiet():
     """No fault in the console, and no request to anybody else."""
     import json
@@ -157,7 +169,7 @@ def quiet():
 
 
 try:
-    {"console": analyst, "report": reader}[part]()
+    {"console": analyst, "markup": markup, "report": reader}[part]()
     quiet()
 except Exception as fault:  # pylint: disable=broad-except
     browser.save_screenshot(f"{pictures}/fault.png")
