@@ -145,6 +145,7 @@ pub const ALL: &[&ProtocolSpec] = &[
     &tinc::SPEC,
     &softether::SPEC,
     &wireguard::SPEC,
+    &wireguard::warp::SPEC,
     &nebula::SPEC,
     &tacacs::SPEC,
     &pptp::SPEC,

@@ -200,16 +200,19 @@ impl Session {
         }
     }
 
-    /// The flow is over.
+    /// The flow is over. Who began to read it and knows nothing leaves what there is of it to the others.
     pub fn on_end(&mut self, facts: &mut Vec<(Protocol, FactKind)>) {
-        if let State::Parsing(parsing) = &mut self.state {
+        while let State::Parsing(parsing) = &mut self.state {
             let mut said = Vec::new();
             parsing.parser.on_end(&mut said);
             let protocol = parsing.protocol;
-            if !said.is_empty() && self.protocol.is_none() {
-                self.protocol = Some(protocol);
+            if said.is_empty() && self.protocol.is_none() {
+                self.ask_others(facts);
+                continue;
             }
+            self.protocol.get_or_insert(protocol);
             facts.extend(said.into_iter().map(|kind| (kind.carried().unwrap_or(protocol), kind)));
+            break;
         }
         self.finish();
     }
@@ -368,13 +371,19 @@ impl Session {
 
     /// The parser rejected the flow on a later chunk: the other candidates see the beginning again.
     fn go_back(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, FactKind)>) {
+        if self.history_is_full() {
+            return self.finish();
+        }
+        self.ask_others(facts);
+        self.on_bytes(chunk, facts);
+    }
+
+    /// Shows the beginning to those that were not asked yet; there are none once the flow is claimed or too much was said.
+    fn ask_others(&mut self, facts: &mut Vec<(Protocol, FactKind)>) {
         let State::Parsing(Parsing { others: Some(others), bit, .. }) = std::mem::replace(&mut self.state, State::Done)
         else {
             return self.finish();
         };
-        if self.history_is_full() {
-            return self.finish();
-        }
         self.rejected |= bit;
         self.roles = Roles::AsOpened;
         let history = std::mem::take(&mut self.history);
@@ -383,7 +392,6 @@ impl Session {
         for said in &history {
             self.on_bytes(Chunk { at: said.at, sender: said.sender, bytes: &said.bytes }, facts);
         }
-        self.on_bytes(chunk, facts);
     }
 
     fn feed(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, FactKind)>) -> Step {

@@ -75,6 +75,7 @@ const FIXTURES: &[fn() -> Vec<Fixture>] = &[
     crate::protocol::tls::tests::fixtures,
     crate::protocol::http::tests::fixtures,
     crate::protocol::wireguard::tests::fixtures,
+    crate::protocol::wireguard::warp::tests::fixtures,
     crate::protocol::amneziawg::tests::fixtures,
     crate::protocol::guacamole::tests::fixtures,
     crate::protocol::nebula::tests::fixtures,

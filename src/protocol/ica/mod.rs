@@ -1,6 +1,8 @@
-//! ICA, the protocol of Citrix: the greeting of both sides in, one [`RemoteDesktop`] out.
+//! ICA, the protocol of Citrix, and CGP, which carries it where a session outlives its connections: the greeting of both
+//! sides in, one [`RemoteDesktop`] out.
 //!
-//! Citrix publishes no specification. Both sides begin with `7f 7f` and `ICA`, a zero behind it, as the programs send it.
+//! Citrix publishes no specification. Both sides begin with `7f 7f` and `ICA`, a zero behind it, or in CGP with a byte
+//! and its version, `1a CGP/01`, as the programs send it.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -14,23 +16,28 @@ pub const PROTOCOL: Protocol = Protocol::new("ica");
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,
     transports: &[Transport::Tcp],
-    opens_with: &[(0x7f, 0x7f)],
+    opens_with: &[(0x1a, 0x1a), (0x7f, 0x7f)],
     probe,
     start: |_| Box::<Ica>::default(),
     fields: &[],
 };
 
-const GREETING: &[u8; 6] = b"\x7f\x7fICA\0";
+const ICA: &[u8] = b"\x7f\x7fICA\0";
+const CGP: &[u8] = b"\x1aCGP/01";
 
 /// Both sides greet alike, so the roles are the flow's.
 fn probe(opening: &Opening<'_>) -> Probe {
-    if opening.bytes.starts_with(GREETING) {
-        Probe::Match
-    } else if GREETING.starts_with(opening.bytes) {
-        Probe::More
-    } else {
-        Probe::No
+    match greets(opening.bytes) {
+        Some(true) => Probe::Match,
+        Some(false) => Probe::No,
+        None => Probe::More,
     }
+}
+
+/// Whether a side's first bytes are a greeting; none where that cannot be told yet.
+fn greets(bytes: &[u8]) -> Option<bool> {
+    let may_come = [ICA, CGP].iter().any(|greeting| greeting.len() > bytes.len() && greeting.starts_with(bytes));
+    (!may_come).then(|| bytes.starts_with(ICA) || bytes.starts_with(CGP))
 }
 
 #[derive(Default)]
@@ -45,11 +52,13 @@ impl Parser for Ica {
             Sender::Client => &mut self.client_greeted,
             Sender::Server => &mut self.server_greeted,
         };
-        if !*greeted && !chunk.bytes.starts_with(GREETING) {
-            let may_be = GREETING.starts_with(chunk.bytes);
-            return if may_be { Progress::Continue { consumed: 0 } } else { Progress::Reject };
+        if !*greeted {
+            match greets(chunk.bytes) {
+                None => return Progress::Continue { consumed: 0 },
+                Some(false) => return Progress::Reject,
+                Some(true) => *greeted = true,
+            }
         }
-        *greeted = true;
         if !(self.client_greeted && self.server_greeted) {
             return Progress::Continue { consumed: chunk.bytes.len() };
         }

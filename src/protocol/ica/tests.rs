@@ -2,20 +2,34 @@ use super::*;
 use crate::protocol::tests::Fixture;
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![Fixture {
-        name: "greetings",
+    let greetings = |name, server_port, chunks| Fixture {
+        name,
         protocol: PROTOCOL,
         transport: Transport::Tcp,
         client_port: 45_225,
-        server_port: 1494,
-        chunks: vec![(Sender::Server, GREETING.to_vec()), (Sender::Client, GREETING.to_vec())],
-    }]
+        server_port,
+        chunks,
+    };
+    let reliable = |rest: &[u8]| [CGP, &[0; 4], rest].concat();
+    vec![
+        greetings("greetings", 1494, vec![(Sender::Server, ICA.to_vec()), (Sender::Client, ICA.to_vec())]),
+        greetings(
+            "session reliability",
+            2598,
+            vec![
+                (Sender::Client, reliable(&[0x17, 0x01, 0x02, 0x03, 0x00, 0x01, 0x06, 0x17, 0x01, 0x00, 0x0a])),
+                (Sender::Server, reliable(&[0x10, 0x01, 0x02, 0x03, 0x00, 0x01, 0x06])),
+            ],
+        ),
+    ]
 }
 
 #[test]
 fn greetings_of_both_sides_are_one_remote_desktop() {
-    let facts = fixtures()[0].facts();
-    assert!(matches!(facts.as_slice(), [(PROTOCOL, FactKind::RemoteDesktop(_))]), "{facts:?}");
+    for fixture in fixtures() {
+        let facts = fixture.facts();
+        assert!(matches!(facts.as_slice(), [(PROTOCOL, FactKind::RemoteDesktop(_))]), "{facts:?}");
+    }
 }
 
 #[test]

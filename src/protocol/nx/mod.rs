@@ -1,7 +1,10 @@
-//! NX, the protocol of NoMachine: the greetings of both sides in, one [`RemoteDesktop`] out. TLS follows.
+//! NX, the protocol of NoMachine: the greetings of both sides in, one [`RemoteDesktop`] out. TLS follows. Its media over
+//! UDP is told by the heads of its datagrams.
 //!
 //! NoMachine publishes no specification. The greetings, `NXSH-8.10.1` and `NXD-8.10.1` with a line feed, are as its
 //! programs send them.
+
+mod datagrams;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -9,16 +12,19 @@ pub(crate) mod tests;
 use crate::facts::{FactKind, RemoteDesktop, Sender};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
-use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, tls};
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, tls};
+
+use datagrams::Datagrams;
 
 pub const PROTOCOL: Protocol = Protocol::new("nx");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,
-    transports: &[Transport::Tcp],
-    opens_with: &[(b'N', b'N')],
+    transports: &[Transport::Tcp, Transport::Udp],
+    // A greeting (TCP), or a small number (UDP).
+    opens_with: &[(0x00, 0x0f), (b'N', b'N')],
     probe,
-    start: |_| Box::<Nx>::default(),
+    start,
     fields: &[
         FieldSpec { name: "nx.client_version", help: "The version the client greets with" },
         FieldSpec { name: "nx.server_version", help: "The version the server greets with" },
@@ -30,7 +36,17 @@ const SERVER: &[u8] = b"NXD-";
 /// The most bytes of a greeting.
 const GREETING_BYTES_MAX: usize = 32;
 
+fn start(start: &Start) -> Box<dyn Parser> {
+    match start.transport {
+        Transport::Udp => Box::<Datagrams>::default(),
+        _ => Box::<Nx>::default(),
+    }
+}
+
 fn probe(opening: &Opening<'_>) -> Probe {
+    if opening.transport == Transport::Udp {
+        return if datagrams::is_datagram(opening.bytes) { Probe::Match } else { Probe::No };
+    }
     let reads = |greeting| version(&mut Cursor::new(opening.bytes), greeting);
     let speaker = match (reads(CLIENT), reads(SERVER)) {
         (Ok(Some(_)), _) => Sender::Client,

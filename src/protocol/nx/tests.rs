@@ -1,15 +1,40 @@
 use super::*;
-use crate::protocol::tests::Fixture;
+use crate::protocol::tests::{Fixture, hex};
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![Fixture {
-        name: "greetings",
-        protocol: PROTOCOL,
-        transport: Transport::Tcp,
-        client_port: 48_084,
-        server_port: 4000,
-        chunks: vec![(Sender::Client, b"NXSH-8.10.1\n".to_vec()), (Sender::Server, b"NXD-8.10.1\n".to_vec())],
-    }]
+    vec![
+        Fixture {
+            name: "greetings",
+            protocol: PROTOCOL,
+            transport: Transport::Tcp,
+            client_port: 48_084,
+            server_port: 4000,
+            chunks: vec![(Sender::Client, b"NXSH-8.10.1\n".to_vec()), (Sender::Server, b"NXD-8.10.1\n".to_vec())],
+        },
+        Fixture {
+            name: "media over UDP",
+            protocol: PROTOCOL,
+            transport: Transport::Udp,
+            client_port: 51_984,
+            server_port: 4011,
+            chunks: vec![
+                (Sender::Client, hex("01 00 01 00 0a 00 00 00 00 00")),
+                (Sender::Server, hex("02 00 01 00 0a 00 00 00 00 00")),
+                (Sender::Client, hex("03 00 01 00 0e 00 07 00 00 00 a1 b2 c3 d4")),
+            ],
+        },
+    ]
+}
+
+#[test]
+fn datagrams_of_one_side_or_of_another_length_are_not_nx() {
+    let media = &fixtures()[1];
+    let of_client: Vec<_> = [0, 2, 0, 2, 0].iter().map(|&at| media.chunks[at].clone()).collect();
+    assert!(media.facts_of(&of_client).is_empty());
+    let mut longer = media.chunks.clone();
+    longer[2].1.push(0);
+    assert!(media.facts_of(&longer).is_empty());
+    assert_eq!(media.facts().len(), 1);
 }
 
 #[test]

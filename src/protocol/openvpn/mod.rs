@@ -3,9 +3,10 @@
 //!
 //! Opcodes alone fit one random byte in six, so a claim rests on the answer: the server's reset names the session that
 //! the client's reset opened. Under tls-crypt, which hides that, it rests on lengths, replay counters and both opcodes.
-//! Static-key mode has no handshake and is not claimed.
+//! Amid a session over UDP, it rests on the numbers of its data. Static-key mode has no handshake and is not claimed.
 
 mod control;
+mod midway;
 pub mod scramble;
 mod wire;
 
@@ -18,13 +19,14 @@ use crate::protocol::cursor::Cursor;
 use crate::protocol::tls::hello;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
 use control::Channel;
+use midway::{Data, Midway};
 use wire::ClientReset;
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new("openvpn"),
     transports: &[Transport::Tcp, Transport::Udp],
-    // The high byte of a length (TCP) or a client's reset (UDP).
-    opens_with: &[(0x00, 0x04), (0x38, 0x38), (0x50, 0x50)],
+    // The high byte of a length (TCP), or a client's reset or data (UDP).
+    opens_with: &[(0x00, 0x04), (0x08, 0x08), (0x38, 0x38), (0x48, 0x50)],
     probe,
     start: |start| Box::new(OpenVpn::new(start)),
     fields: &[
@@ -51,6 +53,7 @@ fn probe(opening: &Opening<'_>) -> Probe {
         _ => opening.bytes,
     };
     match (ClientReset::parse(message), opening.sender) {
+        (None, _) if opening.transport == Transport::Udp && Data::parse(message).is_some() => Probe::Match,
         (None, _) => Probe::No,
         (Some(_), Sender::Client) => Probe::Match,
         (Some(_), Sender::Server) => Probe::Reversed,
@@ -78,6 +81,7 @@ struct OpenVpn {
     reset: Option<ClientReset>,
     said: Option<Confidence>,
     messages: u32,
+    midway: Midway,
     /// Once both sides have opened the session, where its messages can be read.
     channel: Option<Channel>,
 }
@@ -85,9 +89,12 @@ struct OpenVpn {
 impl OpenVpn {
     /// Without an answer among so many messages there will be none.
     const MESSAGES_MAX: u32 = 16;
+    /// What is no session by now is left to others, who can still be shown all of it.
+    const MIDWAY_MESSAGES_MAX: u32 = 10;
 
     fn new(start: &Start) -> Self {
-        Self { transport: start.transport, reset: None, said: None, messages: 0, channel: None }
+        let (transport, midway) = (start.transport, Midway::default());
+        Self { transport, reset: None, said: None, messages: 0, midway, channel: None }
     }
 
     fn on_message(&mut self, message: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
@@ -107,11 +114,22 @@ impl OpenVpn {
                 }
             }
         }
+        if self.reset.is_none() && self.transport == Transport::Udp {
+            return self.on_midway(message, facts);
+        }
         match self.said {
             _ if self.messages < Self::MESSAGES_MAX => Progress::Continue { consumed: 0 },
             Some(_) => Progress::Done,
             None => Progress::Reject,
         }
+    }
+
+    fn on_midway(&mut self, message: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        if self.midway.is_known_by(message.bytes, message.sender) {
+            facts.push(FactKind::Tunnel(Box::new(Tunnel::new(Confidence::Likely, true))));
+            return Progress::Done;
+        }
+        if self.messages < Self::MIDWAY_MESSAGES_MAX { Progress::Continue { consumed: 0 } } else { Progress::Reject }
     }
 
     /// A client repeats the reset of the same session until it is answered.

@@ -4,7 +4,7 @@ use crate::net::Transport;
 use crate::protocol::tests::{Fixture, hex};
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![plain(), tls_auth(), tls_crypt(), tls_crypt_v2(), tcp()]
+    vec![plain(), tls_auth(), tls_crypt(), tls_crypt_v2(), tcp(), version_1(), amid_a_session()]
 }
 
 // Recorded between two OpenVPN 2.6.14: the client's reset, the server's, the client's next.
@@ -18,6 +18,49 @@ fn plain() -> Fixture {
             "20 a68328adbfce3940 01 00000000 7bd4e1e947e1c64e 00000001 1603010110 0100010c",
         ],
     )
+}
+
+/// As before version 2.0: other numbers for the same messages.
+fn version_1() -> Fixture {
+    let mut fixture = plain();
+    fixture.name = "openvpn with the first handshake";
+    fixture.chunks[0].1[0] = 1 << 3;
+    fixture.chunks[1].1[0] = 2 << 3;
+    fixture
+}
+
+fn amid_a_session() -> Fixture {
+    let mut fixture = plain();
+    fixture.name = "openvpn amid a session";
+    let sides = [Sender::Client, Sender::Server, Sender::Client, Sender::Client, Sender::Client];
+    fixture.chunks = sides.into_iter().zip([901, 17, 902, 904, 905]).map(|(side, at)| (side, data(7, at))).collect();
+    fixture
+}
+
+/// A message of data under an AEAD cipher.
+fn data(peer: u8, packet: u32) -> Vec<u8> {
+    let noise = hex("5d9a11e7c04f3382b6d81e7590ac2f64 0ba1f38d");
+    [&[9 << 3, 0, 0, peer], &packet.to_be_bytes()[..], &noise].concat()
+}
+
+#[test]
+fn data_of_one_peer_that_both_sides_count_is_a_likely_tunnel() {
+    let session = amid_a_session();
+    let facts = session.facts();
+    let [(_, FactKind::Tunnel(tunnel))] = &facts[..] else { panic!("{facts:?}") };
+    assert_eq!((tunnel.confidence, tunnel.established), (Confidence::Likely, true));
+
+    let of_one_side: Vec<_> = session.chunks.iter().filter(|(side, _)| *side == Sender::Client).cloned().collect();
+    assert!(session.facts_of(&of_one_side).is_empty());
+    assert!(session.facts_of(&session.chunks[..4]).is_empty());
+    let with = |at: usize, bytes: Vec<u8>| {
+        let mut chunks = session.chunks.clone();
+        chunks[at].1 = bytes;
+        session.facts_of(&chunks)
+    };
+    assert!(with(1, data(8, 17)).is_empty(), "another peer");
+    assert!(with(4, data(7, 904)).is_empty(), "a number that does not rise");
+    assert!(with(3, [&[9 << 3, 0, 0, 7, 0, 0, 3, 0x88], &[0; 20][..]].concat()).is_empty(), "no ciphertext");
 }
 
 fn tls_auth() -> Fixture {

@@ -42,7 +42,9 @@ pub(super) struct ClientReset {
     pub(super) wrap: Wrap,
 }
 
-/// Key id 0 in the low bits: both sides start with it.
+/// Key id 0 in the low bits: both sides start with it. Version 1 is that of OpenVPN before 2.0.
+const HARD_RESET_CLIENT_V1: u8 = 1 << 3;
+const HARD_RESET_SERVER_V1: u8 = 2 << 3;
 const HARD_RESET_CLIENT_V2: u8 = 7 << 3;
 const HARD_RESET_SERVER_V2: u8 = 8 << 3;
 const HARD_RESET_CLIENT_V3: u8 = 10 << 3;
@@ -78,7 +80,7 @@ impl ClientReset {
         let opcode = cursor.u8()?;
         let session = session(&mut cursor)?;
         let wrap = match opcode {
-            HARD_RESET_CLIENT_V2 => v2_wrap(message.len(), cursor)?,
+            HARD_RESET_CLIENT_V1 | HARD_RESET_CLIENT_V2 => v2_wrap(message.len(), cursor)?,
             HARD_RESET_CLIENT_V3 => v3_wrap(message.len(), cursor)?,
             _ => return None,
         };
@@ -91,7 +93,7 @@ impl ClientReset {
         let mut cursor = Cursor::new(message);
         let opcode = cursor.u8()?;
         let server = session(&mut cursor)?;
-        if opcode != HARD_RESET_SERVER_V2 || server == self.session {
+        if !matches!(opcode, HARD_RESET_SERVER_V1 | HARD_RESET_SERVER_V2) || server == self.session {
             return None;
         }
         self.acknowledgment(message.len(), cursor).map(|()| server)

@@ -35,9 +35,14 @@ impl Parser for Lines {
     }
 
     fn on_end(&mut self, facts: &mut Vec<FactKind>) {
-        facts.push(name("end"));
+        if self.0 != SILENT_PREFIX {
+            facts.push(name("end"));
+        }
     }
 }
+
+/// Who greets so says nothing at the end.
+const SILENT_PREFIX: &str = "hush";
 
 fn name(text: &str) -> FactKind {
     FactKind::Name(Box::new(Name { question: Some(Text::from(text)), ..Name::default() }))
@@ -72,6 +77,26 @@ static SECOND: ProtocolSpec = ProtocolSpec {
     fields: &[],
 };
 
+/// Knows nothing of what it claims.
+static SILENT: ProtocolSpec = ProtocolSpec {
+    protocol: Protocol::new("silent"),
+    transports: &[Transport::Udp],
+    opens_with: &[(b'h', b'h')],
+    probe: |opening| starts_with(opening, b"hush\n"),
+    start: |_| Box::new(Lines(SILENT_PREFIX)),
+    fields: &[],
+};
+
+/// Claims the same openings as [`SILENT`], after it.
+static PATIENT: ProtocolSpec = ProtocolSpec {
+    protocol: Protocol::new("patient"),
+    transports: &[Transport::Udp],
+    opens_with: &[(b'h', b'h')],
+    probe: |opening| starts_with(opening, b"hush\n"),
+    start: |_| Box::new(Lines("hush\n")),
+    fields: &[],
+};
+
 static OTHER: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new("other"),
     transports: &[Transport::Esp],
@@ -84,7 +109,7 @@ static OTHER: ProtocolSpec = ProtocolSpec {
     fields: &[],
 };
 
-static SPECS: [&ProtocolSpec; 3] = [&FIRST, &SECOND, &OTHER];
+static SPECS: [&ProtocolSpec; 5] = [&FIRST, &SECOND, &SILENT, &PATIENT, &OTHER];
 
 struct Talk {
     session: Session,
@@ -160,6 +185,17 @@ fn the_first_candidate_that_matches_reads_the_flow_from_its_beginning() {
 fn what_a_parser_did_not_consume_is_shown_again_with_more_behind_it() {
     let talk = Talk::over(Transport::Tcp).client("hello\nye").client("").client("s\nno").client("t\n");
     assert_eq!(talk.shown(), ["first Client yes", "first Client not"]);
+}
+
+#[test]
+fn who_knows_nothing_at_the_end_leaves_the_flow_to_the_next_candidate() {
+    let talk = Talk::over(Transport::Udp).client("hush\n").ends();
+    assert_eq!(
+        (talk.shown(), talk.protocol()),
+        (vec!["patient Client hush".into(), "patient end".into()], Some("patient"))
+    );
+    assert!(talk.session.is_done());
+    assert_eq!(talk.session.buffered_bytes(), 0);
 }
 
 #[test]

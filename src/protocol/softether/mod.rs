@@ -1,5 +1,5 @@
 //! SoftEther's NAT traversal in, a tunnel out: a VPN server that makes itself reachable behind a router tells its name to
-//! the vendor's relay, in clear.
+//! the vendor's relay, in clear, and either side asks the relay for the address it is seen under.
 
 mod wire;
 
@@ -14,20 +14,29 @@ use wire::Dictionary;
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new("softether"),
     transports: &[Transport::Udp],
-    // The high byte of a count.
-    opens_with: &[(0x00, 0x00)],
+    // The high byte of a count, or the question for an address.
+    opens_with: &[(0x00, 0x00), (b'A', b'A')],
     probe,
     start: |_| Box::new(SoftEther::default()),
     fields: &[
         FieldSpec {
             name: "softether.operation",
-            help: "What the server asks of the relay: get_token, nat_t_register …",
+            help: "What is asked of the relay: get_token, nat_t_register …; get_address for the bare question.",
         },
         FieldSpec { name: "host.hostname", help: "The name of the machine that the VPN server runs on." },
     ],
 };
 
+const PORT: u16 = 5004;
+const GET_ADDRESS: &str = "get_address";
+
 fn probe(opening: &Opening<'_>) -> Probe {
+    if opening.bytes == wire::ADDRESS_QUESTION {
+        return match (opening.server_port == PORT, opening.sender) {
+            (true, Sender::Client) => Probe::Match,
+            _ => Probe::No,
+        };
+    }
     match Dictionary::parse(opening.bytes) {
         Some(dictionary) if dictionary.text("opcode").is_none() => Probe::No,
         Some(dictionary) if dictionary.is_answer() == (opening.sender == Sender::Server) => Probe::Match,
@@ -39,6 +48,7 @@ fn probe(opening: &Opening<'_>) -> Probe {
 #[derive(Default)]
 struct SoftEther {
     operation: Option<Text>,
+    asked_address: bool,
     host: Option<Text>,
     is_answered: bool,
     datagrams: u32,
@@ -47,6 +57,17 @@ struct SoftEther {
 impl SoftEther {
     /// The name comes with the second request.
     const DATAGRAMS_MAX: u32 = 16;
+
+    /// Whether the relay answers what the client asked: a byte, and an address in text.
+    fn is_address_given(&mut self, chunk: Chunk<'_>) -> bool {
+        match chunk.sender {
+            Sender::Client => {
+                self.asked_address |= chunk.bytes == wire::ADDRESS_QUESTION;
+                false
+            }
+            Sender::Server => self.asked_address && wire::is_address_answer(chunk.bytes),
+        }
+    }
 
     fn say(&mut self, facts: &mut Vec<FactKind>) {
         let Some(operation) = self.operation.take() else { return };
@@ -61,6 +82,9 @@ impl SoftEther {
 impl Parser for SoftEther {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
         self.datagrams = self.datagrams.saturating_add(1);
+        if self.operation.is_none() && self.is_address_given(chunk) {
+            self.operation = Some(GET_ADDRESS.into());
+        }
         if let Some(dictionary) = Dictionary::parse(chunk.bytes)
             && let Some(operation) = dictionary.text("opcode")
         {

@@ -5,14 +5,24 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
     let token = dictionary(&[("opcode", Ok("get_token")), ("nat_traversal_version", Err(1))]);
     let granted = dictionary(&[("ok", Err(1)), ("opcode", Ok("get_token")), ("token", Ok("t0"))]);
     let register = dictionary(&[("host_name", Ok("vpn")), ("opcode", Ok("nat_t_register"))]);
-    vec![Fixture {
-        name: "a server registers",
+    let fixture = |name, chunks| Fixture {
+        name,
         protocol: SPEC.protocol,
         transport: Transport::Udp,
         client_port: 51_381,
         server_port: 5004,
-        chunks: vec![(Sender::Client, token), (Sender::Server, granted), (Sender::Client, register)],
-    }]
+        chunks,
+    };
+    vec![
+        fixture(
+            "a server registers",
+            vec![(Sender::Client, token), (Sender::Server, granted), (Sender::Client, register)],
+        ),
+        fixture(
+            "an address is asked for",
+            vec![(Sender::Client, b"A".to_vec()), (Sender::Server, b"IP=192.0.2.1,PORT=51381".to_vec())],
+        ),
+    ]
 }
 
 fn dictionary(entries: &[(&str, Result<&str, u32>)]) -> Vec<u8> {
@@ -41,6 +51,19 @@ fn a_server_that_registers_is_one_tunnel_with_its_host() {
     assert!(tunnel.established);
     assert_eq!(tunnel.fields.get("host.hostname"), Some(&Text::from("vpn").into()));
     assert_eq!(tunnel.fields.get("softether.operation"), Some(&Text::from("nat_t_register").into()));
+}
+
+#[test]
+fn an_address_that_was_asked_for_is_no_tunnel_yet() {
+    let asked = &fixtures()[1];
+    let facts = asked.facts();
+    let [(_, FactKind::Tunnel(tunnel))] = &facts[..] else { panic!("{facts:?}") };
+    assert!(!tunnel.established);
+    assert_eq!(tunnel.fields.get("softether.operation"), Some(&Text::from("get_address").into()));
+    assert!(asked.facts_of(&asked.chunks[..1]).is_empty());
+    for answer in ["IP=192.0.2,PORT=1", "IP=192.0.2.1", "IP=192.0.2.1,PORT=70000", "A"] {
+        assert!(asked.facts_of(&[asked.chunks[0].clone(), (Sender::Server, answer.into())]).is_empty(), "{answer}");
+    }
 }
 
 #[test]

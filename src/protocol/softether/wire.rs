@@ -1,8 +1,24 @@
 //! Bytes to values: SoftEther's dictionary. A count of entries; each a name with its length plus one, a type, a count of
 //! values, the values. Types 0 and 4 are numbers of 32 and 64 bits, 1 to 3 are bytes, text and UTF-8 behind a length.
 
+use std::net::IpAddr;
+
 use crate::net::Text;
 use crate::protocol::cursor::Cursor;
+
+/// Which address does the relay see?
+pub(super) const ADDRESS_QUESTION: &[u8] = b"A";
+
+/// `IP=192.0.2.1,PORT=50000`
+pub(super) fn is_address_answer(datagram: &[u8]) -> bool {
+    let parse = || {
+        let text = std::str::from_utf8(datagram).ok()?.strip_prefix("IP=")?;
+        let (ip, port) = text.split_once(",PORT=")?;
+        let (_, _): (IpAddr, u16) = (ip.parse().ok()?, port.parse().ok()?);
+        Some(())
+    };
+    parse().is_some()
+}
 
 pub(super) struct Dictionary<'a> {
     entries: Vec<(&'a [u8], &'a [u8])>,

@@ -1,6 +1,7 @@
 //! WireGuard datagrams in, a tunnel out: by the handshake's indices, or by counters that rise where a capture began
 //! amid the flow ([white paper](https://www.wireguard.com/papers/wireguard.pdf), §5.4).
 
+pub mod warp;
 mod wire;
 
 #[cfg(test)]
@@ -54,11 +55,12 @@ struct Lane {
     run: u32,
 }
 
+/// One direction's data messages in a row that make a tunnel whose handshake was not seen.
+const RUN_MIN: u32 = 3;
+
 impl WireGuard {
     /// Without a claim after so many datagrams there will be none.
     const DATAGRAMS_MAX: u32 = 16;
-    /// One direction's data messages in a row that make a tunnel whose handshake was not seen.
-    const RUN_MIN: u32 = 3;
 
     fn say(&mut self, confidence: Confidence, established: bool, facts: &mut Vec<FactKind>) {
         if self.said < Some(confidence) {
@@ -91,7 +93,7 @@ impl WireGuard {
             Sender::Server => &mut self.server,
         };
         lane.take(receiver, counter);
-        if lane.run < Self::RUN_MIN {
+        if lane.run < RUN_MIN {
             return Progress::Continue { consumed: 0 };
         }
         let established = self.client.run > 0 && self.server.run > 0;
