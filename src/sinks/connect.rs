@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{self, CertificateError};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::SinkError;
@@ -27,7 +28,14 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 pub(super) struct Connector {
     pub(super) host: String,
     port: u16,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+    tls: Option<Tls>,
+}
+
+struct Tls {
+    connector: TlsConnector,
+    name: ServerName<'static>,
+    /// Who may sign the server's certificate.
+    signers: PathBuf,
 }
 
 impl Connector {
@@ -50,18 +58,61 @@ impl Connector {
         }
         let name = ServerName::try_from(host.clone()).map_err(|error| fault(format!("`{host}`: {error}")))?;
         let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        Ok(Self { host, port, tls: Some((TlsConnector::from(Arc::new(config)), name)) })
+        let connector = TlsConnector::from(Arc::new(config));
+        Ok(Self { host, port, tls: Some(Tls { connector, name, signers: path }) })
     }
 
+    /// What does not come about is told with whom it was tried.
     pub(super) async fn connect(&self) -> io::Result<Box<dyn Stream>> {
-        tokio::time::timeout(CONNECT_TIMEOUT, self.open()).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        let opened = tokio::time::timeout(CONNECT_TIMEOUT, self.open()).await;
+        opened.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no connection in time"))).map_err(
+            |error| {
+                let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+                io::Error::new(error.kind(), format!("{host}:{}: {error}", self.port))
+            },
+        )
     }
 
     async fn open(&self) -> io::Result<Box<dyn Stream>> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         match &self.tls {
             None => Ok(Box::new(stream)),
-            Some((connector, name)) => Ok(Box::new(connector.connect(name.clone(), stream).await?)),
+            Some(tls) => {
+                let secured = tls.connector.connect(tls.name.clone(), stream).await;
+                Ok(Box::new(secured.map_err(|error| tls.explain(&self.host, error))?))
+            }
         }
     }
 }
+
+impl Tls {
+    /// What the operator can do about a handshake that fails.
+    fn explain(&self, host: &str, error: io::Error) -> io::Error {
+        let fault = error.get_ref().and_then(|fault| fault.downcast_ref::<rustls::Error>());
+        let why = match fault {
+            Some(rustls::Error::InvalidCertificate(fault)) => match fault {
+                CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                    "its certificate has expired".into()
+                }
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                    format!("its certificate is not for `{host}`; use a name that the certificate has")
+                }
+                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                    "its certificate is not valid yet; look at the clocks".into()
+                }
+                CertificateError::UnknownIssuer => format!(
+                    "its certificate is signed by nobody in {}; name who signs it as `ca_file`",
+                    self.signers.display()
+                ),
+                other => format!("its certificate is not accepted: {other}"),
+            },
+            Some(rustls::Error::InvalidMessage(_)) => "it does not speak TLS".into(),
+            _ => return error,
+        };
+        io::Error::new(error.kind(), why)
+    }
+}
+
+#[cfg(test)]
+#[path = "tls_tests.rs"]
+mod tests;
