@@ -17,7 +17,7 @@ use spanwatch::net::{Endpoint, Mac, Transport, Vlans};
 use spanwatch::protocol::Protocol;
 use spanwatch::risk::Incident;
 use spanwatch::rules::Rules;
-use spanwatch::shard::{Batch, Counters};
+use spanwatch::shard::Batch;
 use spanwatch::time::Timestamp;
 
 const FACTS: u64 = 10_000;
@@ -94,7 +94,7 @@ fn stages(criterion: &mut Criterion) {
             Analysis::new(&Settings::default(), &rules, Geo::default(), 1).expect("the defaults have no fault");
         group.bench_function(name, |bencher| {
             bencher.iter_batched(
-                || Batch { shard: 0, facts: facts(kind), watermark: Watermark::END, counters: Counters::default() },
+                || Batch::of_facts(0, facts(kind), Watermark::END),
                 |batch| analysis.on_batch(batch, &mut Nowhere),
                 BatchSize::LargeInput,
             );

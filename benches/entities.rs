@@ -19,7 +19,7 @@ use spanwatch::net::{Endpoint, Transport, Vlans};
 use spanwatch::protocol::Protocol;
 use spanwatch::risk::{Evidence, Incident, Risk};
 use spanwatch::rules::{RuleKind, Rules};
-use spanwatch::shard::{Batch, Counters};
+use spanwatch::shard::Batch;
 use spanwatch::time::Timestamp;
 use spanwatch::world::{self, World};
 
@@ -115,10 +115,7 @@ fn feed(analysis: &mut Analysis, facts: impl Iterator<Item = Fact>) -> f64 {
     let mut facts = facts.into_iter().peekable();
     while facts.peek().is_some() {
         let facts: Vec<Fact> = facts.by_ref().take(BATCH).collect();
-        analysis.on_batch(
-            Batch { shard: 0, facts, watermark: Watermark::END, counters: Counters::default() },
-            &mut Nowhere,
-        );
+        analysis.on_batch(Batch::of_facts(0, facts, Watermark::END), &mut Nowhere);
     }
     count as f64 / (processor_seconds() - begun)
 }
@@ -159,6 +156,7 @@ fn ledgers(rules: &Rules) {
                 nats: 1.0,
                 values: vec![("network.direction".into(), "inbound".into())],
                 flow: Some("1:QAf3+pGMaqGO534pWKUcLd7LteM=".into()),
+                captures: Vec::new(),
             };
             risk.credit(&site, evidence, &world);
         }

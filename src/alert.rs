@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::event::Event;
+use crate::exhibit::ExhibitName;
 use crate::facts::FlowRef;
 use crate::identity::entity::Entity;
 use crate::identity::site::Site;
@@ -29,6 +30,8 @@ pub struct Alert {
     pub evidence: Vec<(String, Value)>,
     /// How often the rule matched for the entity since its last alert, without being said.
     pub suppressed: u64,
+    /// The captures of the flows, where the rule asks for them and they are kept.
+    pub captures: Vec<ExhibitName>,
     /// What was seen, why it matters and what would make it innocent, in sentences.
     pub explanation: String,
     /// The fields of the event that completed it.
@@ -76,7 +79,7 @@ const CONTEXT: &[&str] = &[
 ];
 
 impl Alert {
-    pub fn new(judgement: Judgement, event: &Event<'_>, suppressed: u64) -> Self {
+    pub fn new(judgement: Judgement, event: &Event<'_>, suppressed: u64, captures: Vec<ExhibitName>) -> Self {
         let entity = entity(&judgement, event);
         let evidence = evidence(&judgement, event);
         let rule = judgement.rule;
@@ -86,7 +89,7 @@ impl Alert {
         let related = Related::of(event, &events);
         let explanation = explanation(&rule, event, &entity, &evidence);
         let flow = *event.flow();
-        Self { rule, at: event.at(), entity, flow, evidence, suppressed, explanation, context, related }
+        Self { rule, at: event.at(), entity, flow, evidence, suppressed, captures, explanation, context, related }
     }
 
     /// The fields in the order they are written.
@@ -114,6 +117,10 @@ impl Alert {
             ("threat.framework", json!("MITRE ATT&CK")),
             ("threat.technique.id", json!(techniques)),
         ];
+        if !self.captures.is_empty() {
+            let names: Vec<&str> = self.captures.iter().map(ExhibitName::as_str).collect();
+            fields.push(("spanwatch.captures", json!(names)));
+        }
         fields.extend(self.context.iter().cloned());
         for (name, values) in [
             ("network.community_id", &self.related.flows),

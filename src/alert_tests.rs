@@ -22,6 +22,7 @@ pub(crate) fn rule(id: &str, suppress_secs: u64) -> Rule {
         entity: None,
         expected: None,
         is_counted_only: false,
+        capture: false,
         evidence: Evidence::default(),
     }
 }

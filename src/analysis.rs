@@ -16,6 +16,7 @@ use crate::distribution::Distribution;
 use crate::enrich::geo::Geo;
 use crate::enrich::networks::NetworksError;
 use crate::event::Event;
+use crate::exhibit::{self, Exhibit, Shelf};
 use crate::facts::{Fact, FactKind};
 use crate::identity;
 use crate::identity::device::{Device, DeviceId};
@@ -45,6 +46,7 @@ pub struct Settings {
     pub detect: detect::Settings,
     pub risk: risk::Settings,
     pub limits: Limits,
+    pub evidence_captures: exhibit::Settings,
 }
 
 /// How much the analysis remembers.
@@ -70,6 +72,8 @@ pub trait Output {
     fn event(&mut self, event: &Event<'_>);
     fn alert(&mut self, alert: &Alert);
     fn incident(&mut self, incident: &Incident);
+    /// A capture that a rule asked for. Where nobody keeps them, there are none.
+    fn exhibit(&mut self, _: Exhibit) {}
 }
 
 /// What the analysis counts, as plain numbers.
@@ -112,6 +116,8 @@ pub struct Counters {
     pub hurried_facts: u64,
     /// Facts that wait for the slowest shard.
     pub waiting_facts: u64,
+    /// The first packets of flows; nothing where they are not kept.
+    pub exhibits: Option<exhibit::Counters>,
     /// Records that a geographic database could not give.
     pub undecodable_places: u64,
 }
@@ -144,6 +150,7 @@ impl Default for Counters {
             evicted: 0,
             hurried_facts: 0,
             waiting_facts: 0,
+            exhibits: None,
             undecodable_places: 0,
         }
     }
@@ -197,12 +204,14 @@ struct Stages {
 
 impl Analysis {
     pub fn new(settings: &Settings, rules: &Rules, geo: Geo, shards: usize) -> Result<Self, NetworksError> {
+        let kept = &settings.evidence_captures;
+        let shelf = kept.openings().map(|_| Shelf::new(kept, shards));
         let stages = Stages {
             world: World::new(&settings.world, rules.products(), geo, settings.limits.identity)?,
             activity: Activity::new(settings.activity),
             detectors: Detectors::new(&settings.detect),
             daily_detectors: DailyDetectors::new(&settings.detect),
-            court: Court::new(rules, settings.limits.correlations, settings.risk),
+            court: Court::new(rules, settings.limits.correlations, settings.risk, shelf),
             expired: Timestamp::ZERO,
             latest: Timestamp::ZERO,
             findings: Vec::new(),
@@ -217,14 +226,19 @@ impl Analysis {
     /// Takes what a shard hands over, and handles every fact that no shard can come before any more.
     pub fn on_batch(&mut self, batch: Batch, out: &mut dyn Output) {
         self.stages.world.fetch(&batch.facts);
+        if let Some(shelf) = &mut self.stages.court.shelf {
+            shelf.add(batch.shard, batch.openings);
+        }
         self.merge.add(batch.shard, batch.facts, batch.watermark);
         self.merge.release(|fact| self.stages.on_fact(fact, out));
+        self.stages.court.put_up(self.merge.complete(), out);
     }
 
     /// Handles what still waits: no shard has more to say.
     pub fn finish(&mut self, out: &mut dyn Output) {
         self.merge.release_all(|fact| self.stages.on_fact(fact, out));
         let stages = &mut self.stages;
+        stages.court.finish(out);
         stages.court.risk.count(stages.latest);
     }
 
@@ -266,6 +280,7 @@ impl Analysis {
                 + stages.court.evicted(),
             hurried_facts: self.merge.hurried(),
             waiting_facts: self.merge.waiting() as u64,
+            exhibits: stages.court.shelf.as_ref().map(Shelf::counters),
             undecodable_places: stages.world.geo.undecodable(),
             ..stages.counters.clone()
         }
@@ -356,6 +371,7 @@ impl Stages {
     fn on_fact(&mut self, fact: &Fact, out: &mut dyn Output) {
         self.latest = self.latest.max(fact.at);
         self.expire(fact.at, out);
+        self.court.before(fact);
         let application = self.world.observe(fact);
         self.count(fact, application.as_ref());
         let event = Event::of_fact(fact, application.as_ref(), &self.world);
@@ -381,6 +397,7 @@ impl Stages {
         }
         findings.clear();
         self.findings = findings;
+        self.court.after(fact, out);
     }
 
     fn expire(&mut self, now: Timestamp, out: &mut dyn Output) {

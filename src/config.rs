@@ -18,7 +18,7 @@ use crate::enrich::networks::{NamedNetwork, Networks, NetworksError, Role, home_
 use crate::profile::activity;
 use crate::world::{self, Sanctioned};
 use crate::yaml::{self, Fault, Spanned};
-use crate::{analysis, decode, detect, flow, history, metrics, risk, serve, shard, sinks, state};
+use crate::{analysis, decode, detect, exhibit, flow, history, metrics, risk, serve, shard, sinks, state};
 
 /// Everything an operator can set.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -50,6 +50,8 @@ pub struct Config {
     pub metrics: metrics::Settings,
     pub sinks: sinks::Settings,
     pub state: state::Settings,
+    /// Whether the first packets of sessions are kept for those who look into an incident.
+    pub evidence_captures: exhibit::Settings,
 }
 
 /// Databases of countries and autonomous systems.
@@ -111,7 +113,7 @@ impl Config {
         flow.flows_max = share(flow.flows_max);
         flow.buffers_bytes_max = share(flow.buffers_bytes_max);
         flow.home_networks = home_prefixes(&self.named_networks());
-        shard::Settings { decode: self.decode, flow }
+        shard::Settings { decode: self.decode, flow, openings: self.evidence_captures.openings() }
     }
 
     pub fn analysis(&self) -> analysis::Settings {
@@ -121,7 +123,14 @@ impl Config {
             sanctioned: self.sanctioned.clone(),
             address_classes: self.address_classes.clone(),
         };
-        analysis::Settings { world, activity: self.activity, detect: self.detect, risk: self.risk, limits: self.limits }
+        analysis::Settings {
+            world,
+            activity: self.activity,
+            detect: self.detect,
+            risk: self.risk,
+            limits: self.limits,
+            evidence_captures: self.evidence_captures.clone(),
+        }
     }
 
     /// The detectors that find nothing under this configuration, by what would wake them.
@@ -156,6 +165,7 @@ impl Config {
             ("server", self.server == new.server),
             ("sinks", self.sinks == new.sinks),
             ("state", self.state == new.state),
+            ("evidence_captures", self.evidence_captures == new.evidence_captures),
         ];
         sections.into_iter().filter(|(_, is_same)| !is_same).map(|(name, _)| name).collect()
     }
@@ -171,6 +181,7 @@ impl Config {
             &mut self.rules.directory,
             &mut self.server.web_config,
             &mut self.state.dir,
+            &mut self.evidence_captures.dir,
         ];
         let lists = self.address_classes.values_mut().flat_map(|members| &mut members.files);
         let keys = self.metrics.entity_risk.iter_mut().map(|risk| &mut risk.key_file);

@@ -33,6 +33,7 @@ pub mod enrich;
 pub mod identity;
 pub mod world;
 pub mod event;
+pub mod exhibit;
 pub mod profile;
 pub mod detect;
 pub mod rules;

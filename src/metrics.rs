@@ -3,6 +3,7 @@
 //! A stage counts in plain numbers that it owns; nothing in the path of a packet knows a metric. The numbers travel to
 //! the analysis thread, which publishes them together as a [`Snapshot`], so a scrape sees all of them at one moment.
 
+mod captures;
 mod openmetrics;
 mod risks;
 mod table;
@@ -15,6 +16,7 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric as Sample, MetricFamily, MetricType};
 use prometheus::{Registry, TextEncoder};
 
+pub use captures::Captures;
 pub use openmetrics::{CONTENT_TYPE as OPENMETRICS, is_preferred as prefers_openmetrics};
 pub use risks::{Risks, Settings};
 pub use table::{EntityRisk, METRICS, Reload, Snapshot};

@@ -4,6 +4,7 @@
 //! Start: open everything, then the shards and the analysis, then the asynchronous edge. Stop: the sources end, the
 //! shards finish their flows, the channel closes, the analysis drains, the sinks are flushed.
 
+mod archive;
 mod crew;
 mod desk;
 mod keeper;
@@ -37,6 +38,7 @@ use crate::sinks::{Opening, Pushes, SinkError};
 use crate::state::StateError;
 use crate::summary::Summary;
 
+use self::archive::{Archive, Archivist};
 use self::crew::{Crew, Panicked};
 use self::desk::{Desk, Kind};
 use self::keeper::{Keeper, Scribe};
@@ -135,7 +137,8 @@ pub fn replay(
     let readers = recordings.iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
     let source = Replay::open(&captures, config.capture.filter.as_deref())?;
     let progress = source.progress();
-    let listening = serves.then(|| serve::listen(&config.server)).transpose()?;
+    let folder = config.evidence_captures.dir.as_deref();
+    let listening = serves.then(|| serve::listen(&config.server, folder)).transpose()?;
     let showcase = view.clone().map(|view| Showcase::new(view, config));
     let outputs = Outputs::open(&config.sinks, Opening::Truncate, Pushes::default(), showcase)?;
     let shards = if captures.is_empty() { 0 } else { config.shards.map_or_else(cores, NonZeroUsize::get) };
@@ -147,9 +150,10 @@ pub fn replay(
     let tapes = Tapes::new(shards, tapes);
     let mut analysis = policy.start(tapes.shards())?;
     let keeping = keeper::open(&config.state, &mut analysis)?;
+    let filing = archive::open(&config.evidence_captures, Kind::Replay)?;
     let mut desk = Desk::new(analysis, outputs, tapes, Kind::Replay);
     desk.tell(Risks::open(&config.metrics)?);
-    let mut sensor = Sensor::start(desk, keeping)?;
+    let mut sensor = Sensor::start(desk, keeping, filing)?;
     for (shard, (reader, batches)) in (shards..).zip(readers.into_iter().zip(batches)) {
         sensor.play(reader, shard, batches)?;
     }
@@ -187,7 +191,7 @@ pub fn run(
     started: impl FnOnce(Option<SocketAddr>),
 ) -> Result<Report, SensorError> {
     let shards = config.shards.map_or(1, NonZeroUsize::get);
-    let listener = serve::listen(&config.server)?;
+    let listener = serve::listen(&config.server, config.evidence_captures.dir.as_deref())?;
     let sources = Live::open(&config.capture, shards)?;
     let view = Arc::new(View::new());
     let (pushes, deliveries) = Pushes::open(&config.sinks.push)?;
@@ -199,9 +203,10 @@ pub fn run(
     let mut analysis = policy.start(shards)?;
     let keeping = keeper::open(&config.state, &mut analysis)?;
     let tapes = Tapes::new(shards, Vec::new());
+    let filing = archive::open(&config.evidence_captures, Kind::Live)?;
     let mut desk = Desk::new(analysis, outputs, tapes, Kind::Live);
     desk.tell(Risks::open(&config.metrics)?);
-    let mut sensor = Sensor::start(desk, keeping)?;
+    let mut sensor = Sensor::start(desk, keeping, filing)?;
     for (number, source) in sources.into_iter().enumerate() {
         sensor.watch(number, source, config, shards, |_| Vec::new())?;
     }
@@ -235,17 +240,26 @@ struct Sensor {
     analysis: thread::JoinHandle<Report>,
     /// Writes the state, where that is kept.
     scribe: Option<thread::JoinHandle<Option<StateError>>>,
+    /// Writes evidence captures, where those are kept.
+    archivist: Option<thread::JoinHandle<()>>,
     inputs: Sender<Input>,
     stop: Arc<AtomicBool>,
     faults: Vec<Fault>,
 }
 
 impl Sensor {
-    fn start(mut desk: Desk, keeping: Option<(Keeper, Scribe)>) -> Result<Self, SensorError> {
-        let (keeper, scribe) = keeping.unzip();
+    fn start(
+        mut desk: Desk,
+        keeping: Option<(Keeper, Scribe)>,
+        filing: Option<(Archive, Archivist)>,
+    ) -> Result<Self, SensorError> {
+        let ((keeper, scribe), (archive, archivist)) = (keeping.unzip(), filing.unzip());
         desk.keep(keeper);
+        desk.file(archive);
         let write = |scribe: Scribe| thread::Builder::new().name("state".into()).spawn(move || scribe.write());
         let scribe = scribe.map(write).transpose().map_err(SensorError::Thread)?;
+        let write = |archivist: Archivist| thread::Builder::new().name("captures".into()).spawn(|| archivist.write());
+        let archivist = archivist.map(write).transpose().map_err(SensorError::Thread)?;
         let (inputs, incoming) = crossbeam_channel::bounded(INPUTS_WAITING);
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
@@ -253,7 +267,7 @@ impl Sensor {
             .name("analysis".into())
             .spawn(move || desk::analyse(desk, &incoming, &stopping))
             .map_err(SensorError::Thread)?;
-        Ok(Self { crew: Crew::new(), analysis, scribe, inputs, stop, faults: Vec::new() })
+        Ok(Self { crew: Crew::new(), analysis, scribe, archivist, inputs, stop, faults: Vec::new() })
     }
 
     /// Starts a thread that reads a source and its flows. `damage` is what the source met without ending.
@@ -395,6 +409,9 @@ impl Sensor {
             Some(Ok(fault)) => report.faults.extend(fault.map(Fault::State)),
             Some(Err(_)) => report.faults.push(Fault::Panicked("state".into())),
             None => {}
+        }
+        if self.archivist.is_some_and(|archivist| archivist.join().is_err()) {
+            report.faults.push(Fault::Panicked("captures".into()));
         }
         report
     }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::capture::Frame;
 use crate::decode::{self, Decoder, Packet, Packets};
 use crate::facts::{Fact, Watermark};
-use crate::flow::{self, FlowTable};
+use crate::flow::{self, FlowTable, OpeningLimits, Openings};
 use crate::time::Timestamp;
 
 /// The limits of one shard.
@@ -14,6 +14,9 @@ use crate::time::Timestamp;
 pub struct Settings {
     pub decode: decode::Limits,
     pub flow: flow::Settings,
+    /// How much is handed on of the packets themselves; nothing, unless somebody keeps it.
+    #[serde(skip)]
+    pub openings: Option<OpeningLimits>,
 }
 
 /// Everything between the frames of a source and the facts about them.
@@ -31,9 +34,18 @@ pub struct Batch {
     pub shard: usize,
     /// In no order; [`Fact`] tells it.
     pub facts: Vec<Fact>,
+    /// The first packets of flows, in their order.
+    pub openings: Openings,
     /// How far the facts are complete with this batch.
     pub watermark: Watermark,
     pub counters: Counters,
+}
+
+impl Batch {
+    /// Facts that come from no packets of this process.
+    pub fn of_facts(shard: usize, facts: Vec<Fact>, watermark: Watermark) -> Self {
+        Self { shard, facts, openings: Openings::default(), watermark, counters: Counters::default() }
+    }
 }
 
 /// What a shard counts.
@@ -56,7 +68,7 @@ impl Shard {
         Self {
             decoder: Decoder::new(settings.decode),
             waiting: Packets::default(),
-            flows: FlowTable::new(&settings.flow),
+            flows: FlowTable::new(&settings.flow).with_openings(settings.openings),
         }
     }
 
@@ -97,6 +109,16 @@ impl Shard {
     pub fn finish(&mut self, now: Timestamp, facts: &mut Vec<Fact>) -> Watermark {
         self.take_waiting(facts);
         self.flows.finish(now, facts)
+    }
+
+    /// How much memory the first packets of flows take that were not taken yet.
+    pub fn opening_bytes(&self) -> usize {
+        self.flows.opening_bytes()
+    }
+
+    /// The first packets of flows that were seen since this was last asked; all those before the watermark are among them.
+    pub fn take_openings(&mut self) -> Openings {
+        self.flows.take_openings()
     }
 
     pub fn counters(&self) -> Counters {

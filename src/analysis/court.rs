@@ -1,9 +1,11 @@
 //! Events in; alerts by the rules, and incidents where what the rules matched adds up, out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::alert::{self, Alert, Suppression};
 use crate::event::Event;
+use crate::exhibit::{ExhibitName, Shelf};
+use crate::facts::{Fact, Watermark};
 use crate::identity::entity::Entity;
 use crate::memory::{Memory, MemoryError};
 use crate::recent::Usage;
@@ -19,6 +21,8 @@ pub(super) struct Court {
     pub(super) judge: Judge,
     pub(super) suppression: Suppression,
     pub(super) risk: Risk,
+    /// The first packets of flows, where they are kept for rules that ask for them.
+    pub(super) shelf: Option<Shelf>,
     /// Alerts by rule name and level.
     pub(super) alerts: BTreeMap<(String, Level), Said>,
 }
@@ -32,11 +36,12 @@ pub struct Said {
 }
 
 impl Court {
-    pub(super) fn new(rules: &Rules, limits: Limits, risk: risk::Settings) -> Self {
+    pub(super) fn new(rules: &Rules, limits: Limits, risk: risk::Settings, shelf: Option<Shelf>) -> Self {
         Self {
             judge: Judge::new(rules, limits),
             suppression: Suppression::new(Suppression::RETENTION),
             risk: Risk::new(risk),
+            shelf,
             alerts: BTreeMap::new(),
         }
     }
@@ -56,7 +61,39 @@ impl Court {
             let said = self.alerts.entry((rule.name.clone(), rule.level)).or_default();
             said.count += 1;
             said.example = incident.map(|incident| Example { incident, at: event.at() }).or(said.example);
-            out.alert(&Alert::new(judgement, &event, silent));
+            let captures = self.exhibits(&judgement, &event);
+            out.alert(&Alert::new(judgement, &event, silent, captures));
+        }
+    }
+
+    /// What is known of the fact's flow comes before the fact is judged.
+    pub(super) fn before(&mut self, fact: &Fact) {
+        if let Some(shelf) = &mut self.shelf {
+            shelf.on_fact(fact);
+        }
+    }
+
+    /// The fact, and what was found in it, was judged.
+    pub(super) fn after(&mut self, fact: &Fact, out: &mut dyn Output) {
+        if let Some(shelf) = &mut self.shelf {
+            shelf.after_fact(fact);
+            shelf.take_finished().into_iter().for_each(|exhibit| out.exhibit(exhibit));
+        }
+    }
+
+    /// Every fact before `end` was judged.
+    pub(super) fn put_up(&mut self, end: Watermark, out: &mut dyn Output) {
+        if let Some(shelf) = &mut self.shelf {
+            shelf.advance(end);
+            shelf.take_finished().into_iter().for_each(|exhibit| out.exhibit(exhibit));
+        }
+    }
+
+    /// Every fact was judged.
+    pub(super) fn finish(&mut self, out: &mut dyn Output) {
+        if let Some(shelf) = &mut self.shelf {
+            shelf.finish();
+            shelf.take_finished().into_iter().for_each(|exhibit| out.exhibit(exhibit));
         }
     }
 
@@ -113,9 +150,29 @@ impl Court {
             nats: rule.weight,
             values: alert::evidence(judgement, event),
             flow: event.community_id(),
+            captures: self.exhibits(judgement, event),
         };
         hand_out(&self.risk.credit(&holder, evidence, event.world()), out);
         Some(holder)
+    }
+
+    /// The captures of the flows that a rule matched, where it asks for them: of the event's, and of those it counted.
+    fn exhibits(&mut self, judgement: &Judgement, event: &Event<'_>) -> Vec<ExhibitName> {
+        let Some(shelf) = self.shelf.as_mut().filter(|_| judgement.rule.capture) else {
+            return Vec::new();
+        };
+        let own = event.community_id();
+        let mut counted: BTreeSet<&str> = judgement
+            .correlation
+            .iter()
+            .flat_map(|correlated| &correlated.events)
+            .filter_map(|fields| fields.get("network.community_id")?.as_str())
+            .collect();
+        counted.remove(own.as_deref().unwrap_or_default());
+        let mut names: Vec<ExhibitName> = own.and_then(|_| shelf.want(event.flow())).into_iter().collect();
+        names.extend(counted.into_iter().filter_map(|id| shelf.want_community_id(id)));
+        names.sort();
+        names
     }
 }
 

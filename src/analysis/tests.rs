@@ -6,7 +6,6 @@ use crate::event::tests::{fact, flow, summary};
 use crate::facts::{FlowId, Watermark};
 use crate::net::Transport;
 use crate::protocol::Protocol;
-use crate::shard;
 
 /// What came out, as JSON lines.
 #[derive(Default)]
@@ -87,7 +86,7 @@ fn rules(files: &[(&str, &str)]) -> Rules {
 }
 
 pub(crate) fn batch(shard: usize, facts: Vec<Fact>, watermark: Watermark) -> Batch {
-    Batch { shard, facts, watermark, counters: shard::Counters::default() }
+    Batch::of_facts(shard, facts, watermark)
 }
 
 fn remote_desktop(id: u64, client: &str, secs: u64) -> Fact {

@@ -28,6 +28,7 @@ mod expiry;
 mod index;
 mod key;
 mod meter;
+mod opening;
 mod reading;
 mod reassembly;
 mod record;
@@ -39,6 +40,7 @@ mod tests;
 
 pub use community::community_id;
 pub use counters::Counters;
+pub use opening::{OpeningLimits, OpeningPacket, Openings};
 pub use record::IdleTimes;
 pub use signature::{SynSignature, initial_ttl};
 
@@ -113,6 +115,8 @@ pub struct FlowTable {
     counters: Counters,
     /// The flows that [`FlowTable::finish`] has yet to end, the last one first.
     unfinished: Option<Vec<(FlowId, Slot)>>,
+    /// The first packets of the flows, where somebody keeps them.
+    openings: Option<Box<(OpeningLimits, Openings)>>,
 }
 
 /// Where a packet belongs.
@@ -154,7 +158,23 @@ impl FlowTable {
             ahead: Vec::new(),
             counters: Counters::default(),
             unfinished: None,
+            openings: None,
         }
+    }
+
+    /// The same table, which from now on keeps the first packets of its flows until they are taken.
+    pub fn with_openings(self, limits: Option<OpeningLimits>) -> Self {
+        Self { openings: limits.map(|limits| Box::new((limits, Openings::default()))), ..self }
+    }
+
+    /// How much memory the first packets take that were not taken yet.
+    pub fn opening_bytes(&self) -> usize {
+        self.openings.as_ref().map_or(0, |openings| openings.1.bytes())
+    }
+
+    /// The first packets of flows that were seen since this was last asked.
+    pub fn take_openings(&mut self) -> Openings {
+        self.openings.as_mut().map(|openings| std::mem::take(&mut openings.1)).unwrap_or_default()
     }
 
     pub fn on_packet(&mut self, packet: Packet<'_>, facts: &mut Vec<Fact>) {

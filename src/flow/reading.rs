@@ -19,6 +19,11 @@ impl FlowTable {
         let head = &packet.head;
         let sender = flow.sender(source);
         flow.on_head(head, sender);
+        if let Some(openings) = &mut self.openings
+            && flow.packets() <= openings.0.packets_max
+        {
+            openings.1.push(flow.id, packet, openings.0.payload_bytes_max);
+        }
         let buffered = buffered_bytes(flow);
         let seen = match &head.tcp {
             Some(tcp) => read_segment(flow, self.room, (sender, tcp), packet, &mut self.said),

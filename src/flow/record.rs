@@ -471,6 +471,11 @@ impl Flow {
         self.state = if self.state == State::Opening { State::Refused } else { State::Closed };
     }
 
+    /// The packets of both sides.
+    pub(super) const fn packets(&self) -> u64 {
+        self.client.packets.saturating_add(self.server.packets)
+    }
+
     const fn both_were_heard(&self) -> bool {
         self.client.packets > 0 && self.server.packets > 0
     }

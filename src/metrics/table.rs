@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::captures::{self, Captures};
 use super::{Kind, Metric, Samples};
 use crate::decode::Skip;
 use crate::detect;
@@ -34,6 +35,8 @@ pub struct Snapshot {
     pub lines: Vec<(&'static str, u64)>,
     /// What came of each push; none in a replay, which pushes nothing.
     pub pushes: Vec<push::Counters>,
+    /// What came of evidence captures; none where none are kept.
+    pub captures: Option<Captures>,
     /// What came of reading configuration and rules; none in a replay, which does not read them anew.
     pub reload: Option<Reload>,
 }
@@ -564,6 +567,11 @@ pub const METRICS: &[Metric] = &[
         help: "Messages given up, because the queue was full or the receiver refused them for what they are.",
         read: |snapshot, samples| pushed(snapshot, samples, |counters| counters.lost),
     },
+    captures::BY_OUTCOME,
+    captures::REMOVED,
+    captures::FILES,
+    captures::BYTES,
+    captures::MEMORY_BYTES,
 ];
 
 fn tables(snapshot: &Snapshot, samples: &mut Samples, number: fn(&Usage) -> u64) {

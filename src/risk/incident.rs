@@ -1,5 +1,6 @@
 //! What the evidence about one site, account or device amounts to, as it is told.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use ring::digest::{SHA256, digest};
@@ -7,6 +8,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
 use crate::detect::Family;
+use crate::exhibit::ExhibitName;
 use crate::identity::device::DeviceId;
 use crate::identity::entity::Entity;
 use crate::net::Text;
@@ -110,6 +112,8 @@ pub struct EvidenceItem {
     pub values: Vec<(String, Value)>,
     /// Community ids of the flows of the last matches.
     pub flows: Vec<String>,
+    /// The captures of flows of the matches, where the rule asks for them and they are kept.
+    pub captures: Vec<ExhibitName>,
 }
 
 impl Incident {
@@ -129,7 +133,7 @@ impl Incident {
         flows.sort();
         flows.dedup();
         let first = items().map(|item| item.first).min().unwrap_or(self.opened);
-        vec![
+        let mut fields = vec![
             ("@timestamp", json!(self.updated.to_string())),
             ("event.kind", json!("alert")),
             ("event.dataset", json!(Self::DATASET)),
@@ -152,7 +156,12 @@ impl Incident {
             ("threat.technique.id", json!(self.techniques)),
             ("network.community_id", json!(flows)),
             ("related.user", texts(&mut self.accounts.iter().map(|account| account.as_str().to_owned()))),
-        ]
+        ];
+        let captures: BTreeSet<&str> = items().flat_map(|item| &item.captures).map(ExhibitName::as_str).collect();
+        if !captures.is_empty() {
+            fields.push(("spanwatch.captures", json!(captures)));
+        }
+        fields
     }
 }
 
@@ -214,6 +223,7 @@ pub(crate) mod tests {
             nats: 3.5,
             values: vec![("spanwatch.tunnels.overlapping".into(), json!(4))],
             flows: vec!["1:abc=".into()],
+            captures: Vec::new(),
         };
         let families = vec![FamilyEvidence { family: Family::Multiplicity, nats: 3.5, items: vec![item] }];
         Incident {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::detect::Family;
+use crate::exhibit::ExhibitName;
 use crate::identity::entity::Entity;
 use crate::memory::{Memory, MemoryError};
 use crate::risk::Risk;
@@ -27,6 +28,8 @@ struct KeptItem {
     count: u64,
     values: Vec<(String, Value)>,
     flows: Vec<String>,
+    #[serde(default)]
+    captures: Vec<String>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -86,6 +89,7 @@ impl KeptItem {
             count: item.count,
             values: item.values.clone(),
             flows: item.flows.iter().cloned().collect(),
+            captures: item.captures.iter().map(ToString::to_string).collect(),
         }
     }
 
@@ -101,6 +105,7 @@ impl KeptItem {
             count: self.count,
             values: self.values,
             flows: self.flows.into(),
+            captures: self.captures.iter().filter_map(|name| ExhibitName::parse(name)).collect(),
         })
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::detect::Family;
+use crate::exhibit::ExhibitName;
 use crate::identity::entity::Entity;
 use crate::risk::Settings;
 use crate::risk::dismissal::Dismissals;
@@ -30,6 +31,8 @@ pub struct Evidence {
     pub values: Vec<(String, Value)>,
     /// The community id of the flow.
     pub flow: Option<String>,
+    /// The captures of the flows, where they are kept.
+    pub captures: Vec<ExhibitName>,
 }
 
 /// The evidence about one entity.
@@ -52,6 +55,7 @@ pub(super) struct Item {
     pub(super) count: u64,
     pub(super) values: Vec<(String, Value)>,
     pub(super) flows: VecDeque<String>,
+    pub(super) captures: VecDeque<ExhibitName>,
 }
 
 /// An incident that was told and is not over.
@@ -99,13 +103,15 @@ impl Item {
     /// The most values and flows that are kept of a rule's match.
     const VALUES_MAX: usize = 16;
     pub(super) const FLOWS_MAX: usize = 4;
+    /// The most captures that are kept of a rule's matches; the oldest give way.
+    const CAPTURES_MAX: usize = 8;
 
     fn new(evidence: Evidence) -> Self {
         let at = evidence.at;
-        let Evidence { rule, subject, nats, mut values, flow, .. } = evidence;
+        let Evidence { rule, subject, nats, mut values, flow, captures, .. } = evidence;
         values.truncate(Self::VALUES_MAX);
-        let flows = flow.into_iter().collect();
-        Self { rule, subject, nats, credited: at, first: at, last: at, count: 1, values, flows }
+        let (flows, captures) = (flow.into_iter().collect(), captures.into());
+        Self { rule, subject, nats, credited: at, first: at, last: at, count: 1, values, flows, captures }
     }
 
     fn is_of(&self, rule: &Rule, subject: &Entity) -> bool {
@@ -152,7 +158,10 @@ impl Ledger {
             while item.flows.len() > Item::FLOWS_MAX {
                 item.flows.pop_front();
             }
+            item.captures = before.captures.into_iter().chain(item.captures).collect();
         }
+        let excess = item.captures.len().saturating_sub(Item::CAPTURES_MAX);
+        item.captures.drain(..excess);
         self.items.push(item);
         self.make_room(at, settings);
     }
@@ -228,6 +237,7 @@ impl Ledger {
                 nats,
                 values: item.values.clone(),
                 flows: item.flows.iter().cloned().collect(),
+                captures: item.captures.iter().cloned().collect(),
             })
         };
         let family = |sum: &Sum| FamilyEvidence {

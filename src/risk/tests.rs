@@ -70,6 +70,7 @@ impl Bench {
             nats: rule.weight,
             values: vec![("spanwatch.tunnels.overlapping".into(), 4.into())],
             flow: Some("1:flow=".into()),
+            captures: Vec::new(),
         };
         self.risk.credit(holder, evidence, &self.world)
     }

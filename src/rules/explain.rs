@@ -42,6 +42,9 @@ fn facts(rule: &Rule) -> Vec<(&'static str, String)> {
         facts.push(("ATT&CK", techniques.join(", ")));
     }
     facts.extend(rule.expected.clone().map(|expected| ("Expected instead", expected)));
+    if rule.capture {
+        facts.push(("Evidence captures", "of the sessions it matches, where evidence_captures.dir is set".into()));
+    }
     facts.push(("Says the same of the same one at most every", format!("{} s", rule.suppress.as_secs())));
     facts
 }

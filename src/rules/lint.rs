@@ -42,7 +42,7 @@ const KEYS: &[&str] = &[
     "title",
 ];
 
-const OWN_KEYS: &[&str] = &["entity", "evidence", "expected", "family", "suppress", "weight"];
+const OWN_KEYS: &[&str] = &["capture", "entity", "evidence", "expected", "family", "suppress", "weight"];
 
 /// The likelihood ratio of one sign is at most 1000 to 1.
 const WEIGHT_MAX: f64 = 6.9;
@@ -85,6 +85,7 @@ pub(super) fn check(path: &Path, file: &str, text: &str, tree: &Node, faults: &m
         entity: own.entity,
         expected: own.expected,
         is_counted_only: false,
+        capture: own.capture,
         evidence: own.evidence,
     }
 }
@@ -171,6 +172,7 @@ fn one_line(text: &str) -> String {
 
 /// What stands under `spanwatch`.
 struct Own {
+    capture: bool,
     family: Family,
     weight: f64,
     suppress: Duration,
@@ -336,6 +338,7 @@ impl Lint<'_> {
 
     fn own(&mut self, kind: RuleKind) -> Own {
         let mut own = Own {
+            capture: false,
             family: Family::RemoteControl,
             weight: 0.0,
             suppress: SUPPRESS_DEFAULT,
@@ -348,6 +351,7 @@ impl Lint<'_> {
         };
         for (key, place, value) in node.entries() {
             match key {
+                "capture" => own.capture = self.capture(value),
                 "family" => own.family = self.family(value),
                 "weight" => own.weight = self.weight(value),
                 "suppress" => own.suppress = self.suppress(value),
@@ -362,6 +366,20 @@ impl Lint<'_> {
             }
         }
         own
+    }
+
+    fn capture(&mut self, node: &Node) -> bool {
+        match node.scalar() {
+            Some("true") => true,
+            Some("false") => false,
+            _ => {
+                self.fault(
+                    node.place,
+                    "`capture` is true or false: whether the first packets of what matches are kept",
+                );
+                false
+            }
+        }
     }
 
     fn family(&mut self, node: &Node) -> Family {

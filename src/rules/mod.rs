@@ -50,6 +50,8 @@ pub struct Rule {
     pub expected: Option<String>,
     /// Whether it only feeds correlations.
     pub is_counted_only: bool,
+    /// Whether the first packets of the flows it matches are kept, where the configuration has a folder for them.
+    pub capture: bool,
     pub evidence: Evidence,
 }
 

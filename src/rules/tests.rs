@@ -101,12 +101,17 @@ fn each_fault_of_a_rule_says_where_it_is_and_what_to_write() {
         ),
         ("family: identity", "family: identiti", "good.yml:13:11: unknown family `identiti`; did you mean `identity`?"),
         ("weight: 1", "weight: 70", "good.yml:14:11: a weight is a number of nats from 0 to 6.9"),
+        (
+            "suppress: 1h",
+            "capture: yes please",
+            "good.yml:15:12: `capture` is true or false: whether the first packets of what matches are kept",
+        ),
         ("suppress: 1h", "suppress: soon", "good.yml:15:13: not a time such as 30m, 12h or 1d, up to 30d"),
         ("suppress: 1h", "suppress: 31d", "good.yml:15:13: not a time such as 30m, 12h or 1d, up to 30d"),
         (
             "suppress: 1h",
             "silence: 1h",
-            "good.yml:15:3: unknown key `silence`; known are entity, evidence, expected, family, suppress, weight",
+            "good.yml:15:3: unknown key `silence`; known are capture, entity, evidence, expected, family, suppress, weight",
         ),
         ("quiet: [b]", "quiet: []", "good.yml:16:13: the key `quiet` is missing; name folders of pcaps/"),
         (

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, select};
 
+use super::archive::Archive;
 use super::keeper::Keeper;
 use super::outputs::Outputs;
 use super::policy::Policy;
@@ -73,6 +74,11 @@ impl Desk {
     /// Tells from here on of those with most evidence.
     pub(super) fn tell(&mut self, risks: Option<Risks>) {
         self.risks = risks;
+    }
+
+    /// Keeps evidence captures from here on.
+    pub(super) fn file(&mut self, archive: Option<Archive>) {
+        self.outputs.archive = archive;
     }
 
     fn on_input(&mut self, input: Input) {
@@ -188,6 +194,7 @@ impl Desk {
             lines: self.outputs.lines().collect(),
             pushes: self.outputs.pushes().collect(),
             risks: self.risks.as_ref().map_or_else(Vec::new, |risks| risks.tell(self.analysis.riskiest())),
+            captures: self.outputs.archive.as_ref().map(Archive::counters),
             reload: self.reload,
             ..Snapshot::default()
         };
@@ -207,6 +214,9 @@ impl Desk {
         self.analysis.finish(&mut self.outputs);
         if let Some(keeper) = self.keeper.take() {
             keeper.finish(&self.analysis);
+        }
+        if let Some(archive) = &mut self.outputs.archive {
+            archive.finish();
         }
         self.publish_all();
         let snapshot = self.snapshot();

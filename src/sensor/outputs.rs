@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use super::archive::Archive;
 use super::showcase::Showcase;
 use crate::alert::Alert;
 use crate::analysis::Output;
 use crate::event::Event;
+use crate::exhibit::Exhibit;
 use crate::risk::{Incident, IncidentId};
 use crate::sinks::notice::{Kind, Notice};
 use crate::sinks::push;
@@ -18,6 +20,8 @@ pub(super) struct Outputs {
     alerts: Option<JsonLines>,
     pushes: Pushes,
     pub(super) showcase: Option<Showcase>,
+    /// Where evidence captures go.
+    pub(super) archive: Option<Archive>,
     /// The first alerts, for the summary of a replay.
     pub(super) kept: Vec<Alert>,
     /// The incidents as they were last said, for the summary of a replay.
@@ -44,7 +48,7 @@ impl Outputs {
             |sink, path: &Option<_>| path.as_deref().map(|path| JsonLines::open(sink, path, opening)).transpose();
         let (events, alerts) = (open("events", &settings.events)?, open("alerts", &settings.alerts)?);
         let (kept, incidents, failures) = (Vec::new(), BTreeMap::new(), Vec::new());
-        Ok(Self { events, alerts, pushes, showcase, kept, incidents, failures })
+        Ok(Self { events, alerts, pushes, showcase, archive: None, kept, incidents, failures })
     }
 
     /// Hands every line to the operating system.
@@ -117,6 +121,12 @@ impl Output for Outputs {
         let is_known = self.incidents.contains_key(&incident.id);
         if is_known || self.incidents.len() < Self::KEPT_MAX {
             self.incidents.insert(incident.id, incident.clone());
+        }
+    }
+
+    fn exhibit(&mut self, exhibit: Exhibit) {
+        if let Some(archive) = &mut self.archive {
+            archive.keep(exhibit);
         }
     }
 }

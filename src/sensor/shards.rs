@@ -20,6 +20,8 @@ const TICK: Duration = Duration::from_millis(100);
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Facts that make a batch: so many that waking the analysis is little beside handling them.
 const BATCH_FACTS: usize = 512;
+/// So much of the first packets of flows makes a batch, too.
+const BATCH_OPENING_BYTES: usize = 256 << 10;
 
 /// What the analysis thread receives.
 pub(super) enum Input {
@@ -78,7 +80,8 @@ impl Outbox {
         if self.ticks.advance(now) {
             shard.on_time(now, &mut self.facts);
         }
-        if self.facts.len() >= BATCH_FACTS || now.since(self.sent_at) >= HEARTBEAT {
+        let is_full = self.facts.len() >= BATCH_FACTS || shard.opening_bytes() >= BATCH_OPENING_BYTES;
+        if is_full || now.since(self.sent_at) >= HEARTBEAT {
             self.sent_at = now;
             self.watermark = shard.watermark();
             self.send(shard);
@@ -92,10 +95,10 @@ impl Outbox {
         }
     }
 
-    fn send(&mut self, shard: &Shard) {
+    fn send(&mut self, shard: &mut Shard) {
         let facts = std::mem::replace(&mut self.facts, Vec::with_capacity(BATCH_FACTS + BATCH_FACTS / 4));
-        let shard_number = self.shard;
-        let batch = Batch { shard: shard_number, facts, watermark: self.watermark, counters: shard.counters() };
+        let (openings, counters) = (shard.take_openings(), shard.counters());
+        let batch = Batch { shard: self.shard, facts, openings, watermark: self.watermark, counters };
         self.disconnected |= self.inputs.send(Input::Batch(Box::new(batch))).is_err();
     }
 }

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::Fault;
 use crate::facts::{Fact, Watermark};
 use crate::recording::{Reader, RecordingError};
-use crate::shard::{Batch, Counters};
+use crate::shard::Batch;
 use crate::time::Span;
 
 /// Batches that may wait for the analysis.
@@ -39,7 +39,7 @@ impl Tapes {
     /// The next facts of a shard, if it is one of a recording; behind the last ones its end.
     pub(super) fn next(&mut self, shard: usize) -> Option<Batch> {
         let tape = self.tapes.get(shard.checked_sub(self.first_shard)?)?;
-        let batch = tape.recv().unwrap_or_else(|_| batch(shard, Vec::new(), Watermark::END));
+        let batch = tape.recv().unwrap_or_else(|_| Batch::of_facts(shard, Vec::new(), Watermark::END));
         self.facts += batch.facts.len() as u64;
         if let (Some(first), Some(last)) = (batch.facts.first(), batch.facts.last()) {
             let span = Span { first: first.at, last: last.at };
@@ -55,7 +55,7 @@ pub(super) fn play(mut reader: Reader, shard: usize, batches: &Sender<Batch>, st
         let (facts, ended) = read(&mut reader);
         if let Some(last) = facts.last() {
             let watermark = Watermark { at: last.at, seq: last.seq.saturating_add(1) };
-            if batches.send(batch(shard, facts, watermark)).is_err() {
+            if batches.send(Batch::of_facts(shard, facts, watermark)).is_err() {
                 break;
             }
         }
@@ -79,8 +79,4 @@ fn read(reader: &mut Reader) -> (Vec<Fact>, Option<Result<(), RecordingError>>) 
         }
     }
     (facts, None)
-}
-
-fn batch(shard: usize, facts: Vec<Fact>, watermark: Watermark) -> Batch {
-    Batch { shard, facts, watermark, counters: Counters::default() }
 }

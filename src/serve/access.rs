@@ -1,7 +1,7 @@
 //! The web configuration file and a request in; who asks, and whether they may, out.
 //!
 //! The file has the form of the Prometheus exporters' (`tls_server_config`, `basic_auth_users`), and names beside it bearer
-//! tokens and who may change anything.
+//! tokens, who may change anything, and who may see packets.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
@@ -39,6 +39,8 @@ struct File {
     bearer_tokens: BTreeMap<String, String>,
     /// Who of them may dismiss incidents and ask for a reload; the others may look.
     may_change: BTreeSet<String>,
+    /// Who of them may download evidence captures.
+    may_see_packets: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -58,8 +60,8 @@ pub enum AccessError {
     Password { file: String, name: String },
     #[error("{file}: the token of `{name}` is no SHA-256 in hex; `printf %s TOKEN | sha256sum` makes one")]
     Token { file: String, name: String },
-    #[error("{file}: `may_change` names `{name}`, who is neither a user nor a token")]
-    Unknown { file: String, name: String },
+    #[error("{file}: `{key}` names `{name}`, who is neither a user nor a token")]
+    Unknown { file: String, key: &'static str, name: String },
     #[error("{}: cannot use it for TLS: {why}", path.display())]
     Tls { path: PathBuf, why: String },
 }
@@ -69,6 +71,7 @@ pub(super) struct Access {
     users: BTreeMap<String, String>,
     tokens: BTreeMap<[u8; 32], String>,
     may_change: BTreeSet<String>,
+    may_see_packets: BTreeSet<String>,
     pub(super) tls: Option<Arc<ServerConfig>>,
     /// Where nobody is asked for a name, what a browser must call the sensor by, so that no page of others can reach it.
     hosts: Option<Vec<String>>,
@@ -84,6 +87,7 @@ pub(super) struct Access {
 pub(super) struct Who {
     pub(super) name: String,
     pub(super) may_change: bool,
+    pub(super) may_see_packets: bool,
 }
 
 /// Answered to whom asks too often.
@@ -123,6 +127,7 @@ impl Access {
             users: own.basic_auth_users,
             tokens,
             may_change: own.may_change,
+            may_see_packets: own.may_see_packets,
             tls,
             hosts,
             requests: allowance(Self::REQUESTS),
@@ -150,7 +155,11 @@ impl Access {
             _ => None,
         };
         match name {
-            Some(name) => Ok(Who { may_change: self.may_change.contains(&name), name }),
+            Some(name) => Ok(Who {
+                may_change: self.may_change.contains(&name),
+                may_see_packets: self.may_see_packets.contains(&name),
+                name,
+            }),
             None => {
                 if given.is_some() {
                     take(&self.failures, peer);
@@ -164,13 +173,14 @@ impl Access {
 
     /// A page of others that had its own name resolved to loopback would still call the sensor by that name.
     fn anybody(&self, headers: &HeaderMap) -> Result<Who, Box<Response>> {
-        let Some(hosts) = &self.hosts else { return Ok(Who { name: "anybody".into(), may_change: false }) };
+        let anybody = |name: &str, may| Who { name: name.into(), may_change: may, may_see_packets: may };
+        let Some(hosts) = &self.hosts else { return Ok(anybody("anybody", false)) };
         let called = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let name =
             called.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(called, |(name, _)| name);
         let is_address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
         if is_address || name == "localhost" || hosts.iter().any(|host| host == name) {
-            return Ok(Who { name: "anybody on this machine".into(), may_change: true });
+            return Ok(anybody("anybody on this machine", true));
         }
         let text = "the sensor is not called by this name; set server.hosts to the names that people use\n";
         Err(Box::new((StatusCode::MISDIRECTED_REQUEST, text).into_response()))
@@ -229,10 +239,12 @@ impl File {
         }
         let is_known =
             |name: &&String| self.basic_auth_users.contains_key(*name) || self.bearer_tokens.contains_key(*name);
-        match self.may_change.iter().find(|name| !is_known(name)) {
-            Some(name) => Err(AccessError::Unknown { file: file.to_owned(), name: name.clone() }),
-            None => Ok(()),
+        for (key, names) in [("may_change", &self.may_change), ("may_see_packets", &self.may_see_packets)] {
+            if let Some(name) = names.iter().find(|name| !is_known(name)) {
+                return Err(AccessError::Unknown { file: file.to_owned(), key, name: name.clone() });
+            }
         }
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod allowance;
+mod captures;
 pub mod console;
 mod listener;
 mod routes;
@@ -12,7 +13,7 @@ pub mod view;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,10 +102,11 @@ pub enum ServeError {
     Runtime(io::Error),
 }
 
-/// An address that is listened on, and who may ask there.
+/// An address that is listened on, who may ask there, and the folder of evidence captures, where they are kept.
 pub struct Listening {
     listener: TcpListener,
     access: Access,
+    captures: Option<PathBuf>,
 }
 
 /// The asynchronous edge. Dropping it ends every connection.
@@ -138,7 +140,7 @@ impl Edge {
     /// Starts to answer HTTP on a listener.
     pub fn serve(
         &mut self,
-        Listening { listener, access }: Listening,
+        Listening { listener, access, captures }: Listening,
         view: Arc<View>,
         requests: Sender<Request>,
     ) -> Result<(), ServeError> {
@@ -148,7 +150,8 @@ impl Edge {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(ServeError::Runtime)?;
         let mut stop = self.stop.subscribe();
         let tls = access.tls.clone();
-        let app = routes::router(view, requests, Arc::new(access)).into_make_service_with_connect_info::<Peer>();
+        let shared = routes::Shared { view, requests, captures };
+        let app = routes::router(shared, Arc::new(access)).into_make_service_with_connect_info::<Peer>();
         self.runtime.spawn(async move {
             let stopped = async move {
                 let _sensor_gone = stop.wait_for(|stop| *stop).await;
@@ -191,10 +194,11 @@ impl Edge {
 }
 
 /// Takes the address before privileges are dropped and threads are started.
-pub fn listen(settings: &Settings) -> Result<Listening, ServeError> {
+pub fn listen(settings: &Settings, captures: Option<&Path>) -> Result<Listening, ServeError> {
     let access = Access::open(settings.web_config.as_deref(), settings.listen, &settings.hosts)?;
     let fault = |source| ServeError::Listen { listen: settings.listen, source };
-    Ok(Listening { listener: bind(settings.listen).map_err(fault)?, access })
+    let listener = bind(settings.listen).map_err(fault)?;
+    Ok(Listening { listener, access, captures: captures.map(Path::to_owned) })
 }
 
 /// The standard library's queue has 128 places, and whoever finds it full waits a second.

@@ -1,5 +1,6 @@
 //! Requests in; metrics, the published view, the console, and what the sensor was asked for out.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 
 use super::access::{self, Access, Who};
+use super::captures;
 use super::console;
 use super::listener::Peer;
 use super::view::{List, Selection, View};
@@ -35,13 +37,16 @@ const FOUND_MAX: usize = 20;
 const SEARCH_CHARS_MAX: usize = 200;
 const REASON_CHARS_MAX: usize = 500;
 
+/// What the routes go by.
 #[derive(Clone)]
-struct Shared {
-    view: Arc<View>,
-    requests: Sender<Request>,
+pub(super) struct Shared {
+    pub(super) view: Arc<View>,
+    pub(super) requests: Sender<Request>,
+    /// The folder of evidence captures.
+    pub(super) captures: Option<PathBuf>,
 }
 
-pub(super) fn router(view: Arc<View>, requests: Sender<Request>, access: Arc<Access>) -> Router {
+pub(super) fn router(shared: Shared, access: Arc<Access>) -> Router {
     let guarded = Router::new()
         .route("/metrics", get(metrics))
         .route("/-/reload", post(reload))
@@ -49,6 +54,7 @@ pub(super) fn router(view: Arc<View>, requests: Sender<Request>, access: Arc<Acc
         .route("/api/v1/search", get(search))
         .route("/api/v1/status", get(status))
         .route("/api/v1/incidents/{id}/dismiss", post(dismiss))
+        .route("/api/v1/captures/{name}", get(captures::download))
         .route("/api/v1/{list}", get(page))
         .route("/api/v1/{list}/{id}", get(entry))
         .route("/", get(console::index))
@@ -62,7 +68,7 @@ pub(super) fn router(view: Arc<View>, requests: Sender<Request>, access: Arc<Acc
         .merge(guarded)
         .layer(middleware::from_fn(with_policy))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(Shared { view, requests })
+        .with_state(shared)
 }
 
 /// What a browser may do with an answer: show it, with what comes from this sensor, and nothing else.
@@ -189,7 +195,11 @@ async fn entry(State(shared): State<Shared>, Path((list, id)): Path<(String, Str
 async fn status(State(shared): State<Shared>, Extension(who): Extension<Who>) -> Response {
     let status = shared.view.entry(List::Status, "status");
     let status = status.map_or_else(|| "null".to_owned(), |entry| entry.json.to_string());
-    let who = serde_json::json!({"name": who.name, "may_change": who.may_change});
+    let who = serde_json::json!({
+        "name": who.name,
+        "may_change": who.may_change,
+        "may_see_packets": who.may_see_packets && shared.captures.is_some(),
+    });
     json(format!("{{\"sensor\":{status},\"you\":{who}}}"))
 }
 
@@ -252,6 +262,6 @@ fn json(text: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], Body::from(text)).into_response()
 }
 
-fn refused(status: StatusCode, why: &str) -> Response {
+pub(super) fn refused(status: StatusCode, why: &str) -> Response {
     (status, Json(serde_json::json!({ "error": why }))).into_response()
 }

@@ -12,10 +12,15 @@ fn started() -> (Edge, Arc<View>, Receiver<Request>) {
 }
 
 fn started_with(settings: &Settings) -> (Edge, Arc<View>, Receiver<Request>) {
+    started_beside(settings, None)
+}
+
+/// With a folder of evidence captures.
+fn started_beside(settings: &Settings, captures: Option<&Path>) -> (Edge, Arc<View>, Receiver<Request>) {
     let (requests, requested) = crossbeam_channel::bounded(1);
     let view = Arc::new(View::new());
     let mut edge = Edge::start(requests.clone()).unwrap();
-    edge.serve(listen(settings).unwrap(), Arc::clone(&view), requests).unwrap();
+    edge.serve(listen(settings, captures).unwrap(), Arc::clone(&view), requests).unwrap();
     (edge, view, requested)
 }
 
@@ -191,6 +196,7 @@ fn the_description_of_the_api_names_every_route() {
             assert!(paths.contains_key(&path), "{path}");
         }
     }
+    assert!(paths.contains_key("/api/v1/captures/{name}"));
     assert_eq!(described["info"]["version"], env!("CARGO_PKG_VERSION"));
 }
 
@@ -314,7 +320,7 @@ fn web_config(directory: &std::path::Path) -> PathBuf {
     let token: String = token.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     let path = directory.join("web.yml");
     let text = format!(
-        "basic_auth_users: {{ann: \"{hash}\", bob: \"{hash}\"}}\nbearer_tokens: {{prometheus: {token}}}\nmay_change: [ann]\n"
+        "basic_auth_users: {{ann: \"{hash}\", bob: \"{hash}\"}}\nbearer_tokens: {{prometheus: {token}}}\nmay_change: [ann]\nmay_see_packets: [bob]\n"
     );
     std::fs::write(&path, text).unwrap();
     path
@@ -362,6 +368,46 @@ fn with_users_only_they_are_answered_and_only_some_may_change_anything() {
     edge.stop();
 }
 
+const CAPTURE: &str = "20231114T221320.000000000Z-0123456789abcdef.pcap";
+
+#[test]
+fn captures_are_given_to_whom_may_see_packets_and_nothing_else_of_the_disk_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        web_config: Some(web_config(directory.path())),
+        ..Settings::default()
+    };
+    let folder = directory.path().join("captures");
+    std::fs::create_dir(&folder).unwrap();
+    for name in [CAPTURE, "capture.part", "other.pcap"] {
+        std::fs::write(folder.join(name), "packets").unwrap();
+    }
+    let (edge, _view, _requested) = started_beside(&settings, Some(&folder));
+    let asked = |user: &str, name: &str| ask_with(&edge, &format!("GET /api/v1/captures/{name}"), &basic(user), "");
+    assert_eq!(code(&ask(&edge, &format!("GET /api/v1/captures/{CAPTURE}"))), "401");
+    assert!(asked("ann:secret", CAPTURE).ends_with("{\"error\":\"you may look, and not download captures\"}"));
+    let given = asked("bob:secret", CAPTURE);
+    assert!(given.starts_with("HTTP/1.1 200 OK") && given.ends_with("\r\n\r\npackets"), "{given}");
+    assert!(given.contains("content-type: application/vnd.tcpdump.pcap\r\n"), "{given}");
+    assert!(given.contains(&format!("content-disposition: attachment; filename=\"{CAPTURE}\"\r\n")), "{given}");
+    let gone = CAPTURE.replace('3', "4");
+    for name in [&*gone, "capture.part", "other.pcap", "..%2fweb.yml", "%2e%2e", &format!("%2e%2f{CAPTURE}"), "%00"] {
+        assert_eq!(code(&asked("bob:secret", name)), "404", "{name}");
+    }
+    let status = ask_with(&edge, "GET /api/v1/status", &basic("bob:secret"), "");
+    assert!(status.contains("\"may_see_packets\":true"), "{status}");
+    edge.stop();
+}
+
+#[test]
+fn without_a_folder_there_are_no_captures() {
+    let (edge, _view, _requested) = started();
+    assert_eq!(code(&ask(&edge, &format!("GET /api/v1/captures/{CAPTURE}"))), "404");
+    assert!(ask(&edge, "GET /api/v1/status").contains("\"may_see_packets\":false"));
+    edge.stop();
+}
+
 #[test]
 fn whoever_guesses_passwords_is_soon_not_heard_any_more() {
     let directory = tempfile::tempdir().unwrap();
@@ -392,10 +438,11 @@ fn faults_of_the_web_configuration_name_the_remedy() {
             format!("{name}: the token of `prom` is no SHA-256 in hex; `printf %s TOKEN | sha256sum` makes one"),
         ),
         ("may_change: [eve]", format!("{name}: `may_change` names `eve`, who is neither a user nor a token")),
+        ("may_see_packets: [eve]", format!("{name}: `may_see_packets` names `eve`, who is neither a user nor a token")),
         (
             "users: {}",
             format!(
-                "{name}:1:1: unknown key `users`; known are tls_server_config, basic_auth_users, bearer_tokens, may_change\n  |\n1 | users: {{}}\n  | ^"
+                "{name}:1:1: unknown key `users`; known are tls_server_config, basic_auth_users, bearer_tokens, may_change, may_see_packets\n  |\n1 | users: {{}}\n  | ^"
             ),
         ),
         (
@@ -412,7 +459,7 @@ fn faults_of_the_web_configuration_name_the_remedy() {
             web_config: Some(path.clone()),
             ..Settings::default()
         };
-        assert_eq!(listen(&settings).err().unwrap().to_string(), expected);
+        assert_eq!(listen(&settings, None).err().unwrap().to_string(), expected);
     }
 }
 
@@ -420,7 +467,7 @@ fn faults_of_the_web_configuration_name_the_remedy() {
 fn an_address_in_use_is_refused_with_the_remedy() {
     let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let settings = Settings { listen: taken.local_addr().unwrap(), ..Settings::default() };
-    let message = listen(&settings).err().unwrap().to_string();
+    let message = listen(&settings, None).err().unwrap().to_string();
     let expected = format!(
         "cannot listen on {}: Address already in use (os error 98); set server.listen to a free address",
         settings.listen

@@ -116,16 +116,24 @@ impl Alertmanager {
             _ => None,
         };
         let cut = |text: String| text.chars().take(Self::ANNOTATION_CHARS_MAX).collect();
+        let console = self.settings.console_url.as_deref().map(|url| url.trim_end_matches('/'));
+        let captures = console
+            .map(|url| format!("{url}/api/v1/captures/"))
+            .zip(text("spanwatch.captures"))
+            .map(|(folder, names)| {
+                names.split(", ").map(|name| format!("{folder}{name}")).collect::<Vec<_>>().join(" ")
+            })
+            .or_else(|| text("spanwatch.captures"));
         let annotations = [
             ("summary", Some(notice.title.clone())),
             ("description", text("message")),
             ("accounts", text("related.user")),
             ("techniques", text("threat.technique.id")),
+            ("captures", captures),
             ("runbook", Some("docs/runbooks/SpanwatchIncidentOpen.md".into())),
         ];
         let annotations =
             annotations.into_iter().filter_map(|(name, text)| Some((name.to_owned(), cut(text?)))).collect();
-        let console = self.settings.console_url.as_deref().map(|url| url.trim_end_matches('/'));
         Alert {
             labels,
             annotations,
@@ -244,6 +252,20 @@ mod tests {
         alertmanager.note(&told, &mut spool).unwrap();
         assert!(written(&spool, "1f-high").ends_at.is_some());
         assert!(written(&spool, "1f-critical").ends_at.is_none());
+    }
+
+    #[test]
+    fn evidence_captures_are_linked_where_the_console_is_known() {
+        let mut told = notice();
+        assert!(!alertmanager().alert(&told).annotations.contains_key("captures"));
+        told.document["spanwatch.captures"] = serde_json::json!(["a.pcap", "b.pcap"]);
+        assert_eq!(
+            alertmanager().alert(&told).annotations["captures"],
+            "https://sensor:9787/api/v1/captures/a.pcap https://sensor:9787/api/v1/captures/b.pcap"
+        );
+        let mut elsewhere = alertmanager();
+        elsewhere.settings.console_url = None;
+        assert_eq!(elsewhere.alert(&told).annotations["captures"], "a.pcap, b.pcap");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Events, alerts and incidents in; lines in files, and messages to other programs out.
 
 mod alertmanager;
+mod captures;
 mod connect;
 mod http;
 mod jsonl;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+pub use captures::{CaptureFolder, Contents};
 pub use jsonl::JsonLines;
 pub use notice::Notice;
 pub use pseudonyms::Pseudonyms;
@@ -58,6 +60,8 @@ pub enum SinkError {
     Address { sink: &'static str, address: String },
     #[error("{url}: give either `user` and `password_file`, or `bearer_token_file`")]
     Authorization { url: String },
+    #[error("evidence captures: cannot keep them in {}: {source}; set evidence_captures.dir to a folder that the sensor's user can write in", path.display())]
+    Captures { path: PathBuf, source: std::io::Error },
     #[error("{}: cannot read certificates: {why}", path.display())]
     Certificates { path: PathBuf, why: String },
     #[error("syslog: the hostname `{hostname}` must be of 1 to 255 printable letters without spaces")]

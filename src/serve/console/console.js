@@ -4,7 +4,7 @@
 const main = document.getElementById("main");
 const PAGE = 50;
 const REFRESH_MS = 10000;
-let you = { may_change: false };
+let you = { may_change: false, may_see_packets: false };
 
 /* Elements */
 
@@ -74,7 +74,7 @@ function recall(path) {
   const [name, id] = pathname.slice("/api/v1/".length).split("/").map(decodeURIComponent);
   const having = (entries, term) => entries.filter(([terms]) => terms.includes(term)).map(([, item]) => item);
   const part = (items, offset, limit) => ({ items: items.slice(offset, offset + limit), total: items.length });
-  if (name === "status") return { sensor: (lists.status[0] || [])[1], you: { name: "the reader of a report", may_change: false } };
+  if (name === "status") return { sensor: (lists.status[0] || [])[1], you: { name: "the reader of a report", may_change: false, may_see_packets: false } };
   if (name === "search") {
     const term = searchParams.get("q").toLowerCase();
     return Object.fromEntries(Object.keys(lists).filter((list) => list !== "status").map((list) => [list, part(having(lists[list], term), 0, 20)]));
@@ -275,6 +275,13 @@ function alertTable(alerts) {
     (alert["network.community_id"] || []).slice(0, 1).map(searched)]), "No rule matched.");
 }
 
+// The first packets of sessions, as files.
+function captures(document) {
+  const names = document["spanwatch.captures"] || [];
+  const shown = (name) => (you.may_see_packets ? h("a", { href: `/api/v1/captures/${encodeURIComponent(name)}`, download: name, class: "mono" }, name) : h("span", { class: "mono" }, name));
+  return names.length ? section("Evidence captures", plain(names.map(shown))) : null;
+}
+
 async function incidentPage(id) {
   const incident = await one("incidents", id);
   const [kind, about] = [incident["spanwatch.entity.kind"], incident["spanwatch.entity.id"]];
@@ -304,6 +311,7 @@ async function incidentPage(id) {
           const known = devices.find((found) => found.id === device);
           return link("devices", device, known && known.name ? `${known.name} (${device})` : device);
         }))),
+        captures(incident),
         section("ATT&CK", plain(incident["threat.technique.id"])))),
     section("Sessions", timeline(sessionBars(sessions.items, (session) => session.user || `${words(session.kind)} of port ${session.client.port}`)), legend(sessions.items.map((session) => session.kind))),
     section("Work on its devices", activity(devices)),
@@ -376,6 +384,7 @@ async function alertPage(id) {
       ...alert["spanwatch.evidence"].map((evidence) => [evidence.field, h("span", { class: "mono" }, JSON.stringify(evidence.value))]),
       ["flows", (alert["network.community_id"] || []).map((flow) => [searched(flow), " "])], ["addresses", (alert["related.ip"] || []).map((address) => [searched(address), " "])],
       ["users", (alert["related.user"] || []).map((user) => [link("accounts", user), " "])]])),
+    captures(alert),
     section("It may be innocent", plain(alert["spanwatch.false_positives"])),
   ];
 }
