@@ -138,7 +138,7 @@ fn of_protocols_that_carry_secrets_no_payload_is_kept_and_of_no_packet_more_than
         replay(&place, name, "rules", 1, "");
         let protocols = protocols_of_captures(&place);
         let kept = files(&place);
-        assert!(kept.len() > 3, "{name}");
+        assert!(!kept.is_empty(), "{name}");
         for (file, bytes) in &kept {
             let payloads = payloads(bytes);
             assert!(payloads.len() <= PACKETS_MAX);
