@@ -328,7 +328,7 @@ mod rules {
             &place.run(&["check", "--config", "spanwatch.yml", "--rules", "policy"]),
             "spanwatch.yml:1:1: unknown key `colour`; known are shards, capture, decode, flow, networks, inventory, \
              sanctioned, address_classes, geo, activity, detect, risk, limits, history, rules, server, metrics, sinks, \
-             state\n  |\n1 | colour: red\n  | ^\n\
+             state, evidence_captures\n  |\n1 | colour: red\n  | ^\n\
              policy/remote/a_remote_desktop.yml:11:5: unknown field `source.adress`; did you mean `source.bytes`?\n   \
              |\n11 |     source.adress: 10.0.0.1\n   |     ^",
         );
