@@ -20,7 +20,7 @@ use crate::time::{Timestamp, nanos};
 use words::Word;
 
 pub use fields::{Fields, Value};
-pub use minute::{Channel, Groups, Minute};
+pub use minute::{Channel, Groups, Minute, Quarters, Rhythm};
 
 /// Something that was seen on the wire, at a moment of packet time.
 #[derive(Clone, Debug)]

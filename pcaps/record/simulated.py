@@ -301,13 +301,19 @@ def account_from_one_station(capture):
 
 # Devices.
 
-def driven(capture, day, part_bytes):
-    """VNC (RFC 6143) for thirteen hours: about every ten minutes somebody moves, and three parts of the picture follow."""
-    flow = Tcp(capture, day * DAY, ("10.10.1.50", 40000 + day), ("10.10.1.22", 5900), far=0.001, hops=0)
+def shown(capture, at, client, desk):
+    """A session of VNC (RFC 6143) as far as its ClientInit."""
+    flow = Tcp(capture, at, client, (desk, 5900), far=0.001, hops=0)
     for from_server, data in ((True, b"RFB 003.008\n"), (False, b"RFB 003.008\n"), (True, b"\1\2"), (False, b"\2"),
                               (True, capture.random.randbytes(16)), (False, capture.random.randbytes(16)),
                               (True, bytes(4)), (False, b"\1")):
         flow.say(data, from_server)
+    return flow
+
+
+def driven(capture, day, part_bytes):
+    """For thirteen hours: about every ten minutes somebody moves, and three parts of the picture follow."""
+    flow = shown(capture, day * DAY, ("10.10.1.50", 40000 + day), "10.10.1.22")
     for _ in range(13 * 6):
         flow.say(bytes.fromhex("03010000000005000320"), after=capture.random.uniform(200, 400))
         for _ in range(3):
@@ -325,6 +331,45 @@ def driven_all_day(capture):
 def remote_desktop_kept_open(capture):
     for day in range(5):
         driven(capture, day, 60)
+
+
+def asks(capture, at, desk, name):
+    """A desk asks for the address of a name (RFC 1035)."""
+    question = struct.pack("!HHHHHH", capture.random.randrange(65536), 0x100, 1, 0, 0, 0)
+    question += b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0\0\1\0\1"
+    Udp(capture, (desk, 20000 + len(capture.frames) % 40000), ("10.10.3.53", 53)).say(at, question)
+
+
+def worked_through(capture, client, minutes, lag, is_followed):
+    """Somebody moves and clicks at 10.10.1.22 by VNC, a few times a minute. Pictures follow, and the viewer asks for the
+    next one after `lag`. The desk asks for a name then, or whenever it likes."""
+    random, flow, number = capture.random, shown(capture, 0, (client, 40000), "10.10.1.22"), 0
+    while flow.at < minutes * MINUTE:
+        flow.at += random.uniform(5, 20)
+        for _ in range(random.randrange(3, 7)):
+            flow.say(b"\5\0\2\x80\1\x60", after=random.uniform(0.04, 0.3))
+        clicked, number = flow.at, number + 1
+        answers = []
+        for picture in range(3):
+            flow.at = clicked + 0.06 + 0.12 * picture
+            flow.say(b"\0\0\0\1", True, 0, 1300)
+            answers.append(flow.at + lag + random.uniform(0, 0.006))
+        for at in answers:
+            flow.at = at
+            flow.say(bytes.fromhex("03010000000005000320"), after=0)
+        asks(capture, clicked + 0.2 if is_followed else random.uniform(0, minutes * MINUTE), "10.10.1.22",
+             f"page{number}.example.org")
+    flow.close()
+
+
+@scenario
+def driver_far_away(capture):
+    worked_through(capture, "203.0.113.77", 65, 0.19, True)
+
+
+@scenario
+def driver_nearby(capture):
+    worked_through(capture, "10.10.1.50", 50, 0.02, False)
 
 
 def anydesk(capture, at, desk, client_certificate, server_certificate):

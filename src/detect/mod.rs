@@ -10,6 +10,7 @@ pub mod arp_channel;
 pub mod beacon;
 mod chains;
 pub mod co_outage;
+pub mod controlled_host;
 pub mod daily;
 pub mod disguised_device;
 pub mod distant_client;
@@ -35,6 +36,7 @@ pub mod synchronised_shift;
 pub mod transfer;
 pub mod tunnel_mss;
 pub mod upload_volume;
+pub mod who_drives;
 pub mod wrong_clock;
 
 use std::hash::Hash;
@@ -99,6 +101,13 @@ pub const ALL: &[DetectorSpec] = &[
         needs: &[Need::VpnGateway],
         fields: co_outage::FIELDS,
         start: |settings| Box::new(Running::new(co_outage::CoOutage::new(settings.co_outage), settings.windows)),
+    },
+    DetectorSpec {
+        name: controlled_host::NAME,
+        vantage: Vantage::Inside,
+        needs: &[],
+        fields: controlled_host::FIELDS,
+        start: |settings| Box::new(Running::new(settings.controlled_host, settings.windows)),
     },
     DetectorSpec {
         name: disguised_device::NAME,
@@ -206,6 +215,13 @@ pub const ALL: &[DetectorSpec] = &[
         fields: upload_volume::FIELDS,
         start: |settings| Box::new(Running::new(settings.upload_volume, settings.windows)),
     },
+    DetectorSpec {
+        name: who_drives::NAME,
+        vantage: Vantage::Inside,
+        needs: &[],
+        fields: who_drives::FIELDS,
+        start: |settings| Box::new(Running::new(who_drives::WhoDrives::new(settings.who_drives), settings.windows)),
+    },
 ];
 
 /// Every detector that judges a day when it is over, by name.
@@ -257,6 +273,7 @@ pub struct Settings {
     pub arp_channel: arp_channel::ArpChannel,
     pub beacon: beacon::Settings,
     pub co_outage: co_outage::Settings,
+    pub controlled_host: controlled_host::ControlledHost,
     pub disguised_device: disguised_device::DisguisedDevice,
     pub distant_client: distant_client::Settings,
     pub hosts_at_site: hosts_at_site::HostsAtSite,
@@ -273,6 +290,7 @@ pub struct Settings {
     pub transfer: transfer::Transfer,
     pub tunnel_mss: tunnel_mss::Settings,
     pub upload_volume: upload_volume::UploadVolume,
+    pub who_drives: who_drives::Settings,
     pub wrong_clock: wrong_clock::WrongClock,
     /// The windows of each detector.
     pub windows: Retention,
@@ -287,6 +305,7 @@ impl Default for Settings {
             arp_channel: Default::default(),
             beacon: Default::default(),
             co_outage: Default::default(),
+            controlled_host: Default::default(),
             disguised_device: Default::default(),
             distant_client: Default::default(),
             hosts_at_site: Default::default(),
@@ -303,6 +322,7 @@ impl Default for Settings {
             transfer: Default::default(),
             tunnel_mss: Default::default(),
             upload_volume: Default::default(),
+            who_drives: Default::default(),
             wrong_clock: Default::default(),
             windows: Retention { entries_max: 50_000, keep: Duration::from_secs(30 * 86_400) },
         }

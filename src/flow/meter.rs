@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::decode::Head;
-use crate::facts::{Channel, Minute, Sender};
+use crate::facts::{Channel, Minute, Quarters, Rhythm, Sender};
 use crate::time::Timestamp;
 
 /// Runs from the moment on that the flow was recognised.
@@ -15,6 +15,18 @@ pub(super) struct Meter {
     is_worth_saying: bool,
     /// The client's last small packet, in whichever minute.
     last_small: Option<Timestamp>,
+    pictures: Pictures,
+}
+
+/// What the server of a desktop or a shell sent last.
+#[derive(Debug, Default)]
+struct Pictures {
+    /// The beginnings of its latest groups of packets, each over that of [`Self::KEPT`] before.
+    begun: [Timestamp; Self::KEPT],
+    groups: usize,
+    last: Timestamp,
+    /// What the latest group has carried so far.
+    bytes: u32,
 }
 
 impl Meter {
@@ -27,14 +39,21 @@ impl Meter {
     const HAND_GAP_MAX: Duration = Duration::from_secs(10);
 
     pub(super) fn new(through: Channel) -> Self {
-        Self { through, minute: Minute::default(), is_worth_saying: false, last_small: None }
+        Self {
+            through,
+            minute: Minute::default(),
+            is_worth_saying: false,
+            last_small: None,
+            pictures: Pictures::default(),
+        }
     }
 
     /// Counts a packet that brought `fresh` bytes of payload; what was due before it has been said.
     pub(super) fn on_packet(&mut self, head: &Head, sender: Sender, fresh: u32) {
         let start = Minute::start_of(head.at);
         if self.minute.start != start {
-            self.minute = Minute { start, through: self.through, ..Minute::default() };
+            let rhythm = (self.through != Channel::Tunnel).then(Box::default);
+            self.minute = Minute { start, through: self.through, rhythm, ..Minute::default() };
             self.is_worth_saying = false;
         }
         let minute = &mut self.minute;
@@ -44,8 +63,14 @@ impl Meter {
         };
         *packets = packets.saturating_add(1);
         *bytes = bytes.saturating_add(u64::from(head.ip.len));
+        if sender == Sender::Server && fresh > 0 {
+            self.on_picture(head.at, fresh);
+        }
         if sender == Sender::Client && fresh > 0 {
             self.is_worth_saying = true;
+            if let Some(rhythm) = &mut self.minute.rhythm {
+                self.pictures.count_lags(rhythm, head.at);
+            }
             if fresh <= Self::SMALL_BYTES_MAX {
                 self.on_small(head.at);
             }
@@ -68,6 +93,9 @@ impl Meter {
         if gap.is_some_and(|gap| gap < Self::GROUP_GAP) {
             return;
         }
+        if let Some(rhythm) = &mut self.minute.rhythm {
+            rhythm.input.mark(Quarters::place(at.since(self.minute.start)));
+        }
         let by_hand = gap.is_some_and(|gap| gap <= Self::HAND_GAP_MAX);
         let minute = &mut self.minute;
         minute.client_bursts = minute.client_bursts.saturating_add(u32::from(by_hand));
@@ -80,5 +108,55 @@ impl Meter {
             groups.gap_squares_ms2 = groups.gap_squares_ms2.saturating_add(gap_ms.saturating_mul(gap_ms));
         }
         groups.last = at;
+    }
+
+    /// Payload of a desktop's or a shell's server.
+    fn on_picture(&mut self, at: Timestamp, fresh: u32) {
+        let Some(rhythm) = &mut self.minute.rhythm else {
+            return;
+        };
+        let (begun, is_large) = self.pictures.add(at, fresh);
+        if is_large && begun >= self.minute.start {
+            rhythm.pictures.mark(Quarters::place(begun.since(self.minute.start)));
+        }
+    }
+}
+
+impl Pictures {
+    /// At thirty pictures a second, those of the longest lag.
+    const KEPT: usize = 24;
+    const GROUP_GAP: Duration = Duration::from_millis(10);
+    const LARGE_BYTES: u32 = 1000;
+
+    /// Adds a packet and returns when its group began, and whether it has become large with it.
+    fn add(&mut self, at: Timestamp, fresh: u32) -> (Timestamp, bool) {
+        if at.since(self.last) >= Self::GROUP_GAP {
+            self.groups = self.groups.wrapping_add(1);
+            self.bytes = 0;
+            if let Some(begun) = self.begun.get_mut(self.groups % Self::KEPT) {
+                *begun = at;
+            }
+        }
+        self.last = at;
+        let was_large = self.bytes >= Self::LARGE_BYTES;
+        self.bytes = self.bytes.saturating_add(fresh);
+        let begun = self.begun.get(self.groups % Self::KEPT).copied().unwrap_or(at);
+        (begun, !was_large && self.bytes >= Self::LARGE_BYTES)
+    }
+
+    /// Counts how long after each of the latest groups the client sent something.
+    fn count_lags(&self, rhythm: &mut Rhythm, at: Timestamp) {
+        for begun in self.begun {
+            let lag = Rhythm::lag(at.since(begun));
+            if lag >= Rhythm::LAGS {
+                continue;
+            }
+            if rhythm.lags.is_empty() {
+                rhythm.lags.resize(Rhythm::LAGS, 0);
+            }
+            if let Some(count) = rhythm.lags.get_mut(lag) {
+                *count = count.saturating_add(1);
+            }
+        }
     }
 }

@@ -205,6 +205,41 @@ fn days_of_several_laptops_and_input_by_the_clock() {
 }
 
 #[test]
+fn a_hand_elsewhere_that_a_device_follows() {
+    const FROM_HELP_DESK: (&str, &str) = ("10.2.0.7:50000", "10.1.0.8:3389");
+    const TO_SERVER: (&str, &str) = ("10.1.0.7:50000", "10.9.0.1:3389");
+    let drive = |coincidences, ratio: f64, deviations: f64| {
+        let said = said("who_drives", &[("spanwatch.drive.coincidences", coincidences)]).on(AT_HOME);
+        said.with("spanwatch.drive.ratio", ratio).with("spanwatch.drive.deviations", deviations)
+    };
+    check(
+        "device_follows_its_driver",
+        vec![drive(20, 0.3, 4.0)],
+        vec![
+            drive(19, 0.9, 9.0),
+            drive(99, 0.29, 9.0),
+            drive(99, 0.9, 3.9),
+            drive(99, 0.9, 9.0).on(FROM_HELP_DESK),
+            drive(99, 0.9, 9.0).on(TO_SERVER),
+        ],
+    );
+    let controlled = |minutes| said("controlled_host", &[("spanwatch.control.minutes", minutes)]).on(AT_HOME);
+    check(
+        "desktop_controlled_for_hours",
+        vec![controlled(60)],
+        vec![controlled(59), controlled(600).on(FROM_HELP_DESK), controlled(600).on(TO_SERVER)],
+    );
+    let lag = |lag, deviations: f64| {
+        said("controlled_host", &[("spanwatch.control.lag", lag)]).with("spanwatch.control.lag_deviations", deviations)
+    };
+    check(
+        "operator_far_behind_desktop",
+        vec![lag(120, 8.0)],
+        vec![lag(119, 99.0), lag(300, 7.9), lag(300, 99.0).on(FROM_HELP_DESK)],
+    );
+}
+
+#[test]
 fn work_by_another_clock_and_around_it() {
     let clock = |shift: f64, in_hours: f64, days, active_hours| {
         let numbers = [("spanwatch.clock.days", days), ("spanwatch.clock.active_hours", active_hours)];

@@ -129,3 +129,23 @@ fn the_beginnings_of_groups_add_up() {
     assert_eq!((groups.count, groups.last.since(groups.first)), (3, ms(6010)));
     assert_eq!(groups.gap_squares_ms2, 2000 * 2000 + 4010 * 4010);
 }
+
+#[test]
+fn a_desktop_tells_when_input_and_pictures_came_and_how_soon_the_client_answers() {
+    let mut bench = Bench::new();
+    let mut line = desktop(&mut bench);
+    // The beginning of the next minute.
+    bench.pass(secs(60) - WITHIN).segment(&mut line, Sender::Client, ACK, KEY);
+    bench.pass(ms(400)).segment(&mut line, Sender::Server, ACK, &[7; 600]);
+    bench.pass(ms(5)).segment(&mut line, Sender::Server, ACK, &[7; 600]);
+    bench.pass(ms(155)).segment(&mut line, Sender::Client, ACK, KEY);
+    bench.pass(ms(700)).segment(&mut line, Sender::Server, ACK, &[7; 999]);
+    bench.pass(ms(5)).segment(&mut line, Sender::Client, ACK, KEY);
+    bench.finish();
+    let minutes = minutes(&bench);
+    let rhythm = minutes.last().unwrap().2.rhythm.as_ref().unwrap();
+    assert_eq!(rhythm.input.marked().collect::<Vec<_>>(), [0, 2, 5]);
+    assert_eq!(rhythm.pictures.marked().collect::<Vec<_>>(), [1], "less than a kilobyte is none");
+    let lags: Vec<_> = (0..).zip(&rhythm.lags).filter(|(_, count)| **count > 0).collect();
+    assert_eq!(lags, [(0, &1), (16, &1)], "865 ms are beyond the last");
+}
