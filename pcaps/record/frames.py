@@ -78,12 +78,14 @@ class Udp:
         self.capture, self.client, self.server, self.ttl = capture, client, server, ttl
         self.macs = (client_mac or mac_of(client[0]), mac_of(server[0]))
 
-    def say(self, at, data, from_server=False):
+    def say(self, at, data, from_server=False, more=0):
+        """A datagram; `more` bytes of its payload are sent and not captured."""
         source, target = (self.server, self.client) if from_server else (self.client, self.server)
-        datagram = struct.pack("!HHHH", source[1], target[1], 8 + len(data), 0) + data
-        datagram = with_checksum(source[0], target[0], 17, datagram, 6)
+        datagram = struct.pack("!HHHH", source[1], target[1], 8 + len(data) + more, 0) + data
+        datagram = with_checksum(source[0], target[0], 17, datagram, 6, more)
         macs = self.macs[::-1] if from_server else self.macs
-        self.capture.add(at, ip_frame(source[0], target[0], 17, datagram, self.ttl, *macs))
+        frame = ip_frame(source[0], target[0], 17, datagram, self.ttl, *macs, more)
+        self.capture.add(at, frame, len(frame) + more)
 
 
 class Tcp:

@@ -518,6 +518,29 @@ def uploads_as_usual(capture):
     uploads(capture, 700)
 
 
+def calls(capture, days, parts_in):
+    """A desk is in a call of Zoom for nine hours a day: twelve megabytes an hour go out, so many parts come back."""
+    tls = web_tls()
+    for day in range(days):
+        visit(capture, day * DAY, "10.10.1.21", "203.0.113.50", "us04web.zoom.us", tls, more=200, parts=18, every=HOUR / 2)
+        media = Udp(capture, ("10.10.1.21", 50000 + day), ("203.0.113.51", 8801))
+        for part in range(9 * 200):
+            at, head = day * DAY + 10 + 18 * part, struct.pack("!BBHII", 0x80, 0x62, part, part * 1620000, 7 + day)
+            media.say(at, head, more=60000)
+            if part % 200 < parts_in:
+                media.say(at + 1, head, True, more=60000)
+
+
+@scenario
+def screen_shown_in_calls(capture):
+    calls(capture, 3, 3)
+
+
+@scenario
+def long_calls(capture):
+    calls(capture, 3, 100)
+
+
 # Places.
 
 def places(path):

@@ -20,6 +20,7 @@ pub mod hosts_at_site;
 pub mod jiggler;
 mod log_on;
 pub mod one_operator;
+pub mod one_way_call;
 pub mod overlapping_tunnels;
 pub mod rare_product;
 #[cfg(test)]
@@ -138,6 +139,15 @@ pub const ALL: &[DetectorSpec] = &[
         needs: &[],
         fields: jiggler::FIELDS,
         start: |settings| Box::new(Running::new(settings.jiggler, settings.windows)),
+    },
+    DetectorSpec {
+        name: one_way_call::NAME,
+        vantage: Vantage::Inside,
+        needs: &[],
+        fields: one_way_call::FIELDS,
+        start: |settings| {
+            Box::new(Running::new(one_way_call::OneWayCall::new(settings.one_way_call), settings.windows))
+        },
     },
     DetectorSpec {
         name: overlapping_tunnels::NAME,
@@ -279,6 +289,7 @@ pub struct Settings {
     pub hosts_at_site: hosts_at_site::HostsAtSite,
     pub jiggler: jiggler::Jiggler,
     pub one_operator: one_operator::OneOperator,
+    pub one_way_call: one_way_call::Settings,
     pub overlapping_tunnels: overlapping_tunnels::OverlappingTunnels,
     pub rare_product: rare_product::Settings,
     pub relay: relay::Relay,
@@ -311,6 +322,7 @@ impl Default for Settings {
             hosts_at_site: Default::default(),
             jiggler: Default::default(),
             one_operator: Default::default(),
+            one_way_call: Default::default(),
             overlapping_tunnels: Default::default(),
             rare_product: Default::default(),
             relay: Default::default(),

@@ -174,6 +174,8 @@ fn devices_that_are_not_what_they_say_or_that_others_drive() {
         vec![shared(2).using(false)],
         vec![shared(1).using(false), shared(9).using(true)],
     );
+    let call = |days| said("one_way_call", &[("spanwatch.call.days", days)]).on(AT_HOME);
+    check("screen_shown_in_calls", vec![call(3)], vec![call(2)]);
     let rare = || said("rare_product", &[("spanwatch.product.devices", 1)]);
     check("remote_access_product_of_few", vec![rare().using(false)], vec![rare().using(true)]);
     let orders = |probes| said("arp_channel", &[("spanwatch.arp.probes", probes)]).on(AT_HOME);
