@@ -15,9 +15,11 @@ use crate::detect::Need;
 use crate::enrich::classes::{self, ClassesError};
 use crate::enrich::inventory;
 use crate::enrich::networks::{NamedNetwork, Networks, NetworksError, Role, home_prefixes};
+use crate::metrics::Risks;
 use crate::profile::activity;
+use crate::serve::AccessError;
 use crate::world::{self, Sanctioned};
-use crate::yaml::{self, Fault, Spanned};
+use crate::yaml::{self, Fault, Outline, Spanned};
 use crate::{analysis, decode, detect, exhibit, flow, history, metrics, risk, serve, shard, sinks, state};
 
 /// Everything an operator can set.
@@ -104,6 +106,23 @@ impl Config {
         let network = config.networks.iter().rfind(|network| network.value.name == *second);
         let place = network.map_or((0, 0), |network| (network.referenced.line(), network.referenced.column()));
         Err(Box::new(Fault::at(file, text, place, error.to_string())))
+    }
+
+    /// What is wrong with the files and addresses that it names for use at the edge; `file` and `text` are its own.
+    pub fn faults(&self, file: &str, text: &str) -> Vec<String> {
+        let outline = Outline::of(text);
+        let blame = |key: &str, why: String| outline.blame((file, text), key, why).to_string();
+        let mut faults = Vec::new();
+        match serve::check(&self.server) {
+            Ok(()) => {}
+            Err(fault @ AccessError::Read { .. }) => faults.push(blame("server.web_config", fault.to_string())),
+            Err(fault) => faults.push(fault.to_string()),
+        }
+        let risks = Risks::open(&self.metrics).err();
+        faults.extend(risks.map(|fault| blame("metrics.entity_risk.key_file", fault.to_string())));
+        let pushes = self.sinks.push.faults().into_iter();
+        faults.extend(pushes.map(|(key, fault)| blame(&format!("sinks.push.{key}"), fault.to_string())));
+        faults
     }
 
     /// What one of `shards` may take of what the whole sensor may take.

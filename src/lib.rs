@@ -15,6 +15,7 @@ pub mod net;
 pub mod quantity;
 pub mod distribution;
 pub mod yaml;
+pub mod tls;
 pub mod facts;
 mod slab;
 pub mod recent;

@@ -1,11 +1,14 @@
 //! YAML text in, a typed value or a fault with file, line, column and the line it stands on out. The only module that
 //! knows the YAML crate.
 
+mod outline;
+
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde_yaml::{DuplicateKeyPolicy, Error, MergeKeyPolicy, MessageFormatter, Options, UserMessageFormatter};
 
+pub use outline::Outline;
 pub use serde_yaml::Spanned;
 
 /// What is wrong in a file an operator wrote, and where.

@@ -291,6 +291,7 @@ mod configuration {
 
 mod rules {
     use super::*;
+    use crate::support::RULES;
 
     fn rule(detection: &str) -> String {
         format!(
@@ -316,6 +317,75 @@ mod rules {
             &place.run(&["check", "--rules", "policy"]),
             "policy/remote/a_remote_desktop.yml:9:1: invalid regex pattern: regex parse error:\n    a(\n     ^\n\
              error: unclosed group\n  |\n9 | detection:\n  | ^",
+        );
+    }
+
+    #[test]
+    fn what_a_configuration_names_for_the_edge_is_looked_into() {
+        let place = Place::new();
+        place.write("file", "");
+        place.write("short.key", "secret\n");
+        place.write("empty.pem", "");
+        place.write(
+            "web.yml",
+            "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\nbasic_auth_users: {}\n",
+        );
+        let config = "\
+server: {web_config: web.yml}
+metrics:
+  entity_risk: {key_file: none.key}
+sinks:
+  push:
+    alertmanager:
+      servers:
+        - url: \"http://127.0.0.1:9093\"
+        - {url: \"alerts.example.org\"}
+    syslog: {address: \"logs.example.org:6514\", ca_file: empty.pem}
+    webhook: {url: \"http://127.0.0.1:1\", bearer_token_file: webhook.token}
+    queue: {directory: file/queue}
+    pseudonym_key_file: short.key
+";
+        place.write("spanwatch.yml", config);
+        let caret = |line: usize, column: usize| {
+            let text = config.lines().nth(line - 1).unwrap();
+            let margin = " ".repeat(line.to_string().len());
+            format!("\n{margin} |\n{line} | {text}\n{margin} | {}^", " ".repeat(column - 1))
+        };
+        let expected = [
+            "web.yml:2:14: cannot use server.pem for TLS: I/O error: No such file or directory (os error 2)\n  |\n2 |   \
+             cert_file: server.pem\n  |              ^"
+                .to_owned(),
+            "spanwatch.yml:3:27: none.key: cannot read the secret: No such file or directory (os error 2)".to_owned()
+                + &caret(3, 27),
+            "spanwatch.yml:9:17: alertmanager: `alerts.example.org` is no address; write http:// or https://, host, \
+             port and path"
+                .to_owned()
+                + &caret(9, 17),
+            "spanwatch.yml:10:57: empty.pem: cannot read certificates: there is no certificate in it".to_owned()
+                + &caret(10, 57),
+            "spanwatch.yml:11:61: webhook.token: cannot read the secret: No such file or directory (os error 2)".to_owned()
+                + &caret(11, 61),
+            "spanwatch.yml:13:25: short.key: the key for pseudonyms has 6 bytes and needs 32; `openssl rand -hex 32` \
+             makes one"
+                .to_owned()
+                + &caret(13, 25),
+            "spanwatch.yml:12:24: push: cannot keep what waits in file/queue: not a directory; set \
+             sinks.push.queue.directory to a folder that can be written in"
+                .to_owned()
+                + &caret(12, 24),
+        ];
+        refused(&place.run(&["check", "--config", "spanwatch.yml", "--rules", RULES]), &expected.join("\n"));
+        assert!(!place.path("file/queue").exists());
+    }
+
+    #[test]
+    fn a_web_configuration_that_is_not_there_is_blamed_on_the_key_that_names_it() {
+        let place = Place::new();
+        place.write("spanwatch.yml", "server:\n  web_config: web.yml\n");
+        refused(
+            &place.run(&["check", "--config", "spanwatch.yml", "--rules", RULES]),
+            "spanwatch.yml:2:15: web.yml: cannot read the web configuration: No such file or directory (os error 2)\n  \
+             |\n2 |   web_config: web.yml\n  |               ^",
         );
     }
 

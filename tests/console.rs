@@ -142,7 +142,8 @@ fn a_replay_that_serves_ends_well_when_it_is_interrupted() {
 fn make_certificate(place: &Place) -> bool {
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout"])
+        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
         .arg(place.path("key.pem"))
         .arg("-out")
         .arg(place.path("cert.pem"))
@@ -179,4 +180,36 @@ fn a_web_configuration_puts_tls_and_users_before_everything() {
     assert_eq!(code(&["-u", "ann:secret", &url]), "200");
     assert_eq!(code(&[&format!("http://{}/api/v1/status", replay.address)]), "000", "in clear");
     assert_eq!(code(&["-k", &format!("https://{}/-/healthy", replay.address)]), "200");
+
+    place.write("password", "secret\n");
+    place.write("wrong", "geheim\n");
+    place.write("other.pem", include_str!("../src/serve/console/icon.svg"));
+    let (address, url) = (&replay.address, format!("https://{}", replay.address));
+    let ours = ["--ca-file", "cert.pem"];
+    let ann = ["--user", "ann", "--password-file", "password"];
+    let top = |more: &[&str]| place.run(&[&["top", "--once"], more].concat());
+    let seen = top(&[&[&*url], &ours[..], &ann].concat());
+    assert!(seen.code == Some(0) && seen.stdout.starts_with("spanwatch 0.1.0 at 127.0.0.1:"), "{seen:?}");
+    for (arguments, code, why) in [
+        (vec![&*url, "--ca-file", "cert.pem"], 1, "it asks who you are: --token, or --user and --password-file".into()),
+        (
+            [&[&*url], &ours[..], &["--user", "ann", "--password-file", "wrong"]].concat(),
+            1,
+            "it does not know the token or the user with this password".to_owned(),
+        ),
+        (
+            vec![&*url],
+            1,
+            "its certificate is signed by nobody in /etc/ssl/certs/ca-certificates.crt; name the file of who signs it"
+                .into(),
+        ),
+        (vec![&**address], 1, "it does not speak HTTP; is it https://?".into()),
+    ] {
+        let outcome = top(&arguments);
+        let expected = format!("spanwatch: {address}: {why}; give the address of server.listen\n");
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(code), &*expected));
+    }
+    let outcome = top(&[&*url, "--ca-file", "other.pem"]);
+    let expected = "spanwatch: other.pem: cannot read certificates: there is no certificate in it\n";
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(2), expected));
 }

@@ -12,6 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("quantity", &[]),
     ("distribution", &[]),
     ("yaml", &[]),
+    ("tls", &[]),
     ("facts", &["flow", "protocol"]),
     ("slab", &[]),
     ("recent", &[]),
@@ -91,7 +92,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Everybody may name these.
-const VOCABULARY: &[&str] = &["distribution", "facts", "memory", "net", "quantity", "recent", "slab", "time", "yaml"];
+const VOCABULARY: &[&str] =
+    &["distribution", "facts", "memory", "net", "quantity", "recent", "slab", "time", "tls", "yaml"];
 
 /// Words and the places that may say them.
 const WORDS: &[(&str, &[&str])] = &[

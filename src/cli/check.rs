@@ -1,5 +1,5 @@
-//! `spanwatch check`: configuration and rules in, every fault in them out, or which detectors they leave
-//! silent.
+//! `spanwatch check`: configuration, rules and the files they name in, every fault in them out, or which detectors they
+//! leave silent.
 
 use std::fmt::Write as _;
 
@@ -23,6 +23,7 @@ pub(super) fn check(options: &Options) -> Result<(), Failure> {
         config.rules.directory.clone_from(&options.sources.rules);
         config
     });
+    faults.extend(options.sources.edge_faults(&config));
     let policy = Policy::load(&config).map_err(|fault| faults.push(fault.to_string()));
     let (Ok(policy), true) = (policy, faults.is_empty()) else {
         return Err(Failure::BeforeStart(faults.join("\n")));

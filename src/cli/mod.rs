@@ -1,6 +1,7 @@
 //! The command line in, an exit code out.
 
 mod check;
+mod client;
 mod dismiss;
 mod evaluate;
 mod events;
@@ -87,6 +88,13 @@ impl Sources {
             config.rules.directory = Some(directory.clone());
         }
         Ok(config)
+    }
+
+    /// What is wrong with what the configuration names for use at the edge.
+    fn edge_faults(&self, config: &Config) -> Vec<String> {
+        let Some(path) = &self.config else { return Vec::new() };
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        config.faults(&path.display().to_string(), &text)
     }
 }
 

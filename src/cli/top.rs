@@ -1,45 +1,38 @@
 //! `spanwatch top`: what a running sensor publishes in; a page for the terminal out, again and again.
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Read, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::Value;
 
+use super::client::{self, Client};
 use super::{Failure, print};
 use crate::net::Text;
 
 #[derive(Args)]
 pub(super) struct Options {
-    /// The address that the sensor answers HTTP on
-    #[arg(default_value = "127.0.0.1:9787", value_name = "ADDRESS")]
-    address: SocketAddr,
+    #[command(flatten)]
+    sensor: client::Asked,
     /// Seconds from one page to the next
     #[arg(short, long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
     interval: u64,
     /// Print one page and end
     #[arg(long)]
     once: bool,
-    /// A bearer token, where the sensor asks for one
-    #[arg(long, env = "SPANWATCH_TOKEN", hide_env_values = true)]
-    token: Option<String>,
 }
 
-/// How long a sensor may take to answer.
-const TIMEOUT: Duration = Duration::from_secs(5);
-/// More than any page that is asked for.
-const ANSWER_BYTES_MAX: u64 = 16 << 20;
 const INCIDENTS_SHOWN_MAX: usize = 10;
 const SESSIONS_SHOWN_MAX: usize = 20;
 /// Clear the terminal, and write from its first place on.
 const CLEAR: &str = "\x1b[2J\x1b[H";
 
 pub(super) fn top(options: &Options) -> Result<(), Failure> {
+    let client = Client::open(&options.sensor).map_err(Failure::BeforeStart)?;
     loop {
-        let page = page(options).map_err(|fault| {
-            Failure::OnTheWay(format!("{}: {fault}; give the address of server.listen", options.address))
+        let page = page(&client).map_err(|fault| {
+            Failure::OnTheWay(format!("{}: {fault}; give the address of server.listen", client.address))
         })?;
         if options.once || !io::stdout().is_terminal() {
             return print(&page);
@@ -49,32 +42,11 @@ pub(super) fn top(options: &Options) -> Result<(), Failure> {
     }
 }
 
-fn page(options: &Options) -> Result<String, String> {
-    let status = ask(options, "/api/v1/status")?;
-    let incidents = ask(options, &format!("/api/v1/incidents?about=open&limit={INCIDENTS_SHOWN_MAX}"))?;
-    let sessions = ask(options, &format!("/api/v1/sessions?limit={SESSIONS_SHOWN_MAX}"))?;
-    Ok(shown(&options.address.to_string(), &status["sensor"], &incidents, &sessions))
-}
-
-fn ask(options: &Options, path: &str) -> Result<Value, String> {
-    let answer = get(options, path).map_err(|error| error.to_string())?;
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or("it does not speak HTTP")?;
-    match head.get(9..12) {
-        Some("200") => serde_json::from_str(body).map_err(|error| error.to_string()),
-        Some("401") => Err("it asks for a token: --token".into()),
-        _ => Err(head.lines().next().unwrap_or_default().escape_debug().to_string()),
-    }
-}
-
-fn get(options: &Options, path: &str) -> io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&options.address, TIMEOUT)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    stream.set_write_timeout(Some(TIMEOUT))?;
-    let token = options.token.as_deref().map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\n{token}Connection: close\r\n\r\n", options.address)?;
-    let mut answer = String::new();
-    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
-    Ok(answer)
+fn page(client: &Client) -> Result<String, String> {
+    let status = client.ask("/api/v1/status")?;
+    let incidents = client.ask(&format!("/api/v1/incidents?about=open&limit={INCIDENTS_SHOWN_MAX}"))?;
+    let sessions = client.ask(&format!("/api/v1/sessions?limit={SESSIONS_SHOWN_MAX}"))?;
+    Ok(shown(&client.address, &status["sensor"], &incidents, &sessions))
 }
 
 fn shown(address: &str, sensor: &Value, incidents: &Value, sessions: &Value) -> String {

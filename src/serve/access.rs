@@ -26,7 +26,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use super::allowance::Allowance;
 use super::listener::Peer;
 use super::seats;
-use crate::yaml::{self, Fault};
+use crate::yaml::{self, Fault, Outline};
 
 /// What the file holds.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -56,14 +56,18 @@ pub enum AccessError {
     Read { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Text(#[from] Box<Fault>),
-    #[error("{file}: the password of `{name}` is no bcrypt hash; `htpasswd -nBC 10 {name}` makes one")]
-    Password { file: String, name: String },
-    #[error("{file}: the token of `{name}` is no SHA-256 in hex; `printf %s TOKEN | sha256sum` makes one")]
-    Token { file: String, name: String },
-    #[error("{file}: `{key}` names `{name}`, who is neither a user nor a token")]
-    Unknown { file: String, key: &'static str, name: String },
-    #[error("{}: cannot use it for TLS: {why}", path.display())]
-    Tls { path: PathBuf, why: String },
+}
+
+/// What is wrong with the value of a key.
+struct Blame {
+    key: String,
+    message: String,
+}
+
+impl Blame {
+    fn new(key: impl Into<String>, message: String) -> Self {
+        Self { key: key.into(), message }
+    }
 }
 
 /// Who may ask for what.
@@ -117,9 +121,10 @@ impl Access {
         };
         let directory = file.and_then(Path::parent).unwrap_or(Path::new(""));
         let own: File = yaml::parse(&name, &text)?;
-        let tokens = own.tokens(&name)?;
-        own.check(&name)?;
-        let tls = own.tls_server_config.as_ref().map(|tls| tls.open(directory)).transpose()?;
+        let fault = |Blame { key, message }| Box::new(Outline::of(&text).blame((&name, &text), &key, message));
+        let tokens = own.tokens().map_err(fault)?;
+        own.check().map_err(fault)?;
+        let tls = own.tls_server_config.as_ref().map(|tls| tls.open(directory)).transpose().map_err(fault)?;
         let is_open = own.basic_auth_users.is_empty() && tokens.is_empty();
         let hosts = (is_open && listen.ip().is_loopback()).then(|| hosts.to_vec());
         let allowance = |(most, refill)| Mutex::new(Allowance::new(most, refill));
@@ -223,25 +228,28 @@ impl Access {
 }
 
 impl File {
-    fn tokens(&self, file: &str) -> Result<BTreeMap<[u8; 32], String>, AccessError> {
+    fn tokens(&self) -> Result<BTreeMap<[u8; 32], String>, Blame> {
         let token = |(name, hex): (&String, &String)| {
-            let fault = || AccessError::Token { file: file.to_owned(), name: name.clone() };
+            let why = || format!("the token of `{name}` is no SHA-256 in hex; `printf %s TOKEN | sha256sum` makes one");
+            let fault = || Blame::new(format!("bearer_tokens.{name}"), why());
             Ok((unhex(hex).ok_or_else(fault)?, name.clone()))
         };
         self.bearer_tokens.iter().map(token).collect()
     }
 
-    fn check(&self, file: &str) -> Result<(), AccessError> {
+    fn check(&self) -> Result<(), Blame> {
         for (name, hash) in &self.basic_auth_users {
             if hash.parse::<bcrypt::HashParts>().is_err() {
-                return Err(AccessError::Password { file: file.to_owned(), name: name.clone() });
+                let why = format!("the password of `{name}` is no bcrypt hash; `htpasswd -nBC 10 {name}` makes one");
+                return Err(Blame::new(format!("basic_auth_users.{name}"), why));
             }
         }
         let is_known =
             |name: &&String| self.basic_auth_users.contains_key(*name) || self.bearer_tokens.contains_key(*name);
         for (key, names) in [("may_change", &self.may_change), ("may_see_packets", &self.may_see_packets)] {
             if let Some(name) = names.iter().find(|name| !is_known(name)) {
-                return Err(AccessError::Unknown { file: file.to_owned(), key, name: name.clone() });
+                let why = format!("`{key}` names `{name}`, who is neither a user nor a token");
+                return Err(Blame::new(key, why));
             }
         }
         Ok(())
@@ -249,15 +257,21 @@ impl File {
 }
 
 impl Tls {
-    fn open(&self, directory: &Path) -> Result<Arc<ServerConfig>, AccessError> {
+    fn open(&self, directory: &Path) -> Result<Arc<ServerConfig>, Blame> {
         let (cert_file, key_file) = (directory.join(&self.cert_file), directory.join(&self.key_file));
-        let fault = |path: &Path, why: String| AccessError::Tls { path: path.to_owned(), why };
+        let fault = |key: &str, path: &Path, why: String| {
+            Blame::new(format!("tls_server_config.{key}"), format!("cannot use {} for TLS: {why}", path.display()))
+        };
         let chain = CertificateDer::pem_file_iter(&cert_file)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| fault(&cert_file, error.to_string()))?;
-        let key = PrivateKeyDer::from_pem_file(&key_file).map_err(|error| fault(&key_file, error.to_string()))?;
+            .map_err(|error| fault("cert_file", &cert_file, error.to_string()))?;
+        if chain.is_empty() {
+            return Err(fault("cert_file", &cert_file, "there is no certificate in it".into()));
+        }
+        let key = PrivateKeyDer::from_pem_file(&key_file);
+        let key = key.map_err(|error| fault("key_file", &key_file, error.to_string()))?;
         let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key);
-        Ok(Arc::new(config.map_err(|error| fault(&cert_file, error.to_string()))?))
+        Ok(Arc::new(config.map_err(|error| fault("cert_file", &cert_file, error.to_string()))?))
     }
 }
 

@@ -24,7 +24,8 @@ use socket2::{Domain, Socket, Type};
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
-use self::access::{Access, AccessError};
+use self::access::Access;
+pub use self::access::AccessError;
 use self::listener::{Bounded, Peer};
 use self::service::ServiceManager;
 use self::view::View;
@@ -199,6 +200,11 @@ pub fn listen(settings: &Settings, captures: Option<&Path>) -> Result<Listening,
     let fault = |source| ServeError::Listen { listen: settings.listen, source };
     let listener = bind(settings.listen).map_err(fault)?;
     Ok(Listening { listener, access, captures: captures.map(Path::to_owned) })
+}
+
+/// Whether the web configuration can be used, and what is wrong with it if not.
+pub fn check(settings: &Settings) -> Result<(), AccessError> {
+    Access::open(settings.web_config.as_deref(), settings.listen, &settings.hosts).map(|_| ())
 }
 
 /// The standard library's queue has 128 places, and whoever finds it full waits a second.

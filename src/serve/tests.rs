@@ -431,14 +431,32 @@ fn faults_of_the_web_configuration_name_the_remedy() {
     for (text, expected) in [
         (
             "basic_auth_users: {ann: secret}",
-            format!("{name}: the password of `ann` is no bcrypt hash; `htpasswd -nBC 10 ann` makes one"),
+            format!(
+                "{name}:1:25: the password of `ann` is no bcrypt hash; `htpasswd -nBC 10 ann` makes one\n  |\n1 | \
+                 basic_auth_users: {{ann: secret}}\n  |                         ^"
+            ),
         ),
         (
             "bearer_tokens: {prom: abc}",
-            format!("{name}: the token of `prom` is no SHA-256 in hex; `printf %s TOKEN | sha256sum` makes one"),
+            format!(
+                "{name}:1:23: the token of `prom` is no SHA-256 in hex; `printf %s TOKEN | sha256sum` makes one\n  |\n1 | \
+                 bearer_tokens: {{prom: abc}}\n  |                       ^"
+            ),
         ),
-        ("may_change: [eve]", format!("{name}: `may_change` names `eve`, who is neither a user nor a token")),
-        ("may_see_packets: [eve]", format!("{name}: `may_see_packets` names `eve`, who is neither a user nor a token")),
+        (
+            "may_change: [eve]",
+            format!(
+                "{name}:1:13: `may_change` names `eve`, who is neither a user nor a token\n  |\n1 | may_change: \
+                 [eve]\n  |             ^"
+            ),
+        ),
+        (
+            "may_see_packets: [eve]",
+            format!(
+                "{name}:1:18: `may_see_packets` names `eve`, who is neither a user nor a token\n  |\n1 | \
+                 may_see_packets: [eve]\n  |                  ^"
+            ),
+        ),
         (
             "users: {}",
             format!(
@@ -448,7 +466,8 @@ fn faults_of_the_web_configuration_name_the_remedy() {
         (
             "tls_server_config: {cert_file: c.pem, key_file: k.pem}",
             format!(
-                "{}/c.pem: cannot use it for TLS: I/O error: No such file or directory (os error 2)",
+                "{name}:1:32: cannot use {}/c.pem for TLS: I/O error: No such file or directory (os error 2)\n  |\n1 | \
+                 tls_server_config: {{cert_file: c.pem, key_file: k.pem}}\n  |                                ^",
                 directory.path().display()
             ),
         ),

@@ -34,6 +34,19 @@ pub struct Settings {
     pub bearer_token_file: Option<PathBuf>,
 }
 
+impl Settings {
+    /// The key that a fault in opening is about.
+    pub(super) fn blamed(&self, fault: &SinkError) -> &'static str {
+        match fault {
+            SinkError::Authorization { .. } => "user",
+            SinkError::Certificates(_) => "ca_file",
+            SinkError::Secret { path, .. } if self.password_file.as_ref() == Some(path) => "password_file",
+            SinkError::Secret { .. } => "bearer_token_file",
+            _ => "url",
+        }
+    }
+}
+
 /// An address that is posted to.
 pub(super) struct Post {
     uri: Uri,
@@ -57,7 +70,7 @@ impl Post {
         let host = uri.host().ok_or_else(fault)?.trim_matches(['[', ']']).to_owned();
         let connector = match uri.scheme_str() {
             Some("http") => Connector::plain(host, uri.port_u16().unwrap_or(80)),
-            Some("https") => Connector::tls(host, uri.port_u16().unwrap_or(443), settings.ca_file.as_deref())?,
+            Some("https") => Connector::tls(sink, host, uri.port_u16().unwrap_or(443), settings.ca_file.as_deref())?,
             _ => return Err(fault()),
         };
         let host = uri.authority().and_then(|authority| authority.as_str().parse().ok()).ok_or_else(fault)?;

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::tls::CertificatesError;
 pub use captures::{CaptureFolder, Contents};
 pub use jsonl::JsonLines;
 pub use notice::Notice;
@@ -62,8 +63,8 @@ pub enum SinkError {
     Authorization { url: String },
     #[error("evidence captures: cannot keep them in {}: {source}; set evidence_captures.dir to a folder that the sensor's user can write in", path.display())]
     Captures { path: PathBuf, source: std::io::Error },
-    #[error("{}: cannot read certificates: {why}", path.display())]
-    Certificates { path: PathBuf, why: String },
+    #[error(transparent)]
+    Certificates(#[from] CertificatesError),
     #[error("syslog: the hostname `{hostname}` must be of 1 to 255 printable letters without spaces")]
     Hostname { hostname: String },
     #[error("{sink}: cannot open {}: {source}", path.display())]

@@ -47,6 +47,32 @@ pub struct Queue {
 }
 
 impl Settings {
+    /// What cannot be used, with the key that names it.
+    pub fn faults(&self) -> Vec<(String, SinkError)> {
+        let mut faults = Vec::new();
+        if let Some(own) = &self.alertmanager {
+            for (number, server) in own.servers.iter().enumerate() {
+                let fault = Post::open(Alertmanager::NAME, server, "/api/v2/alerts").err();
+                let place = format!("alertmanager.servers.{number}");
+                faults.extend(fault.map(|fault| (format!("{place}.{}", server.blamed(&fault)), fault)));
+            }
+        }
+        if let Some(own) = &self.syslog {
+            let fault = Syslog::open(own).err();
+            faults.extend(fault.map(|fault| (format!("syslog.{}", syslog::Settings::blamed(&fault)), fault)));
+        }
+        if let Some(own) = &self.webhook {
+            let fault = Post::open(WEBHOOK, own, "").err();
+            faults.extend(fault.map(|fault| (format!("webhook.{}", own.blamed(&fault)), fault)));
+        }
+        let fault = self.pseudonym_key_file.as_deref().and_then(|path| Pseudonyms::open(path).err());
+        faults.extend(fault.map(|fault| ("pseudonym_key_file".into(), fault)));
+        let receivers = [self.alertmanager.is_some(), self.syslog.is_some(), self.webhook.is_some()];
+        let fault = Spool::look(&self.queue.directory).err().filter(|_| receivers.contains(&true));
+        faults.extend(fault.map(|fault| ("queue.directory".into(), fault)));
+        faults
+    }
+
     /// Every path in them.
     pub fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let servers = self.alertmanager.iter_mut().flat_map(|own| &mut own.servers).chain(&mut self.webhook);

@@ -63,6 +63,16 @@ impl Spool {
         Ok(spool)
     }
 
+    /// Whether a folder is there, or can be made in one that is.
+    pub(super) fn look(directory: &Path) -> Result<(), SinkError> {
+        let there = directory.ancestors().find(|folder| folder.exists());
+        if there.is_none_or(Path::is_dir) {
+            return Ok(());
+        }
+        let source = io::ErrorKind::NotADirectory.into();
+        Err(SinkError::Queue { sink: "push", path: directory.into(), source })
+    }
+
     const SUFFIX: &'static str = ".json";
 
     /// Keeps a message under its key, over the one that had it. Where there is no room, the first ones are given up.

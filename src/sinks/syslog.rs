@@ -26,6 +26,17 @@ pub struct Settings {
     pub hostname: String,
 }
 
+impl Settings {
+    /// The key that a fault in opening is about.
+    pub(super) const fn blamed(fault: &SinkError) -> &'static str {
+        match fault {
+            SinkError::Certificates(_) => "ca_file",
+            SinkError::Hostname { .. } => "hostname",
+            _ => "address",
+        }
+    }
+}
+
 const fn tls_default() -> bool {
     true
 }
@@ -57,7 +68,7 @@ impl Syslog {
             return Err(SinkError::Hostname { hostname: settings.hostname.clone() });
         }
         let connector = match settings.tls {
-            true => Connector::tls(host, port, settings.ca_file.as_deref())?,
+            true => Connector::tls(Self::NAME, host, port, settings.ca_file.as_deref())?,
             false => Connector::plain(host, port),
         };
         Ok(Self { connector, hostname: settings.hostname.clone(), open: None })

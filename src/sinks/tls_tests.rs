@@ -1,9 +1,11 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::Command;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::super::Undelivered;
@@ -136,10 +138,11 @@ fn a_server_that_cannot_be_trusted_is_told_nothing_and_the_remedy_is_said() {
         (
             "server",
             &others,
-            format!("its certificate is signed by nobody in {}; name who signs it as `ca_file`", others.display()),
+            format!("its certificate is signed by nobody in {}; name the file of who signs it", others.display()),
         ),
         ("elsewhere", &ours, "its certificate is not for `127.0.0.1`; use a name that the certificate has".into()),
         ("expired", &ours, "its certificate has expired".into()),
+        ("ours", &ours, "its certificate is one for signing others; make one with basicConstraints=CA:FALSE".into()),
     ] {
         let (port, messages) = authorities.serve(certificate, TAKEN);
         let expected = Err(format!("127.0.0.1:{port}: {why}"));
