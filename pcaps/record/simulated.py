@@ -197,6 +197,18 @@ def account_in_two_countries(capture):
     accounted(capture, 30 * MINUTE, "ann", "198.19.10.7")
 
 
+@scenario
+def account_leaps(capture):
+    accounted(capture, 0, "ann", "198.18.10.7")
+    accounted(capture, 2 * HOUR, "ann", "198.18.200.7")
+
+
+@scenario
+def account_flies(capture):
+    accounted(capture, 0, "ann", "198.18.10.7")
+    accounted(capture, 6 * HOUR, "ann", "198.18.200.7")
+
+
 def portal(capture, day, number, outside, far, behind, tls, mss=1460, stack=WINDOWS):
     at = day * DAY + number * 7 * MINUTE + capture.random.random()
     flow = Tcp(capture, at, (outside, 40000 + len(capture.frames) % 20000), (GATEWAY, 443), stack, mss,
@@ -544,7 +556,8 @@ def long_calls(capture):
 # Places.
 
 def places(path):
-    """A database in MaxMind's format 2.0: both halves of 198.18.0.0/15, in two countries and systems."""
+    """A database in MaxMind's format 2.0: both halves of 198.18.0.0/15, in two countries and systems, the first of them in
+    two cities."""
     def text(value):
         return (bytes([0x40 | len(value)]) if len(value) < 29 else bytes([0x5D, len(value) - 29])) + value.encode()
 
@@ -555,16 +568,22 @@ def places(path):
     def table(pairs):
         return bytes([0xE0 | len(pairs)]) + b"".join(text(key) + value for key, value in pairs)
 
-    def place(country, system, name):
-        return table([("country", table([("iso_code", text(country))])), ("autonomous_system_number", number(system)),
-                      ("autonomous_system_organization", text(name))])
+    def real(value):
+        return bytes([3 << 5 | 8]) + struct.pack("!d", value)
 
-    records = [(0b110001100001001 << 1, place("US", 64500, "Example Cable")),
-               (0b110001100001001 << 1 | 1, place("DE", 64501, "Example Online"))]
+    def place(country, system, name, latitude, longitude):
+        return table([("country", table([("iso_code", text(country))])), ("autonomous_system_number", number(system)),
+                      ("autonomous_system_organization", text(name)),
+                      ("location", table([("latitude", real(latitude)), ("longitude", real(longitude)),
+                                          ("accuracy_radius", number(20, 5))]))])
+
+    records = [(0xC612 << 1, 17, place("US", 64500, "Example Cable", 40.71, -74.01)),
+               (0xC612 << 1 | 1, 17, place("US", 64500, "Example Cable", 34.05, -118.24)),
+               (0xC613, 16, place("DE", 64501, "Example Online", 52.52, 13.4))]
     data, nodes = b"", [[None, None]]
-    for prefix, record in records:
+    for prefix, length, record in records:
         node = 0
-        for bit in range(15, 0, -1):
+        for bit in range(length - 1, 0, -1):
             side = prefix >> bit & 1
             if nodes[node][side] is None:
                 nodes.append([None, None])

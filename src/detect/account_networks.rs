@@ -4,7 +4,8 @@
 //!
 //! Log-ons that succeeded, with the outside address they came from. Networks are counted as /24 and /48 with their
 //! autonomous system, within a day; systems and countries within the hour. A return is a log-on from a network that the
-//! account had left for another within the hour. Every number that grows is a finding.
+//! account had left for another within the hour. A leap is a way between two networks that nobody travels so fast, where
+//! the databases know points. Every number that grows is a finding.
 //!
 //! # Why it matters
 //!
@@ -19,7 +20,8 @@
 //!
 //! # Blind spots
 //!
-//! Needs accounts: log-ons in clear, or RADIUS. Without databases of countries and systems only networks are counted.
+//! Needs accounts: log-ons in clear, or RADIUS. Without databases of countries and systems only networks are counted. The
+//! points of mobile networks, data centres, VPNs and Tor are not where anybody is, and are left out.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -32,6 +34,7 @@ use crate::detect::log_on::LogOn;
 use crate::detect::{Detector, Family};
 use crate::enrich::classes::AddressClass;
 use crate::enrich::networks::Role;
+use crate::enrich::point::Point;
 use crate::event::Event;
 use crate::facts::Fields;
 use crate::identity::entity::Entity;
@@ -51,10 +54,13 @@ pub const FIELDS: &[FieldSpec] = &[
         name: "spanwatch.account.returns",
         help: "How often it came back within the hour to a network it had left.",
     },
+    FieldSpec { name: "spanwatch.account.leaps", help: "How often in the day it came faster than anybody travels." },
+    FieldSpec { name: "spanwatch.account.distance", help: "How far the fastest of them went at least, in km." },
+    FieldSpec { name: "spanwatch.account.speed", help: "How fast that was, in km/h." },
     FieldSpec { name: "spanwatch.account.since", help: "When the first log-on of the day was." },
 ];
 
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Networks and returns are counted within so long.
@@ -67,6 +73,10 @@ pub struct Settings {
     pub common_percent: usize,
     /// And at least so many accounts do.
     pub common_accounts: usize,
+    /// Who came so far at least…
+    pub leap_km: f64,
+    /// … at such a speed did not travel.
+    pub leap_km_per_hour: f64,
 }
 
 impl Default for Settings {
@@ -76,6 +86,8 @@ impl Default for Settings {
             hour: Duration::from_secs(3600),
             common_percent: 1,
             common_accounts: 10,
+            leap_km: 500.0,
+            leap_km_per_hour: 1000.0,
         }
     }
 }
@@ -94,6 +106,8 @@ pub struct Arrival {
     country: Option<Box<str>>,
     /// Addresses of mobile networks change by themselves: of those only the country counts.
     is_mobile: bool,
+    /// Where somebody is who comes from it.
+    point: Option<Point>,
 }
 
 /// A stay in a network, from the first log-on to the last before another network's.
@@ -103,6 +117,14 @@ struct Stay {
     last: Timestamp,
     /// It is a return, and not between two networks that the account is known to change between.
     is_return: bool,
+    leap: Option<Leap>,
+}
+
+/// A way that nobody travels in the time it took.
+#[derive(Clone, Copy)]
+struct Leap {
+    distance_km: f64,
+    km_per_hour: f64,
 }
 
 #[derive(Default)]
@@ -121,6 +143,7 @@ struct Numbers {
     systems: usize,
     countries: usize,
     returns: usize,
+    leaps: usize,
 }
 
 impl Numbers {
@@ -129,6 +152,7 @@ impl Numbers {
             || self.systems > other.systems.max(1)
             || self.countries > other.countries.max(1)
             || self.returns > other.returns
+            || self.leaps > other.leaps
     }
 }
 
@@ -154,10 +178,21 @@ impl AccountNetworks {
         let is_mobile = arrival.is_mobile || window.stays.back().is_some_and(|stay| stay.at.is_mobile);
         let is_return =
             was_here && !is_mobile && left.is_some_and(|left| !Self::is_habit(window, left, arrival.network, at));
+        let leap = window.stays.back().and_then(|left| self.leap(left, &arrival, at));
         if window.stays.len() == Self::STAYS_MAX {
             window.stays.pop_front();
         }
-        window.stays.push_back(Stay { at: arrival, first: at, last: at, is_return });
+        window.stays.push_back(Stay { at: arrival, first: at, last: at, is_return, leap });
+    }
+
+    fn leap(&self, left: &Stay, arrival: &Arrival, at: Timestamp) -> Option<Leap> {
+        const HOUR_SECS: f64 = 3600.0;
+        /// Clocks differ, and log-ons are told late.
+        const SHORTEST_SECS: f64 = 60.0;
+        let distance_km = left.at.point?.distance_km(&arrival.point?);
+        let km_per_hour = distance_km / at.since(left.last).as_secs_f64().max(SHORTEST_SECS) * HOUR_SECS;
+        let is_one = distance_km >= self.settings.leap_km && km_per_hour >= self.settings.leap_km_per_hour;
+        is_one.then_some(Leap { distance_km, km_per_hour })
     }
 
     /// Whether the account returned between the two networks on several earlier days. The day at hand is learnt.
@@ -191,8 +226,15 @@ impl AccountNetworks {
                 .iter()
                 .filter(|stay| stay.is_return && at.since(stay.first) <= self.settings.day)
                 .count(),
+            leaps: window.leaps(at, self.settings.day).count(),
         };
         (numbers, countries)
+    }
+}
+
+impl Window {
+    fn leaps(&self, at: Timestamp, within: Duration) -> impl Iterator<Item = Leap> {
+        self.stays.iter().filter(move |stay| at.since(stay.first) <= within).filter_map(|stay| stay.leap)
     }
 }
 
@@ -222,7 +264,9 @@ impl Detector for AccountNetworks {
         }
         let place = world.geo.get(log_on.from);
         let is_mobile = matches!(class, Some(AddressClass::CarrierNat | AddressClass::Mobile));
-        let arrival = Arrival { network, system: place.as_number, country: place.country.clone(), is_mobile };
+        let is_elsewhere = matches!(class, Some(AddressClass::Hosting | AddressClass::Tor | AddressClass::Vpn));
+        let point = place.point.filter(|_| !is_mobile && !is_elsewhere);
+        let arrival = Arrival { network, system: place.as_number, country: place.country.clone(), is_mobile, point };
         Some((log_on.account, arrival))
     }
 
@@ -241,6 +285,10 @@ impl Detector for AccountNetworks {
         evidence.push("spanwatch.account.countries", countries);
         evidence.push("spanwatch.account.countries_count", numbers.countries as u64);
         evidence.push("spanwatch.account.returns", numbers.returns as u64);
+        let fastest = window.leaps(at, self.settings.day).max_by(|a, b| a.km_per_hour.total_cmp(&b.km_per_hour));
+        evidence.push("spanwatch.account.leaps", numbers.leaps as u64);
+        evidence.push_some("spanwatch.account.distance", fastest.map(|leap| leap.distance_km.round() as u64));
+        evidence.push_some("spanwatch.account.speed", fastest.map(|leap| leap.km_per_hour.round() as u64));
         evidence.push_some("spanwatch.account.since", window.stays.front().map(|stay| stay.first));
         Some(evidence)
     }
@@ -269,6 +317,7 @@ mod tests {
                 system: Some(u32::from(network)),
                 country: Some(country.into()),
                 is_mobile: network >= MOBILE,
+                point: None,
             };
             let evidence = detector.judge(window, arrival, Timestamp::from_secs(secs))?;
             let number = |name| match evidence.get(name) {
@@ -304,6 +353,36 @@ mod tests {
         let back = |minutes: u64| [(1, "US", 0), (2, "US", MINUTE), (1, "US", minutes * MINUTE)];
         assert_eq!(found(&mut Window::default(), &back(60)), [None, Some([2, 1, 0]), Some([2, 1, 1])]);
         assert_eq!(found(&mut Window::default(), &back(61)), [None, Some([2, 1, 0]), None]);
+    }
+
+    /// The distance and the speed of the leaps of an account that is at one degree of longitude on the equator, and so many
+    /// seconds later at another, told to 10 km each.
+    fn leap(degrees: f64, secs: u64) -> Option<(u64, u64)> {
+        let (detector, mut window) = (AccountNetworks::default(), Window::default());
+        let arrival = |network, longitude| Arrival {
+            network: IpAddr::from([198, 51, network, 0]),
+            system: None,
+            country: None,
+            is_mobile: false,
+            point: Point::new(0.0, longitude, Some(10.0)),
+        };
+        detector.judge(&mut window, arrival(1, 10.0), Timestamp::ZERO);
+        let found = detector.judge(&mut window, arrival(2, 10.0 + degrees), Timestamp::from_secs(secs))?;
+        let number = |name| match found.get(name) {
+            Some(Value::Number(number)) => Some(*number),
+            _ => None,
+        };
+        Some((number("spanwatch.account.distance")?, number("spanwatch.account.speed")?))
+    }
+
+    #[test]
+    fn a_way_that_nobody_travels_is_a_leap() {
+        // A degree is 111.19 km.
+        assert_eq!(leap(18.2, 2 * 3600), Some((2004, 1002)));
+        assert_eq!(leap(18.1, 2 * 3600), None, "996 km/h");
+        assert_eq!(leap(4.7, 600), Some((503, 3016)));
+        assert_eq!(leap(4.6, 600), None, "491 km");
+        assert_eq!(leap(90.0, 0), Some((9988, 599_253)), "at a minute's distance at least");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Country and autonomous system of an address, out of the user's MaxMind-format databases.
+//! Country, autonomous system and, where it is known, the point of an address, out of the user's MaxMind-format databases.
 //!
 //! The layouts of GeoLite2, DB-IP, ip-location-db and IPinfo are understood; what a database does not say is absent.
 //! No database at all is as good as an empty one.
@@ -15,13 +15,16 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use thiserror::Error;
 
+use crate::enrich::point::Point;
+
 /// What the databases say of an address.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Place {
     /// ISO 3166-1 alpha-2, upper case.
     pub country: Option<Box<str>>,
     pub as_number: Option<u32>,
     pub as_organization: Option<Box<str>>,
+    pub point: Option<Point>,
 }
 
 #[derive(Debug, Error)]
@@ -109,6 +112,11 @@ struct Record {
     as_name: Loose,
     as_organization: Loose,
     organization: Loose,
+    location: Loose,
+    #[serde(alias = "lat")]
+    latitude: Loose,
+    #[serde(alias = "lng")]
+    longitude: Loose,
 }
 
 impl Record {
@@ -125,16 +133,24 @@ impl Record {
         if place.as_organization.is_none() {
             place.as_organization = organization.into_iter().find_map(Loose::text);
         }
+        if place.point.is_none() {
+            place.point = self.location.point().or_else(|| {
+                let (latitude, longitude) = (self.latitude.real()?, self.longitude.real()?);
+                Point::new(latitude, longitude, None)
+            });
+        }
     }
 }
 
-/// A value of any type, of which only a text, a number and a map's `iso_code` are kept.
+/// A value of any type, of which only a text, a number and a map's `iso_code` or point are kept.
 #[derive(Default)]
 enum Loose {
     Code(Box<str>),
     Number(u64),
     #[default]
     Other,
+    Point(Point),
+    Real(f64),
     Text(Box<str>),
 }
 
@@ -151,7 +167,23 @@ impl Loose {
         match self {
             Self::Number(number) => u32::try_from(*number).ok().filter(|&number| number != 0),
             Self::Text(text) => text.trim_start_matches("AS").parse().ok().filter(|&number| number != 0),
-            Self::Code(_) | Self::Other => None,
+            Self::Code(_) | Self::Other | Self::Point(_) | Self::Real(_) => None,
+        }
+    }
+
+    const fn point(&self) -> Option<Point> {
+        match self {
+            Self::Point(point) => Some(*point),
+            _ => None,
+        }
+    }
+
+    fn real(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(*number as f64),
+            Self::Real(number) => Some(*number),
+            Self::Text(text) => text.parse().ok(),
+            Self::Code(_) | Self::Other | Self::Point(_) => None,
         }
     }
 
@@ -186,30 +218,32 @@ impl<'de> Visitor<'de> for LooseVisitor {
         Ok(Loose::Other)
     }
 
-    fn visit_f32<E>(self, _: f32) -> Result<Loose, E> {
-        Ok(Loose::Other)
+    fn visit_f32<E>(self, number: f32) -> Result<Loose, E> {
+        Ok(Loose::Real(number.into()))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Loose, E> {
-        Ok(Loose::Other)
+    fn visit_f64<E>(self, number: f64) -> Result<Loose, E> {
+        Ok(Loose::Real(number))
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Loose, E> {
-        Ok(u64::try_from(number).map_or(Loose::Other, Loose::Number))
+        Ok(u64::try_from(number).map_or(Loose::Real(number as f64), Loose::Number))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Loose, A::Error> {
-        let mut kept = Loose::Other;
+        let mut code = None;
+        let [mut latitude, mut longitude, mut radius_km] = [None; 3];
         while let Some(key) = map.next_key::<&str>()? {
-            if key != "iso_code" {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            }
-            if let Loose::Text(code) = map.next_value()? {
-                kept = Loose::Code(code);
+            match key {
+                "iso_code" => code = map.next_value::<Loose>()?.text(),
+                "latitude" => latitude = map.next_value::<Loose>()?.real(),
+                "longitude" => longitude = map.next_value::<Loose>()?.real(),
+                "accuracy_radius" => radius_km = map.next_value::<Loose>()?.real(),
+                _ => _ = map.next_value::<IgnoredAny>()?,
             }
         }
-        Ok(kept)
+        let point = || Point::new(latitude?, longitude?, radius_km);
+        Ok(code.map(Loose::Code).or_else(|| point().map(Loose::Point)).unwrap_or_default())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Loose, A::Error> {

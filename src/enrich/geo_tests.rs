@@ -81,6 +81,22 @@ fn the_layouts_of_other_databases_are_understood() {
 }
 
 #[test]
+fn points_are_read_where_a_database_has_them() {
+    let read = |json: &str| {
+        let mut place = Place::default();
+        serde_json::from_str::<Record>(json).unwrap().add_to(&mut place);
+        place.point.map(|point| (point.latitude, point.longitude, point.radius_km))
+    };
+    let city = r#"{"location": {"latitude": 40.5, "longitude": -74, "accuracy_radius": 20, "time_zone": "x"}}"#;
+    assert_eq!(read(city), Some((40.5, -74.0, 20.0)));
+    assert_eq!(read(r#"{"latitude": 34.0, "longitude": -118.25}"#), Some((34.0, -118.25, 50.0)));
+    assert_eq!(read(r#"{"lat": "48.1", "lng": "11.5", "country": "DE"}"#), Some((48.1, 11.5, 50.0)));
+    for odd in [r#"{"location": {"latitude": 91.0, "longitude": 1.0}}"#, r#"{"location": {"latitude": 1.5}}"#, "{}"] {
+        assert_eq!(read(odd), None, "{odd}");
+    }
+}
+
+#[test]
 fn what_is_kept_of_answers_is_bounded() {
     let Some(dir) = databases() else { return };
     let geo = Geo::open(&[dir.join("test-data/GeoLite2-Country-Test.mmdb")]).unwrap();

@@ -6,5 +6,6 @@ pub mod geo;
 pub mod inventory;
 pub mod manual;
 pub mod networks;
+pub mod point;
 pub mod prefixes;
 pub mod products;

@@ -147,6 +147,14 @@ fn networks_of_an_account() {
         let found = |number| said("account_networks", &[(field, number)]);
         check(rule, vec![found(least)], vec![found(least - 1)]);
     }
+    let leap = |distance, speed| {
+        said("account_networks", &[("spanwatch.account.distance", distance), ("spanwatch.account.speed", speed)])
+    };
+    check(
+        "account_leaps",
+        vec![leap(500, 1000)],
+        vec![leap(499, 9000), leap(9000, 999), said("account_networks", &[])],
+    );
 }
 
 #[test]
