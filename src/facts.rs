@@ -465,25 +465,28 @@ pub struct FlowSummary {
     /// each other (Bellovin, IMW 2002).
     #[serde(default, skip_serializing_if = "is_default")]
     pub syn_id: Option<u16>,
-    /// What the beginning of a flow that no protocol claimed looks like.
+    /// What a flow that no protocol claimed, or a shell, looks like.
     #[serde(default, skip_serializing_if = "is_default")]
     pub shape: Option<Shape>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub end: Option<EndReason>,
 }
 
-/// What a flow looks like of which nothing can be read. It proves nothing: one in sixteen ordinary flows looks so, too.
+/// What a flow looks like of which nothing can be read. It proves nothing: ordinary flows look so, too.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
     /// Without order from its first byte on, as proxies are that want to look like nothing.
     FullyEncrypted,
+    /// A shell in which the server begins and the client answers, as where the client lets somebody in through it.
+    Reversed,
 }
 
 impl Shape {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::FullyEncrypted => "fully_encrypted",
+            Self::Reversed => "reversed",
         }
     }
 }

@@ -497,6 +497,17 @@ def updates_of_many(capture):
         posts(capture, f"10.10.1.{21 + desk}", "203.0.113.80", "updates.example.org", 24)
 
 
+@scenario
+def encrypted_to_rented_machine(capture):
+    """A connection in the manner of Shadowsocks: noise from its first byte on, now and then for twelve minutes."""
+    flow = Tcp(capture, 0, ("10.10.1.21", 40000), ("203.0.113.70", 8388), far=0.001, near=0.05, hops=0)
+    for number in range(48):
+        flow.say(capture.random.randbytes(180 + number % 7 * 31), after=0.05 if number else 0.001)
+        flow.say(capture.random.randbytes(600), True, 0.06)
+        flow.at += 15
+    flow.close()
+
+
 def carried(capture, read_parts, upload_parts):
     tls = web_tls()
     visit(capture, 0, "10.10.1.21", "203.0.113.30", "github.com", tls, more=64000, parts=read_parts, from_server=True)

@@ -293,8 +293,9 @@ static FLOW: &[Field] = &[
     field(
         "spanwatch.flow.shape",
         Keyword,
-        "`fully_encrypted`: a TCP flow that no protocol claimed and whose first bytes are without order. One in sixteen ordinary \
-         flows looks so: it proves nothing alone.",
+        "`fully_encrypted`: a TCP flow that no protocol claimed and whose first bytes are without order; one in sixteen ordinary \
+         flows looks so. `reversed`: a shell in which the server begins and the client answers at once, as where the client \
+         lets somebody in through it (`ssh -R`) or shows the server's windows. Either is likely and proves nothing alone.",
         |e| word(e.summary()?.shape?.as_str()),
     ),
     field("spanwatch.flow.client_rtt", Float, "The tap to the client and back, in seconds.", |e| {

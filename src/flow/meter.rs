@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::decode::Head;
-use crate::facts::{Channel, Minute, Quarters, Rhythm, Sender};
+use crate::facts::{Channel, Minute, Quarters, Rhythm, Sender, Shape};
+use crate::flow::turns::Turns;
 use crate::time::Timestamp;
 
 /// Runs from the moment on that the flow was recognised.
@@ -16,6 +17,7 @@ pub(super) struct Meter {
     /// The client's last small packet, in whichever minute.
     last_small: Option<Timestamp>,
     pictures: Pictures,
+    turns: Turns,
 }
 
 /// What the server of a desktop or a shell sent last.
@@ -45,11 +47,16 @@ impl Meter {
             is_worth_saying: false,
             last_small: None,
             pictures: Pictures::default(),
+            turns: Turns::default(),
         }
     }
 
-    /// Counts a packet that brought `fresh` bytes of payload; what was due before it has been said.
-    pub(super) fn on_packet(&mut self, head: &Head, sender: Sender, fresh: u32) {
+    /// Counts a packet that brought `fresh` bytes of payload; what was due before it has been said. The round trips are
+    /// those from the tap to client and server.
+    pub(super) fn on_packet(&mut self, head: &Head, sender: Sender, fresh: u32, round_trips: (Duration, Duration)) {
+        if self.through == Channel::Shell && fresh > 0 {
+            self.turns.on_payload(head.at, sender, fresh, round_trips);
+        }
         let start = Minute::start_of(head.at);
         if self.minute.start != start {
             let rhythm = (self.through != Channel::Tunnel).then(Box::default);
@@ -75,6 +82,11 @@ impl Meter {
                 self.on_small(head.at);
             }
         }
+    }
+
+    /// What a shell looks like, as far as it can be told.
+    pub(super) fn shape(&self) -> Option<Shape> {
+        self.turns.are_reversed().then_some(Shape::Reversed)
     }
 
     /// When the present minute is to be said.

@@ -34,6 +34,7 @@ mod reassembly;
 mod record;
 mod signature;
 mod timing;
+mod turns;
 
 #[cfg(test)]
 mod tests;

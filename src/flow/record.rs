@@ -311,8 +311,13 @@ impl Flow {
             self.timing.on_ack(head.at, sender, seen.fresh > 0);
         }
         if let Some(meter) = &mut self.meter {
-            let sender = if self.is_reversed { sender.other() } else { sender };
-            meter.on_packet(head, sender, seen.fresh);
+            let rtt = |rtt: Option<Duration>| rtt.unwrap_or_default();
+            let (of_client, of_server) = (rtt(self.timing.client_rtt()), rtt(self.timing.server_rtt()));
+            if self.is_reversed {
+                meter.on_packet(head, sender.other(), seen.fresh, (of_server, of_client));
+            } else {
+                meter.on_packet(head, sender, seen.fresh, (of_client, of_server));
+            }
         }
     }
 
@@ -390,7 +395,7 @@ impl Flow {
             server_rtt: self.timing.server_rtt(),
             flight_rtt: self.timing.flight_rtt(),
             syn_id: self.timing.syn_id(),
-            shape: self.shape,
+            shape: self.shape.or_else(|| self.meter.as_ref()?.shape()),
             end: end.map(|end| self.closed.unwrap_or(end)),
         };
         if !self.is_reversed {
