@@ -128,6 +128,14 @@ impl<K: Eq + Hash, V> Recent<K, V> {
         &mut entry.value
     }
 
+    /// Who gives way to the next new key: nobody while there is room.
+    pub fn next_to_go(&self) -> Option<&K> {
+        if self.entries.len() < self.retention.entries_max.max(1) {
+            return None;
+        }
+        self.iter().next().map(|(key, _)| key)
+    }
+
     pub fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -247,8 +255,10 @@ mod tests {
     fn a_full_map_forgets_what_was_touched_longest_ago() {
         let mut map = recent(2);
         map.get_or_insert_with("a", at(0), || 1);
+        assert_eq!(map.next_to_go(), None);
         map.get_or_insert_with("b", at(10), || 2);
         map.get_mut(&"a", at(20));
+        assert_eq!(map.next_to_go(), Some(&"b"));
         map.get_or_insert_with("c", at(30), || 3);
         assert_eq!(map.iter().collect::<Vec<_>>(), [(&"a", &1), (&"c", &3)]);
         assert_eq!(map.evicted(), 1);

@@ -223,8 +223,7 @@ impl World {
         let (itself, site) = match entity {
             Entity::Account(user) => {
                 let account = identity::account(user);
-                let site = account.and_then(|account| self.sites_of(&account).next_back().map(|(site, _)| site));
-                (entity.clone().canonical(), site)
+                (entity.clone().canonical(), account.and_then(|account| self.home_of(&account)))
             }
             Entity::Address(address) if self.networks.is_home(*address) => {
                 let device = self.device_id(*address);
@@ -233,9 +232,27 @@ impl World {
             }
             Entity::Address(address) => (Entity::Site(Site::of(*address)), None),
             Entity::Device(device) => (entity.clone(), self.site_of(*device).map(|(site, _)| site)),
-            Entity::Group(_) | Entity::Site(_) => (entity.clone(), None),
+            Entity::Site(site) => (entity.clone(), self.house_behind(*site)),
+            Entity::Group(_) => (entity.clone(), None),
         };
         site.filter(|site| self.is_a_household(*site)).map_or(itself, Entity::Site)
+    }
+
+    /// Where an account lives: the latest of its sites where there are devices, since a machine that stands there says more
+    /// than a log-on; or else the latest.
+    fn home_of(&self, account: &Text) -> Option<Site> {
+        let sites = || self.sites_of(account).rev().map(|(site, _)| site);
+        sites().find(|&site| self.devices_at(site).next().is_some()).or_else(|| sites().next())
+    }
+
+    /// The house of all who log on from a site where no device of ours is: an exit that only its people use.
+    fn house_behind(&self, site: Site) -> Option<Site> {
+        if self.devices_at(site).next().is_some() {
+            return None;
+        }
+        let mut homes = self.accounts_at(site).map(|(account, _)| self.home_of(account));
+        let home = homes.next()??;
+        homes.all(|other| other == Some(home)).then_some(home).filter(|&home| home != site)
     }
 
     /// The site of an address: its own outside, or where the device is that holds it inside.

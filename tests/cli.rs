@@ -275,7 +275,7 @@ mod configuration {
         let outcome = Place::new().run(&["check"]);
         let expected = "The configuration is valid. No directory of rules was found.\n\
             Silent: co_outage, overlapping_tunnels; to wake them, give a network under `networks` the role `vpn_gateway`.\n\
-            Silent: distant_client; to wake them, name a database under `geo.databases`.\n";
+            Silent: distant_client; to wake them, name a database under `geo.databases`, or networks under `address_classes`.\n";
         assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), expected));
     }
 

@@ -28,12 +28,12 @@ def attribute(kind, value):
     return bytes([kind, 2 + len(value)]) + value
 
 
-def accounted(capture, at, user, outside, inside="10.20.0.7"):
-    """A VPN gateway tells its RADIUS server that a session began (RFC 2866)."""
+def accounted(capture, at, user, outside, inside="10.20.0.7", status=1):
+    """A VPN gateway tells its RADIUS server that a session began, or with 2 that it is over (RFC 2866)."""
     port, sign = 20000 + len(capture.frames), capture.random.randbytes(16)
     attributes = b"".join([
         attribute(1, user.encode()), attribute(4, packed("10.10.3.10")), attribute(61, struct.pack("!I", 5)),
-        attribute(40, struct.pack("!I", 1)), attribute(8, packed(inside)), attribute(31, outside.encode()),
+        attribute(40, struct.pack("!I", status)), attribute(8, packed(inside)), attribute(31, outside.encode()),
         attribute(44, b"%08x" % port)])
     flow = Udp(capture, ("10.10.3.10", port), (RADIUS, 1813))
     flow.say(at, struct.pack("!BBH", 4, 1, 20 + len(attributes)) + sign + attributes)
@@ -96,6 +96,11 @@ def web_tls():
 def accounts_at_one_site(capture):
     for number, user in enumerate(["ann", "bob", "cho"]):
         accounted(capture, number * HOUR, user, "198.18.7.7", f"10.20.0.{11 + number}")
+
+
+@scenario
+def accounts_live_apart(capture):
+    accounts_at_one_site(capture)
 
 
 @scenario
@@ -182,6 +187,14 @@ def account_on_many_networks(capture):
 def account_alternates(capture):
     for number in range(6):
         accounted(capture, number * 15 * MINUTE, "ann", f"198.18.{10 + number % 2}.7")
+
+
+@scenario
+def account_at_two_places(capture):
+    for number, outside in enumerate(["198.18.10.7", "198.18.11.7"]):
+        accounted(capture, number * HOUR, "ann", outside, f"10.20.0.{7 + number}")
+    for number, outside in enumerate(["198.18.11.7", "198.18.10.7"]):
+        accounted(capture, (8 + number) * HOUR, "ann", outside, f"10.20.0.{8 - number}", status=2)
 
 
 @scenario

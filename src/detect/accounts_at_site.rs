@@ -43,6 +43,10 @@ pub const FIELDS: &[FieldSpec] = &[
     FieldSpec { name: "spanwatch.accounts.count", help: "How many accounts logged on from the site in the window." },
     FieldSpec { name: "spanwatch.accounts.names", help: "Their names, in alphabetical order." },
     FieldSpec { name: "spanwatch.accounts.days", help: "On how many days several of them did." },
+    FieldSpec {
+        name: "spanwatch.accounts.time_zones",
+        help: "In how many time zones the inventory says that they live.",
+    },
     FieldSpec { name: "spanwatch.accounts.since", help: "When the first of them did." },
     FieldSpec {
         name: "spanwatch.accounts.network_roles",
@@ -66,14 +70,21 @@ impl Default for AccountsAtSite {
 }
 
 pub struct Sighting {
-    account: Text,
+    guest: Guest,
     roles: Vec<&'static str>,
     class: Option<&'static str>,
 }
 
+/// An account, and in which zone the inventory says that it lives, in minutes before UTC.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Guest {
+    account: Text,
+    zone_minutes: Option<i16>,
+}
+
 #[derive(Default)]
 pub struct Window {
-    accounts: Sightings<Text>,
+    accounts: Sightings<Guest>,
     /// Those of the latest day.
     today: BTreeSet<Text>,
     day: u64,
@@ -118,22 +129,28 @@ impl Detector for AccountsAtSite {
         let class = event.world().address_class(log_on.from).map(AddressClass::as_str);
         let zone = event.world().networks.get(log_on.from);
         let roles = zone.map(|zone| zone.roles.iter().map(|role| role.as_str()).collect()).unwrap_or_default();
-        Some((Site::of(log_on.from), Sighting { account: log_on.account, roles, class }))
+        let known = event.world().inventory.account(log_on.account.as_str());
+        let zone_minutes = known.and_then(|account| account.time_zone).map(|zone| zone.minutes);
+        let guest = Guest { account: log_on.account, zone_minutes };
+        Some((Site::of(log_on.from), Sighting { guest, roles, class }))
     }
 
     fn judge(&self, window: &mut Window, sighting: Sighting, at: Timestamp) -> Option<Fields> {
-        window.accounts.add(sighting.account.clone(), at, self.window, Self::ACCOUNTS_MAX);
-        let days = self.shared_days(window, sighting.account, at);
+        window.accounts.add(sighting.guest.clone(), at, self.window, Self::ACCOUNTS_MAX);
+        let days = self.shared_days(window, sighting.guest.account, at);
         let count = window.accounts.len();
         let is_news = count > window.told || days > window.told_days;
         (window.told, window.told_days) = (count, days);
         if count < 2 || count == Self::ACCOUNTS_MAX || !is_news {
             return None;
         }
+        let zones: BTreeSet<i16> = window.accounts.values().filter_map(|guest| guest.zone_minutes).collect();
+        let names: Vec<Text> = window.accounts.values().map(|guest| guest.account.clone()).collect();
         let mut evidence = Fields::default();
         evidence.push("spanwatch.accounts.count", count as u64);
-        evidence.push("spanwatch.accounts.names", window.accounts.values().cloned().collect::<Vec<_>>());
+        evidence.push("spanwatch.accounts.names", names);
         evidence.push("spanwatch.accounts.days", days as u64);
+        evidence.push("spanwatch.accounts.time_zones", zones.len() as u64);
         evidence.push_some("spanwatch.accounts.since", window.accounts.since());
         evidence.push("spanwatch.accounts.network_roles", sighting.roles);
         evidence.push_some("spanwatch.accounts.address_class", sighting.class);
@@ -156,7 +173,8 @@ mod tests {
     fn found(log_ons: &[(&str, u64)]) -> Vec<Option<(u64, u64)>> {
         let (detector, mut window) = (AccountsAtSite::default(), Window::default());
         let judge = |&(account, secs): &(&str, u64)| {
-            let sighting = Sighting { account: account.into(), roles: Vec::new(), class: None };
+            let guest = Guest { account: account.into(), zone_minutes: None };
+            let sighting = Sighting { guest, roles: Vec::new(), class: None };
             let evidence = detector.judge(&mut window, sighting, Timestamp::from_secs(secs))?;
             let number = |name| match evidence.get(name) {
                 Some(Value::Number(number)) => *number,
@@ -179,6 +197,21 @@ mod tests {
     fn accounts_count_together_up_to_the_window_and_no_longer() {
         assert_eq!(found(&[("a", 0), ("b", 7 * DAY)]), [None, Some((2, 0))].map(|found| found.map(|(n, _)| (n, 0))));
         assert_eq!(found(&[("a", 0), ("b", 7 * DAY + 1)]), [None, None]);
+    }
+
+    #[test]
+    fn the_zones_that_the_inventory_knows_are_counted() {
+        let (detector, mut window) = (AccountsAtSite::default(), Window::default());
+        let mut zones = |account: &str, zone_minutes| {
+            let guest = Guest { account: account.into(), zone_minutes };
+            let sighting = Sighting { guest, roles: Vec::new(), class: None };
+            let evidence = detector.judge(&mut window, sighting, Timestamp::from_secs(1))?;
+            evidence.get("spanwatch.accounts.time_zones").cloned()
+        };
+        assert_eq!(zones("a", Some(-300)), None, "one alone is no finding");
+        assert_eq!(zones("b", None), Some(Value::Number(1)));
+        assert_eq!(zones("c", Some(-300)), Some(Value::Number(1)));
+        assert_eq!(zones("d", Some(-480)), Some(Value::Number(2)));
     }
 
     #[test]

@@ -1,9 +1,11 @@
-//! Whether an outside address is farther away than its neighbours: than others of its country and provider.
+//! Whether an outside address is farther away than its neighbours: than others of its country and provider, or of its kind of
+//! line where no database knows those.
 //!
 //! # What it sees
 //!
-//! The TCP round trip to each outside client (SYN/ACK to ACK). The least of a day's connections is what the way takes.
-//! It is compared with the same of the other sites of its country and autonomous system.
+//! The TCP round trip to each outside client (SYN/ACK to ACK), and through the tunnel to each device whose site is known.
+//! The least of a day's connections is what the way takes. It is compared with the same of the other sites of its country
+//! and autonomous system.
 //!
 //! # Why it matters
 //!
@@ -17,8 +19,8 @@
 //!
 //! # Blind spots
 //!
-//! Needs databases of countries and systems, and enough other sites of the same provider. A provider all of whose
-//! customers here are relayed is its own neighbour.
+//! Needs databases of countries and systems, or lists of kinds of addresses, and enough other sites of the same. A provider
+//! all of whose customers here are relayed is its own neighbour.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -27,6 +29,7 @@ use serde::Deserialize;
 
 use crate::detect::handshake::Handshake;
 use crate::detect::{Detector, Family};
+use crate::enrich::classes::AddressClass;
 use crate::event::Event;
 use crate::facts::Fields;
 use crate::identity::entity::Entity;
@@ -71,9 +74,9 @@ pub struct DistantClient {
 
 /// Where sites are comparable.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Neighbourhood {
-    system: u32,
-    country: Box<str>,
+pub enum Neighbourhood {
+    Class(AddressClass),
+    Provider { system: u32, country: Box<str> },
 }
 
 /// The least round trip of the latest day of each site.
@@ -91,17 +94,30 @@ struct Least {
 
 pub struct Sighting {
     site: Site,
+    rtt: Duration,
     neighbourhood: Neighbourhood,
 }
 
-/// The days on which the site was too far away.
 #[derive(Default)]
 pub struct Window {
+    least: Least,
+    /// The days on which the site was too far away.
     days: BTreeSet<u64>,
+}
+
+impl Least {
+    fn add(&mut self, rtt: Duration, day: u64) {
+        if self.day != day || self.connections == 0 {
+            *self = Self { day, rtt, connections: 0 };
+        }
+        self.rtt = self.rtt.min(rtt);
+        self.connections = self.connections.saturating_add(1);
+    }
 }
 
 impl DistantClient {
     const NEIGHBOURHOODS: Retention = Retention { entries_max: 4096, keep: Duration::from_secs(7 * 86_400) };
+    /// As many stand for all others.
     const SITES_MAX: usize = 256;
     const DAYS_KEPT: u64 = 14;
     /// Of a normal distribution: the standard deviation over the median absolute deviation.
@@ -112,9 +128,14 @@ impl DistantClient {
         Self { settings, neighbourhoods: Recent::new(Self::NEIGHBOURHOODS) }
     }
 
-    fn neighbourhood(event: &Event<'_>, site: Site) -> Option<Neighbourhood> {
-        let place = event.world().geo.get(site.address());
-        Some(Neighbourhood { system: place.as_number?, country: place.country.clone()? })
+    fn sighting(event: &Event<'_>) -> Option<Sighting> {
+        let Handshake { site, summary } = Handshake::of(event).or_else(|| Handshake::through_tunnel(event))?;
+        let (place, class) = (event.world().geo.get(site.address()), event.world().address_class(site.address()));
+        let neighbourhood = match (place.as_number, &place.country) {
+            (Some(system), Some(country)) => Neighbourhood::Provider { system, country: country.clone() },
+            _ => Neighbourhood::Class(class?),
+        };
+        Some(Sighting { site, rtt: summary.client_rtt?, neighbourhood })
     }
 }
 
@@ -126,12 +147,7 @@ impl Peers {
                 return;
             }
         }
-        let least = self.sites.entry(site).or_default();
-        if least.day != day || least.connections == 0 {
-            *least = Least { day, rtt, connections: 0 };
-        }
-        least.rtt = least.rtt.min(rtt);
-        least.connections = least.connections.saturating_add(1);
+        self.sites.entry(site).or_default().add(rtt, day);
     }
 
     /// The least round trips of the other sites, in seconds, sorted.
@@ -155,30 +171,27 @@ impl Detector for DistantClient {
     type Window = Window;
 
     fn learn(&mut self, event: &Event<'_>) {
-        let Some(Handshake { site, summary }) = Handshake::of(event) else {
+        let Some(Sighting { site, rtt, neighbourhood }) = Self::sighting(event) else {
             return;
         };
-        if let (Some(neighbourhood), Some(rtt)) = (Self::neighbourhood(event, site), summary.client_rtt) {
-            let peers = self.neighbourhoods.get_or_insert_with(neighbourhood, event.at(), Peers::default);
-            peers.add(site, rtt, event.at().as_secs() / 86_400);
-            self.neighbourhoods.expire(event.at());
-        }
+        let peers = self.neighbourhoods.get_or_insert_with(neighbourhood, event.at(), Peers::default);
+        peers.add(site, rtt, event.at().as_secs() / 86_400);
+        self.neighbourhoods.expire(event.at());
     }
 
     fn sight(&self, event: &Event<'_>) -> Option<(Site, Sighting)> {
-        let Handshake { site, summary } = Handshake::of(event)?;
-        summary.client_rtt?;
-        Some((site, Sighting { site, neighbourhood: Self::neighbourhood(event, site)? }))
+        let sighting = Self::sighting(event)?;
+        Some((sighting.site, sighting))
     }
 
     fn judge(&self, window: &mut Window, sighting: Sighting, at: Timestamp) -> Option<Fields> {
         let day = at.as_secs() / 86_400;
-        let peers = self.neighbourhoods.get(&sighting.neighbourhood)?;
-        let own = peers.sites.get(&sighting.site)?;
-        if own.connections < self.settings.connections || window.days.contains(&day) {
+        window.least.add(sighting.rtt, day);
+        let own = window.least;
+        if !own.connections.is_multiple_of(self.settings.connections) || window.days.contains(&day) {
             return None;
         }
-        let others = peers.others(sighting.site);
+        let others = self.neighbourhoods.get(&sighting.neighbourhood)?.others(sighting.site);
         if others.len() < self.settings.peers {
             return None;
         }
@@ -214,7 +227,7 @@ mod tests {
     use crate::facts::Value;
 
     fn place() -> Neighbourhood {
-        Neighbourhood { system: 64_500, country: "US".into() }
+        Neighbourhood::Provider { system: 64_500, country: "US".into() }
     }
 
     fn site(number: u8) -> Site {
@@ -242,9 +255,8 @@ mod tests {
             let mut found = Vec::new();
             for secs in (0..days).flat_map(|day| (0..connections).map(move |n| day * 86_400 + n)) {
                 let at = Timestamp::from_secs(secs);
-                let peers = self.detector.neighbourhoods.get_or_insert_with(place(), at, Peers::default);
-                peers.add(site(1), Duration::from_millis(millis), secs / 86_400);
-                let sighting = Sighting { site: site(1), neighbourhood: place() };
+                let rtt = Duration::from_millis(millis);
+                let sighting = Sighting { site: site(1), rtt, neighbourhood: place() };
                 let evidence = self.detector.judge(&mut self.window, sighting, at);
                 if let Some(Value::Number(days)) =
                     evidence.as_ref().and_then(|evidence| evidence.get("spanwatch.distance.days"))

@@ -14,21 +14,34 @@ pub(super) struct Handshake<'e> {
 }
 
 impl<'e> Handshake<'e> {
-    /// The first summary of a connection is the one of its first minute, or of its end where that comes before.
     pub(super) fn of(event: &Event<'e>) -> Option<Self> {
-        const FIRST: Duration = Duration::from_secs(60);
-        const SECOND: Duration = Duration::from_secs(600);
-        let fact = event.fact()?;
-        let age = fact.at.since(fact.flow.started);
-        let summary = match &fact.kind {
-            FactKind::Activity(summary) if age < SECOND => summary,
-            FactKind::FlowEnded(summary) if age < FIRST => summary,
-            _ => return None,
-        };
+        let summary = first_summary(event)?;
         let is_from_outside = event.is_home(Sender::Server) && !event.is_home(Sender::Client);
-        let is_complete = fact.flow.transport == Transport::Tcp && summary.client_rtt.is_some();
-        (is_complete && is_from_outside).then_some(Self { site: Site::of(fact.flow.client.ip), summary })
+        is_from_outside.then_some(Self { site: Site::of(event.flow().client.ip), summary })
     }
+
+    /// The same of a device whose site outside is known, as it is seen behind the VPN gateway: the way to the client is the
+    /// one through the tunnel.
+    pub(super) fn through_tunnel(event: &Event<'e>) -> Option<Self> {
+        let summary = first_summary(event)?;
+        let site = event.is_home(Sender::Client).then(|| event.site(Sender::Client)).flatten()?;
+        Some(Self { site, summary })
+    }
+}
+
+/// The first summary of a TCP connection that came about is the one of its first minute, or of its end where that comes
+/// before.
+fn first_summary<'e>(event: &Event<'e>) -> Option<&'e FlowSummary> {
+    const FIRST: Duration = Duration::from_secs(60);
+    const SECOND: Duration = Duration::from_secs(600);
+    let fact = event.fact()?;
+    let age = fact.at.since(fact.flow.started);
+    let summary = match &fact.kind {
+        FactKind::Activity(summary) if age < SECOND => summary,
+        FactKind::FlowEnded(summary) if age < FIRST => summary,
+        _ => return None,
+    };
+    (fact.flow.transport == Transport::Tcp && summary.client_rtt.is_some()).then_some(summary)
 }
 
 #[cfg(test)]

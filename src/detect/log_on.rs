@@ -51,7 +51,7 @@ pub(super) fn is_a_crowds(event: &Event<'_>, address: IpAddr) -> bool {
 }
 
 /// The /24 or /48 of an address.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & 0xffff_ff00).into(),
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !(u128::MAX >> 48)).into(),

@@ -5,6 +5,7 @@
 
 pub mod account_hosts;
 pub mod account_networks;
+pub mod account_sessions;
 pub mod accounts_at_site;
 pub mod arp_channel;
 pub mod beacon;
@@ -76,6 +77,13 @@ pub const ALL: &[DetectorSpec] = &[
         },
     },
     DetectorSpec {
+        name: account_sessions::NAME,
+        vantage: Vantage::Edge,
+        needs: &[],
+        fields: account_sessions::FIELDS,
+        start: |settings| Box::new(Running::new(settings.account_sessions, settings.windows)),
+    },
+    DetectorSpec {
         name: accounts_at_site::NAME,
         vantage: Vantage::Edge,
         needs: &[],
@@ -120,7 +128,7 @@ pub const ALL: &[DetectorSpec] = &[
     DetectorSpec {
         name: distant_client::NAME,
         vantage: Vantage::Edge,
-        needs: &[Need::Geo],
+        needs: &[Need::Neighbours],
         fields: distant_client::FIELDS,
         start: |settings| {
             Box::new(Running::new(distant_client::DistantClient::new(settings.distant_client), settings.windows))
@@ -279,6 +287,7 @@ pub struct DetectorSpec {
 pub struct Settings {
     pub account_hosts: account_hosts::AccountHosts,
     pub account_networks: account_networks::Settings,
+    pub account_sessions: account_sessions::AccountSessions,
     pub accounts_at_site: accounts_at_site::AccountsAtSite,
     pub arp_channel: arp_channel::ArpChannel,
     pub beacon: beacon::Settings,
@@ -312,6 +321,7 @@ impl Default for Settings {
         Self {
             account_hosts: Default::default(),
             account_networks: Default::default(),
+            account_sessions: Default::default(),
             accounts_at_site: Default::default(),
             arp_channel: Default::default(),
             beacon: Default::default(),
@@ -365,8 +375,8 @@ impl Vantage {
 /// Something of the configuration that a detector cannot do without.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Need {
-    /// Databases that know the countries and autonomous systems of addresses.
-    Geo,
+    /// Databases that know the countries and autonomous systems of addresses, or lists of kinds of addresses.
+    Neighbours,
     /// A network with the role of a VPN gateway.
     VpnGateway,
 }
@@ -375,7 +385,7 @@ impl Need {
     /// What the operator is told to add.
     pub const fn remedy(self) -> &'static str {
         match self {
-            Self::Geo => "name a database under `geo.databases`",
+            Self::Neighbours => "name a database under `geo.databases`, or networks under `address_classes`",
             Self::VpnGateway => "give a network under `networks` the role `vpn_gateway`",
         }
     }

@@ -54,7 +54,7 @@ impl Default for Settings {
             days: 10,
             input_bursts_min: 3,
             tunnel_bursts_min: 12,
-            common_percent: 5,
+            common_percent: 25,
             workers: Retention { entries_max: 50_000, keep: 14 * day },
             destinations: Retention { entries_max: 20_000, keep: 7 * day },
         }
@@ -77,6 +77,7 @@ pub enum Whose {
 pub struct Activity {
     settings: Settings,
     workers: Recent<Whose, Tracked>,
+    fleet: FleetSize,
     seats: Recent<(Site, Transport), Seats>,
     audiences: Audiences,
     /// The minute that is not over yet.
@@ -97,6 +98,15 @@ struct Tracked {
     /// Who was logged on at the device, and when that was asked last.
     account: Option<Text>,
     account_asked: Timestamp,
+    /// Where a device was known to be when it last showed one: by the end of the day it may have left.
+    site: Option<Site>,
+}
+
+/// How many devices there were when there were so many entries.
+#[derive(Default)]
+struct FleetSize {
+    entries: usize,
+    devices: usize,
 }
 
 /// A sign of a person, and to which destination it leads.
@@ -143,6 +153,7 @@ impl Activity {
         Self {
             settings,
             workers: Recent::new(settings.workers),
+            fleet: FleetSize::default(),
             seats: Recent::new(settings.workers),
             audiences: Audiences::new(settings.destinations),
             minute: Timestamp::ZERO,
@@ -220,6 +231,11 @@ impl Activity {
         self.workers.get(&whose).map(|tracked| &tracked.flow)
     }
 
+    /// Where a device was when it showed its latest sign.
+    pub fn site(&self, device: DeviceId) -> Option<Site> {
+        self.workers.get(&Whose::Device(device))?.site
+    }
+
     /// How many days are remembered.
     pub const fn day_count(&self) -> usize {
         self.settings.days
@@ -251,13 +267,15 @@ impl Activity {
     fn on_client(&mut self, event: &Event<'_>, sign: Sign, destination: Option<Destination>) {
         let device = event.is_home(Sender::Client).then(|| event.device(Sender::Client)).flatten();
         let (Some(device), Some(destination)) = (device, destination) else { return };
-        self.audiences.add(destination, device, self.place(event.at()).0, event.at());
+        let day = self.place(event.at()).0;
+        self.audiences.add(destination, (device, self.fleet.devices), day, event.at());
         let tracked = self.track_device(device, Sender::Client, event);
         let is_new = match sign {
             Sign::Question => tracked.memory.is_new_question(destination, event.at()),
             _ => !tracked.memory.is_called_regularly(destination, event.at()),
         };
         if is_new {
+            tracked.site = event.world().site_of(device).map(|(site, _)| site).or(tracked.site);
             self.note(Whose::Device(device), sign, Some(destination), event.at());
         }
     }
@@ -330,10 +348,20 @@ impl Activity {
         self.signs.push(Seen { whose, sign, destination });
     }
 
+    /// How many of the entries are devices. It is counted anew where the entries became more or fewer.
+    fn count_devices(&mut self) -> usize {
+        if self.fleet.entries != self.workers.len() {
+            let is_device = |(whose, _): &(&Whose, &Tracked)| matches!(whose, Whose::Device(_));
+            let devices = self.workers.iter().filter(is_device).count();
+            self.fleet = FleetSize { entries: self.workers.len(), devices };
+        }
+        self.fleet.devices
+    }
+
     /// Judges the minute that is over.
     fn close(&mut self) {
         let (day, minute) = self.place(self.minute);
-        let devices = self.workers.len();
+        let devices = self.count_devices();
         let common_share = f64::from(self.settings.common_percent) / 100.0;
         let mut begun_by: BTreeMap<Destination, Vec<Whose>> = BTreeMap::new();
         for seen in &self.signs {
@@ -378,6 +406,7 @@ impl Tracked {
             flow,
             account: None,
             account_asked: Timestamp::ZERO,
+            site: None,
         }
     }
 

@@ -84,6 +84,31 @@ impl Worker {
         self.days.get(day).is_some_and(|worked| worked.minutes > 0)
     }
 
+    /// How much less two are active in the same bins than on days of one and the other that were not the same, in standard
+    /// deviations of counting; none where there are too few days to compare with.
+    pub fn avoidance(&self, other: &Self) -> Option<f64> {
+        let (mut met, mut same_days, mut across, mut across_days) = (0.0, 0.0, 0.0, 0.0);
+        for (day, own) in self.active_days() {
+            for (others_day, others) in other.active_days() {
+                let common = f64::from(own.bins.common(&others.bins));
+                let (sum, days) =
+                    if day == others_day { (&mut met, &mut same_days) } else { (&mut across, &mut across_days) };
+                *sum += common;
+                *days += 1.0;
+            }
+        }
+        if same_days < 2.0 {
+            return None;
+        }
+        let expected = across / across_days * same_days;
+        Some((expected - met) / (expected + 1.0).sqrt())
+    }
+
+    /// The days with any work, counted from 0.
+    fn active_days(&self) -> impl Iterator<Item = (usize, &Worked)> {
+        self.days.iter().enumerate().filter(|(_, worked)| worked.minutes > 0)
+    }
+
     /// The same one, had these days come in this order.
     pub fn reordered(&self, order: &[usize]) -> Self {
         let days = order.iter().filter_map(|&day| self.days.get(day)).cloned().collect();

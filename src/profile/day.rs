@@ -100,6 +100,11 @@ impl Bins {
         self.words.iter().map(|word| word.count_ones() as u16).sum()
     }
 
+    /// How many bins are marked in both.
+    pub fn common(&self, other: &Self) -> u16 {
+        self.words.iter().zip(other.words).map(|(word, others)| (word & others).count_ones() as u16).sum()
+    }
+
     /// The bins that are marked, the first one first.
     pub fn marked(&self) -> impl Iterator<Item = usize> + '_ {
         (0..).zip(self.words).flat_map(|(index, word)| Ones(word).map(move |bit| index * 64 + bit))

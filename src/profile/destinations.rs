@@ -98,10 +98,11 @@ fn seconds(at: Timestamp) -> u32 {
     u32::try_from(at.as_secs()).unwrap_or(u32::MAX)
 }
 
-/// How many devices call each destination within a day.
+/// What part of the devices calls each destination within a day.
 pub(super) struct Audiences(Recent<Destination, Audience>);
 
-/// A sketch of the devices of a day (Whang et al., "A Linear-Time Probabilistic Counting Algorithm", TODS 1990).
+/// A sketch of the devices of a day (Whang et al., "A Linear-Time Probabilistic Counting Algorithm", TODS 1990); of a large
+/// fleet it is a sample's, so that it counts up to all of them.
 struct Audience {
     day: u64,
     bits: [u64; 4],
@@ -114,30 +115,38 @@ impl Audiences {
     const COMMON_DAYS: u64 = 7;
     /// Fewer devices are not everybody, however small the fleet.
     const COMMON_MIN: f64 = 10.0;
-    /// More than a sketch can count.
-    const COUNT_MAX: f64 = 1000.0;
 
     pub(super) fn new(retention: Retention) -> Self {
         Self(Recent::new(retention))
     }
 
-    pub(super) fn add(&mut self, destination: Destination, device: DeviceId, day: u64, at: Timestamp) {
+    /// A device of so many calls the destination.
+    pub(super) fn add(
+        &mut self,
+        destination: Destination,
+        (device, devices): (DeviceId, usize),
+        day: u64,
+        at: Timestamp,
+    ) {
         let make = || Audience { day, bits: [0; 4], common: None };
         let audience = self.0.get_or_insert_with(destination, at, make);
         if audience.day != day {
             (audience.day, audience.bits) = (day, [0; 4]);
         }
-        let place = device.bits() as usize % 256;
-        if let Some(word) = audience.bits.get_mut(place / 64) {
-            *word |= 1 << (place % 64);
+        let bits = device.bits() as usize;
+        if (bits / Audience::PLACES).is_multiple_of(Audience::one_in(devices)) {
+            let place = bits % Audience::PLACES;
+            if let Some(word) = audience.bits.get_mut(place / 64) {
+                *word |= 1 << (place % 64);
+            }
         }
     }
 
     /// Whether so many of the devices call it that it says nothing of one of them.
     pub(super) fn is_common(&mut self, destination: Destination, day: u64, devices: usize, share: f64) -> bool {
-        let least = (share * devices as f64).clamp(Self::COMMON_MIN, Self::COUNT_MAX);
+        let least = (share * devices as f64).max(Self::COMMON_MIN);
         let Some(audience) = self.0.get_unmoved(&destination) else { return false };
-        if audience.day == day && audience.count() >= least {
+        if audience.day == day && audience.count() * Audience::one_in(devices) as f64 >= least {
             audience.common = Some(day);
         }
         audience.common.is_some_and(|common| day.saturating_sub(common) < Self::COMMON_DAYS)
@@ -153,11 +162,18 @@ impl Audiences {
 }
 
 impl Audience {
+    const PLACES: usize = 256;
+
+    /// One in how many devices is counted: so many that the sketch tells a sample of all others apart.
+    const fn one_in(devices: usize) -> usize {
+        (devices / Self::PLACES).next_power_of_two()
+    }
+
     fn count(&self) -> f64 {
-        const PLACES: f64 = 256.0;
         let taken: u32 = self.bits.iter().map(|word| word.count_ones()).sum();
-        let free = PLACES - f64::from(taken);
-        if free < 1.0 { Audiences::COUNT_MAX } else { -PLACES * (free / PLACES).ln() }
+        let places = Self::PLACES as f64;
+        let free = (places - f64::from(taken)).max(1.0);
+        -places * (free / places).ln()
     }
 }
 
@@ -208,16 +224,34 @@ mod tests {
     fn what_many_of_the_fleet_call_is_common_for_a_week() {
         let mut audiences = Audiences::new(Retention { entries_max: 10, keep: Duration::from_secs(9) });
         let name = Destination::of_name("update.example.com");
-        let mut is_common_with = |devices: u8| {
-            for device in 0..devices {
-                let device = DeviceId::of_address(IpAddr::from([10, 0, 0, device]));
-                audiences.add(name, device, 1, at(0));
-            }
-            audiences.is_common(name, 1, 200, 0.05)
+        let mut is_common_with = |devices: u16| {
+            call(&mut audiences, name, devices, 40);
+            audiences.is_common(name, 1, 40, 0.25)
         };
         assert!(!is_common_with(8));
         assert!(is_common_with(14));
-        assert!(audiences.is_common(name, 7, 200, 0.05));
-        assert!(!audiences.is_common(name, 8, 200, 0.05));
+        assert!(audiences.is_common(name, 7, 40, 0.25));
+        assert!(!audiences.is_common(name, 8, 40, 0.25));
+    }
+
+    #[test]
+    fn the_part_of_the_fleet_counts_however_large_the_fleet() {
+        for devices in [100, 1000, 10_000, 60_000_u16] {
+            let mut audiences = Audiences::new(Retention { entries_max: 10, keep: Duration::from_secs(9) });
+            for (name, percent, is_common) in [("a", 15, false), ("b", 40, true), ("c", 100, true)] {
+                let name = Destination::of_name(name);
+                let callers = (u32::from(devices) * percent / 100) as u16;
+                call(&mut audiences, name, callers, devices.into());
+                assert_eq!(audiences.is_common(name, 1, devices.into(), 0.25), is_common, "{percent} % of {devices}");
+            }
+        }
+    }
+
+    fn call(audiences: &mut Audiences, name: Destination, callers: u16, devices: usize) {
+        for caller in 0..callers {
+            let [high, low] = caller.to_be_bytes();
+            let device = DeviceId::of_address(IpAddr::from([10, 0, high, low]));
+            audiences.add(name, (device, devices), 1, at(0));
+        }
     }
 }

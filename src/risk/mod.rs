@@ -81,6 +81,8 @@ pub struct Risk {
     /// Open incidents by when their evidence will have faded.
     closing: BTreeSet<(Timestamp, Entity)>,
     opened: BTreeMap<&'static str, Openings>,
+    /// Entities that gave way with an open incident.
+    displaced: u64,
     counted: Timestamp,
     /// Those of whom there was most evidence when it was last counted, in nats, the most first.
     riskiest: Vec<(Entity, f64)>,
@@ -124,6 +126,7 @@ impl Risk {
             dismissals: Dismissals::default(),
             closing: BTreeSet::new(),
             opened: BTreeMap::new(),
+            displaced: 0,
             counted: Timestamp::ZERO,
             riskiest: Vec::new(),
             distribution: [0; SHARES.len()],
@@ -145,6 +148,9 @@ impl Risk {
         evidence.nats = (evidence.nats * factor).min(Self::ITEM_NATS_MAX);
         let mut said = self.move_in(holder, at, world);
         let settings = self.settings;
+        if self.ledgers.get(holder).is_none() {
+            said.extend(self.give_way(at, world));
+        }
         let ledger = match self.ledgers.get_mut(holder, at) {
             Some(ledger) => ledger,
             None => self.ledgers.get_or_insert_with(holder.clone(), at, Ledger::default),
@@ -261,7 +267,19 @@ impl Risk {
 
     /// How many entities gave way to others because the table was full.
     pub const fn evicted(&self) -> u64 {
-        self.ledgers.evicted()
+        self.ledgers.evicted() + self.displaced
+    }
+
+    /// Closes the incident of the one that a new entity displaces from a full table.
+    fn give_way(&mut self, at: Timestamp, world: &World) -> Option<Incident> {
+        let going = self.ledgers.next_to_go()?;
+        let open = self.ledgers.get(going)?.open.as_ref()?;
+        let going = (open.closes, going.clone());
+        self.closing.remove(&going);
+        let closed = self.close(&going.1, at, world);
+        self.ledgers.remove(&going.1);
+        self.displaced += 1;
+        closed
     }
 
     /// Takes over the evidence about those who are at the site.

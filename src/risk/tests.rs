@@ -375,3 +375,25 @@ fn every_shipped_rule_that_speaks_has_a_weight() {
         assert!(rule.weight > 0.0, "{}", rule.name);
     }
 }
+
+#[test]
+fn an_incident_that_gives_way_in_a_full_table_is_closed() {
+    let settings =
+        Settings { entities: Retention { entries_max: 2, ..Settings::default().entities }, ..Settings::default() };
+    let mut bench = Bench { risk: Risk::new(settings), world: world("") };
+    for family in [Family::Identity, Family::Location, Family::Multiplicity] {
+        bench.see(&of(family, 6.0), &house(), 0.0);
+    }
+    assert_eq!(bench.risk.open_by_level()[&Level::High], 1);
+    let weak = of(Family::Time, 1.0);
+    assert_eq!(bench.states(&weak, &device(1), 10.0), []);
+    let said = bench.see(&weak, &device(2), 20.0);
+    assert_eq!(
+        said.iter().map(|incident| (incident.state, incident.entity.clone())).collect::<Vec<_>>(),
+        [(State::Closed, house())]
+    );
+    assert_eq!(bench.risk.open(at(20.0), &bench.world).count(), 0);
+    assert_eq!((bench.risk.evicted(), bench.risk.ledgers.len()), (1, 2));
+    assert_eq!(bench.states(&weak, &device(3), 30.0), []);
+    assert_eq!(bench.risk.evicted(), 2);
+}

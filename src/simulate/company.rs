@@ -19,6 +19,7 @@ pub(super) mod stream {
     pub const PERSON: u64 = 6;
     pub const PLACE: u64 = 7;
     pub const WORK: u64 = 8;
+    pub const WEB: u64 = 9;
 }
 
 /// How and where a person works.
@@ -134,7 +135,10 @@ impl Company {
     fn hire(&mut self, habit: Habit, home: usize) -> usize {
         let number = self.people.len();
         let mut random = self.random_of(stream::PERSON, [number as u64, 1]);
-        let zone_hours = if matches!(habit, Habit::Office | Habit::Hybrid) { 0 } else { random.below(4) as u8 };
+        let own_zone = if matches!(habit, Habit::Office | Habit::Hybrid) { 0 } else { random.below(4) as u8 };
+        // Who lives in one place lives in one zone; what a farm claims of its people is another matter.
+        let neighbour = self.people.last().filter(|last| last.home == home && !matches!(habit, Habit::Farm(_)));
+        let zone_hours = neighbour.map_or(own_zone, |neighbour| neighbour.zone_hours);
         let [high, low] = (number as u16 + 2).to_be_bytes();
         let groups = ["engineering", "finance", "marketing", "operations", "sales", "support"];
         self.people.push(Person {

@@ -112,12 +112,12 @@ impl Minute {
     /// A laptop at work behind a tunnel: questions and pages, and their answers.
     fn at_work(&mut self) {
         self.keepalive(0, TUNNEL_KEEPALIVE, (32, 32));
-        let bouts = 2 + self.random.below(3);
-        for moment in self.hand(bouts, 4) {
+        let bouts = 4 + self.random.below(4);
+        for moment in self.hand(bouts, 5) {
             let asked = Self::wrapped(64 + self.random.below(500) as u16);
             self.push(moment, Sender::Client, asked);
             let answer = moment + millis(self.random.between(15.0, 60.0));
-            for part in 0..1 + self.random.below(3) as u32 {
+            for part in 0..1 + self.random.below(2) as u32 {
                 self.push(answer + Duration::from_micros(200) * part, Sender::Server, 1424);
             }
             self.push(answer + self.client_rtt + Duration::from_micros(700), Sender::Client, Self::wrapped(52));

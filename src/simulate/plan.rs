@@ -40,8 +40,10 @@ pub const REMOTE_PRODUCTS: &[(&str, &str)] = &[
     ("teamviewer", "router14.teamviewer.com"),
 ];
 
-/// The names that employees go to, those that most go to first.
-pub const SITES: usize = 400;
+/// The names that employees go to: those that everybody goes to first, then those that many do, then those that few do.
+pub const SITES: usize = 20_000;
+pub const SITES_OF_ALL: usize = 12;
+pub const SITES_OF_MANY: usize = 300;
 
 /// The name of a place in the web.
 pub fn site_name(number: usize) -> String {
@@ -49,7 +51,7 @@ pub fn site_name(number: usize) -> String {
     const KINDS: [&str; 8] = ["www", "app", "api", "cdn", "docs", "news", "static", "login"];
     match INTERNAL.get(number) {
         Some(name) => format!("{name}.corp.example"),
-        None => format!("{}.site{number:03}.example", KINDS[number % KINDS.len()]),
+        None => format!("{}.site{number:05}.example", KINDS[number % KINDS.len()]),
     }
 }
 

@@ -19,6 +19,10 @@ pub const DAY_MINUTES: usize = 24 * 60;
 const UNATTENDED: f64 = 0.03;
 /// So often a minute of work shows nothing new.
 const UNSEEN: f64 = 0.25;
+/// The share of pages that are everybody's, and of those that are many people's; the others are the person's own.
+const OF_ALL: f64 = 0.2;
+const OF_MANY: f64 = 0.25;
+const OWN_SITES: usize = 80;
 /// A name is not asked for again within so many minutes.
 const NAME_KEPT_MINUTES: usize = 10;
 
@@ -278,11 +282,19 @@ impl<'c> Shift<'c> {
         }
     }
 
-    /// A place in the web: one of the person's own, the first ones most often.
+    /// A place in the web: one that everybody goes to, one that many do, or one of the person's own.
     fn favourite(&mut self) -> Name {
-        let share = self.random.unit();
-        let rank = (share * share * share * plan::SITES as f64) as usize;
-        let number = if rank < 12 { rank } else { 12 + (rank * 7 + self.number * 31) % (plan::SITES - 12) };
+        let (kind, share) = (self.random.unit(), self.random.unit());
+        let among = |first: usize, end: usize, share: f64| first + (share * (end - first) as f64) as usize;
+        let number = match kind {
+            kind if kind < OF_ALL => among(0, plan::SITES_OF_ALL, share * share),
+            kind if kind < OF_ALL + OF_MANY => among(plan::SITES_OF_ALL, plan::SITES_OF_MANY, share * share),
+            _ => {
+                let own = among(0, OWN_SITES, share * share);
+                let unit = self.company.random_of(stream::WEB, [self.number as u64, own as u64]).unit();
+                among(plan::SITES_OF_MANY, plan::SITES, unit)
+            }
+        };
         Name::Site(number as u16)
     }
 

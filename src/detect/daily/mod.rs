@@ -85,13 +85,13 @@ impl Fleet {
         let mut everybody = activity.everybody();
         let mut by_site: BTreeMap<(Site, bool), Vec<Whose>> = BTreeMap::new();
         for &whose in &everybody {
-            if let Some(site) = site_of(whose, world) {
+            if let Some(site) = site_of(whose, activity, world) {
                 by_site.entry((site, matches!(whose, Whose::Device(_)))).or_default().push(whose);
             }
         }
         let count = everybody.len().min(Self::OTHERS_MAX);
         draw.shuffle_first(&mut everybody, count);
-        let other = |&whose: &Whose| Some((site_of(whose, world), activity.worker(whose, day)?));
+        let other = |&whose: &Whose| Some((site_of(whose, activity, world), activity.worker(whose, day)?));
         let others: Vec<Other> = everybody.iter().take(count).filter_map(other).collect();
         let shape = Shape::of(others.iter().map(|(_, worker)| worker))?;
         let member = |whose| Some(Member { whose, worker: activity.worker(whose, day)? });
@@ -107,9 +107,10 @@ impl Fleet {
     }
 }
 
-fn site_of(whose: Whose, world: &World) -> Option<Site> {
+/// Where one is, or was at work last.
+fn site_of(whose: Whose, activity: &Activity, world: &World) -> Option<Site> {
     match whose {
-        Whose::Device(device) => world.site_of(device).map(|(site, _)| site),
+        Whose::Device(device) => world.site_of(device).map(|(site, _)| site).or_else(|| activity.site(device)),
         Whose::Tunnel { site, .. } => Some(site),
     }
 }

@@ -20,7 +20,7 @@
 //!
 //! # Blind spots
 //!
-//! One operator for each laptop, several calls at once, programs that type. More than twenty laptops of one operator take
+//! One operator for each laptop or for two, several calls at once, programs that type. More than twenty laptops of one operator take
 //! more days, because sweeps through all of them look like work at the same time. Where more than one minute in ten is
 //! taken for work by mistake, nothing is left to be seen.
 //!
@@ -40,6 +40,7 @@
 //! The lower one of both fleets is given. Of 16,000 groups of people three came to the threshold.
 
 mod null;
+mod picked;
 
 #[cfg(test)]
 mod evaluation_tests;
@@ -52,13 +53,14 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::detect::Family;
-use crate::detect::daily::{DailyDetector, Fleet, Group};
+use crate::detect::daily::{DailyDetector, Fleet, Group, Member};
 use crate::facts::Fields;
 use crate::net::Text;
 use crate::profile::activity::Whose;
 use crate::profile::co_activity::{Ratios, Worker};
 use crate::protocol::FieldSpec;
 use null::Null;
+use picked::Picked;
 
 pub const NAME: &str = "one_operator";
 
@@ -67,7 +69,8 @@ pub const FIELDS: &[FieldSpec] = &[
         name: "spanwatch.operator.score",
         help: "How far the site is from chance, in standard deviations of the tiling.",
     },
-    FieldSpec { name: "spanwatch.operator.devices", help: "How many devices or tunnels of the site were compared." },
+    FieldSpec { name: "spanwatch.operator.devices", help: "How many devices or tunnels fall together like that." },
+    FieldSpec { name: "spanwatch.operator.compared", help: "How many of the site were compared to find them." },
     FieldSpec { name: "spanwatch.operator.members", help: "The devices; absent where only tunnels are seen." },
     FieldSpec { name: "spanwatch.operator.days", help: "Days on which two or more of them were active." },
     FieldSpec { name: "spanwatch.operator.since", help: "When the first of the days began that were looked at." },
@@ -104,17 +107,19 @@ pub struct OneOperator {
     pub minutes_per_day_min: f64,
     /// From this score on it is told.
     pub score_min: f64,
+    /// The same where three of more are picked out: the best of many picks falls farther from chance by itself.
+    pub picked_score_min: f64,
 }
 
 impl Default for OneOperator {
     fn default() -> Self {
-        Self { devices_min: 3, minutes_per_day_min: 10.0, score_min: 4.5 }
+        Self { devices_min: 3, minutes_per_day_min: 10.0, score_min: 4.5, picked_score_min: 6.0 }
     }
 }
 
 impl DailyDetector for OneOperator {
     const NAME: &'static str = NAME;
-    const FAMILY: Family = Family::Multiplicity;
+    const FAMILY: Family = Family::Time;
     type Today = Nulls;
 
     fn judge(&self, group: &Group, fleet: &mut Fleet, nulls: &mut Nulls) -> Option<Fields> {
@@ -124,31 +129,50 @@ impl DailyDetector for OneOperator {
             return None;
         }
         let workers: Vec<&Worker> = members.iter().map(|member| &member.worker).collect();
-        let ratios = Ratios::of(&workers, &fleet.shape);
-        if ratios.days == 0 || ratios.together >= 1.0 {
-            return None;
-        }
         let null = nulls.of(&workers, fleet)?;
+        let ratios = Ratios::of(&workers, &fleet.shape);
         let score = null.score(&ratios);
-        if score < self.score_min {
+        if score >= self.score_min && ratios.together < 1.0 {
+            return told(&members, (&ratios, score), &null, (members.len(), fleet));
+        }
+        let picked = Picked::of(&workers)?;
+        let score = null.score_of_picked(&picked)?;
+        if score < self.picked_score_min {
             return None;
         }
-        let mut evidence = Fields::default();
-        evidence.push("spanwatch.operator.score", rounded(score));
-        evidence.push("spanwatch.operator.devices", members.len() as u64);
-        let devices: Vec<Text> = members.iter().filter_map(|member| device(member.whose)).collect();
-        evidence.push_some("spanwatch.operator.members", (!devices.is_empty()).then_some(devices));
-        evidence.push("spanwatch.operator.days", ratios.days);
-        evidence.push("spanwatch.operator.since", fleet.begins);
-        evidence.push("spanwatch.operator.active_minutes", ratios.active_minutes);
-        evidence.push("spanwatch.operator.active_minutes_expected", rounded(ratios.active_minutes_expected));
-        evidence.push("spanwatch.operator.together", rounded(ratios.together));
-        evidence.push("spanwatch.operator.together_across_days", rounded(ratios.together_across_days));
-        evidence.push("spanwatch.operator.together_by_chance", rounded(null.together_low()));
-        evidence.push("spanwatch.operator.compared_with", null.basis().as_str());
-        evidence.push("spanwatch.operator.chance", rounded(null.share_beyond(score)));
-        Some(evidence)
+        let three: Vec<&Member> = picked.places.iter().filter_map(|&place| members.get(place).copied()).collect();
+        let ratios = Ratios::of(&three.iter().map(|member| &member.worker).collect::<Vec<_>>(), &fleet.shape);
+        told(&three, (&ratios, score), &null, (members.len(), fleet))
     }
+}
+
+/// What there is to say of those who fall together; none where there is no day to say it of.
+fn told(
+    members: &[&Member],
+    (ratios, score): (&Ratios, f64),
+    null: &Null,
+    (compared, fleet): (usize, &Fleet),
+) -> Option<Fields> {
+    if ratios.days == 0 {
+        return None;
+    }
+    let is_picked = members.len() < compared;
+    let mut evidence = Fields::default();
+    evidence.push("spanwatch.operator.score", rounded(score));
+    evidence.push("spanwatch.operator.devices", members.len() as u64);
+    evidence.push("spanwatch.operator.compared", compared as u64);
+    let devices: Vec<Text> = members.iter().filter_map(|member| device(member.whose)).collect();
+    evidence.push_some("spanwatch.operator.members", (!devices.is_empty()).then_some(devices));
+    evidence.push("spanwatch.operator.days", ratios.days);
+    evidence.push("spanwatch.operator.since", fleet.begins);
+    evidence.push("spanwatch.operator.active_minutes", ratios.active_minutes);
+    evidence.push("spanwatch.operator.active_minutes_expected", rounded(ratios.active_minutes_expected));
+    evidence.push("spanwatch.operator.together", rounded(ratios.together));
+    evidence.push("spanwatch.operator.together_across_days", rounded(ratios.together_across_days));
+    evidence.push("spanwatch.operator.together_by_chance", rounded(null.together_low()));
+    evidence.push("spanwatch.operator.compared_with", null.basis().as_str());
+    evidence.push("spanwatch.operator.chance", rounded(null.share_beyond(score, is_picked)));
+    Some(evidence)
 }
 
 /// What chance makes of the fleet today, by the number of members and by how much they work.

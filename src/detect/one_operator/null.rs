@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::detect::daily::Other;
 use crate::detect::daily::draw::Draw;
+use crate::detect::one_operator::picked::Picked;
 use crate::profile::co_activity::{Ratios, Shape, Worker};
 
 /// How the ratios of groups fall that nobody drives together.
@@ -16,6 +17,9 @@ pub struct Null {
     together_across_days: Spread,
     /// Of the groups themselves, the least first.
     scores: Vec<f64>,
+    /// How the avoidance of those falls that are picked out of each group.
+    picked: Option<Spread>,
+    picked_scores: Vec<f64>,
 }
 
 /// What the groups were made of.
@@ -36,7 +40,7 @@ impl Basis {
     }
 }
 
-/// The mean and the standard deviation of a logarithm.
+/// A mean and a standard deviation: of a logarithm, where it is a ratio's.
 #[derive(Clone, Copy, Debug)]
 struct Spread {
     mean: f64,
@@ -70,11 +74,9 @@ impl Null {
             let mut sites = BTreeSet::new();
             let is_elsewhere = |(site, _): &&&Other| site.is_none_or(|site| sites.insert(site));
             let taken = others.iter().filter(is_elsewhere).take(count).map(|(_, worker)| worker);
-            let reduced: Vec<Worker> =
-                taken.map(|worker| worker.reduced(minutes_per_day, |part| draw.chance(part))).collect();
-            Ratios::of(&reduced.iter().collect::<Vec<_>>(), shape)
+            taken.map(|worker| worker.reduced(minutes_per_day, |part| draw.chance(part))).collect()
         };
-        Self::of((0..Self::GROUPS).map(|_| group()).collect(), count, Basis::Fleet)
+        Self::of((0..Self::GROUPS).map(|_| group()), shape, count, Basis::Fleet)
     }
 
     /// Groups of the members on days that never were together; none where the days are too few.
@@ -91,10 +93,9 @@ impl Null {
                 draw.shuffle_first(&mut order, days.len());
                 worker.reordered(&order)
             };
-            let moved: Vec<Worker> = members.iter().map(|worker| moved(worker)).collect();
-            Ratios::of(&moved.iter().collect::<Vec<_>>(), shape)
+            members.iter().map(|worker| moved(worker)).collect()
         };
-        Self::of((0..Self::GROUPS).map(|_| group()).collect(), members.len(), Basis::OwnDays)
+        Self::of((0..Self::GROUPS).map(|_| group()), shape, members.len(), Basis::OwnDays)
     }
 
     pub const fn basis(&self) -> Basis {
@@ -105,14 +106,21 @@ impl Null {
     /// measures of being together say nearly the same, and on the first day the same, so they count half each; and less
     /// in a greater group, where more of what is together are glances.
     pub fn score(&self, ratios: &Ratios) -> f64 {
-        let across_days = if ratios.days > 1 { self.together_across_days.z(ratios.together_across_days) } else { 0.0 };
-        self.tiling.z(ratios.tiling) - self.together_weight * (self.together.z(ratios.together) + across_days)
+        let across_days =
+            if ratios.days > 1 { self.together_across_days.z(ratios.together_across_days.ln()) } else { 0.0 };
+        self.tiling.z(ratios.tiling.ln()) - self.together_weight * (self.together.z(ratios.together.ln()) + across_days)
+    }
+
+    /// How far those who were picked out of the group avoid each other beyond those picked out of groups of chance.
+    pub fn score_of_picked(&self, picked: &Picked) -> Option<f64> {
+        Some(self.picked?.z(picked.avoidance))
     }
 
     /// The part of the groups that chance made which are at least as far from it.
-    pub fn share_beyond(&self, score: f64) -> f64 {
-        let below = self.scores.partition_point(|&known| known < score);
-        (self.scores.len() - below) as f64 / self.scores.len().max(1) as f64
+    pub fn share_beyond(&self, score: f64, is_picked: bool) -> f64 {
+        let scores = if is_picked { &self.picked_scores } else { &self.scores };
+        let below = scores.partition_point(|&known| known < score);
+        (scores.len() - below) as f64 / scores.len().max(1) as f64
     }
 
     /// The value of [`Ratios::together`] that only one in a hundred of the groups is below.
@@ -121,8 +129,14 @@ impl Null {
         ONE_IN_A_HUNDRED.mul_add(self.together.deviation, self.together.mean).exp()
     }
 
-    fn of(groups: Vec<Ratios>, count: usize, basis: Basis) -> Option<Self> {
-        let spread = |of: fn(&Ratios) -> f64| Spread::of(groups.iter().map(|ratios| of(ratios).ln()));
+    fn of(groups: impl Iterator<Item = Vec<Worker>>, shape: &Shape, count: usize, basis: Basis) -> Option<Self> {
+        let (mut groups_ratios, mut avoidances) = (Vec::new(), Vec::new());
+        for group in groups {
+            let group: Vec<&Worker> = group.iter().collect();
+            groups_ratios.push(Ratios::of(&group, shape));
+            avoidances.extend(Picked::of(&group).map(|picked| picked.avoidance));
+        }
+        let spread = |of: fn(&Ratios) -> f64| Spread::of(groups_ratios.iter().map(|ratios| of(ratios).ln()));
         let mut null = Self {
             basis,
             together_weight: 0.5 * (3.0 / count as f64).sqrt(),
@@ -130,9 +144,14 @@ impl Null {
             together: spread(|ratios| ratios.together)?,
             together_across_days: spread(|ratios| ratios.together_across_days)?,
             scores: Vec::new(),
+            picked: Spread::of(avoidances.iter().copied()).filter(|_| avoidances.len() > Self::GROUPS / 2),
+            picked_scores: Vec::new(),
         };
-        null.scores = groups.iter().map(|ratios| null.score(ratios)).collect();
+        null.scores = groups_ratios.iter().map(|ratios| null.score(ratios)).collect();
         null.scores.sort_by(f64::total_cmp);
+        null.picked_scores =
+            null.picked.map_or_else(Vec::new, |picked| avoidances.iter().map(|&a| picked.z(a)).collect());
+        null.picked_scores.sort_by(f64::total_cmp);
         Some(null)
     }
 }
@@ -141,15 +160,15 @@ impl Spread {
     /// Less than this is no spread of people.
     const DEVIATION_MIN: f64 = 0.01;
 
-    fn of(logs: impl Iterator<Item = f64> + Clone) -> Option<Self> {
-        let count = logs.clone().count() as f64;
-        let mean = logs.clone().sum::<f64>() / count;
-        let variance = logs.map(|log| (log - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    fn of(values: impl Iterator<Item = f64> + Clone) -> Option<Self> {
+        let count = values.clone().count() as f64;
+        let mean = values.clone().sum::<f64>() / count;
+        let variance = values.map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
         let is_known = mean.is_finite() && variance.is_finite();
         is_known.then(|| Self { mean, deviation: variance.sqrt().max(Self::DEVIATION_MIN) })
     }
 
-    fn z(self, ratio: f64) -> f64 {
-        (ratio.ln() - self.mean) / self.deviation
+    fn z(self, value: f64) -> f64 {
+        (value - self.mean) / self.deviation
     }
 }

@@ -1,0 +1,258 @@
+//! Whether an account has sessions open at two places at the same time, and for how long.
+//!
+//! # What it sees
+//!
+//! Sessions at access servers (a VPN gateway, a portal) as RADIUS accounting tells of them: who, from which outside address,
+//! from when until when. When both sessions of an account from two networks are over, the time that both were open is
+//! known. From an hour on it is a finding, once a day for each pair of networks.
+//!
+//! # Why it matters
+//!
+//! A person is in one place. Where a laptop stays connected at a house while its account works from elsewhere, somebody
+//! else uses a session or a password that was taken from it.
+//!
+//! # Normal causes
+//!
+//! A telephone at the carrier's beside the laptop: addresses of mobile networks, carriers' NATs and companies are left
+//! out. A laptop that left without saying so: its old session is closed by the server, within the hour in most places.
+//!
+//! # Blind spots
+//!
+//! Access servers that report no ends of sessions: one that nobody ended proves nothing. A session that goes on under the
+//! operator's address alone.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::detect::log_on::{is_a_crowds, network};
+use crate::detect::{Detector, Family};
+use crate::enrich::classes::AddressClass;
+use crate::event::Event;
+use crate::facts::{AccessPhase, FactKind, Fields};
+use crate::identity;
+use crate::identity::entity::Entity;
+use crate::net::Text;
+use crate::protocol::FieldSpec;
+use crate::quantity;
+use crate::time::Timestamp;
+
+pub const NAME: &str = "account_sessions";
+
+pub const FIELDS: &[FieldSpec] = &[
+    FieldSpec {
+        name: "spanwatch.sessions.from",
+        help: "The outside addresses of the two sessions, the earlier one first.",
+    },
+    FieldSpec { name: "spanwatch.sessions.both_open", help: "How long both were open, in seconds." },
+    FieldSpec { name: "spanwatch.sessions.days", help: "On how many days of the last fortnight the account had two." },
+    FieldSpec {
+        name: "spanwatch.sessions.address_classes",
+        help: "What kinds of lines the two are at, as far as that is known.",
+    },
+];
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccountSessions {
+    /// From so long on that both are open it is a finding.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub both_open: Duration,
+}
+
+impl Default for AccountSessions {
+    fn default() -> Self {
+        Self { both_open: Duration::from_secs(3600) }
+    }
+}
+
+/// A session that is told of.
+pub struct Sighting {
+    from: IpAddr,
+    is_over: bool,
+    class: Option<&'static str>,
+}
+
+/// The sessions of an account.
+#[derive(Default)]
+pub struct Window {
+    /// By the network they come from.
+    open: BTreeMap<IpAddr, Session>,
+    /// With the time of their ends, the latest last.
+    over: VecDeque<(Session, Timestamp)>,
+    /// The days on which there were two, and the networks of each pair.
+    days: BTreeMap<u64, BTreeSet<(IpAddr, IpAddr)>>,
+}
+
+#[derive(Clone, Copy)]
+struct Session {
+    from: IpAddr,
+    class: Option<&'static str>,
+    since: Timestamp,
+}
+
+impl AccountSessions {
+    const SESSIONS_MAX: usize = 16;
+    const PAIRS_MAX: usize = 16;
+    const DAYS_KEPT: u64 = 14;
+    /// Sessions that were over longer ago are forgotten.
+    const OVER_KEPT: Duration = Duration::from_secs(2 * 86_400);
+}
+
+impl Detector for AccountSessions {
+    const NAME: &'static str = NAME;
+    const FAMILY: Family = Family::Identity;
+    type Subject = Text;
+    type Sighting = Sighting;
+    type Window = Window;
+
+    fn sight(&self, event: &Event<'_>) -> Option<(Text, Sighting)> {
+        let FactKind::Credential(credential) = &event.fact()?.kind else {
+            return None;
+        };
+        let access = credential.access.filter(|access| access.phase != AccessPhase::Asked)?;
+        let from = access.outside.filter(|&from| !event.is_home_address(from) && !is_a_crowds(event, from))?;
+        let account = identity::account(credential.user.as_ref()?)?;
+        let class = event.world().address_class(from).map(AddressClass::as_str);
+        Some((account, Sighting { from, is_over: access.phase == AccessPhase::Over, class }))
+    }
+
+    fn judge(&self, window: &mut Window, sighting: Sighting, at: Timestamp) -> Option<Fields> {
+        let Sighting { from, is_over, class } = sighting;
+        if !is_over {
+            window.begin(Session { from, class, since: at });
+            return None;
+        }
+        let own = window.open.remove(&network(from))?;
+        let (other, both_open) = window.end(own, at)?;
+        if both_open < self.both_open || !window.is_news(own, other, at) {
+            return None;
+        }
+        let mut both = [own, other];
+        both.sort_by_key(|session| (session.since, session.from));
+        let addresses: Vec<Text> = both.iter().map(|session| session.from.to_string().into()).collect();
+        let mut evidence = Fields::default();
+        evidence.push("spanwatch.sessions.from", addresses);
+        evidence.push("spanwatch.sessions.both_open", both_open.as_secs());
+        evidence.push("spanwatch.sessions.days", window.days.len() as u64);
+        evidence.push("spanwatch.sessions.address_classes", both.iter().filter_map(|s| s.class).collect::<Vec<_>>());
+        Some(evidence)
+    }
+
+    fn entity(account: &Text) -> Entity {
+        Entity::Account(account.clone())
+    }
+}
+
+impl Window {
+    /// A session begins, or goes on.
+    fn begin(&mut self, session: Session) {
+        if self.open.len() < AccountSessions::SESSIONS_MAX {
+            self.open.entry(network(session.from)).or_insert(session);
+        }
+    }
+
+    /// A session is over: the one from another network that was open for the longest time beside it, and for how long. An
+    /// address of the other version is no other place.
+    fn end(&mut self, own: Session, at: Timestamp) -> Option<(Session, Duration)> {
+        self.over.retain(|(_, end)| at.since(*end) <= AccountSessions::OVER_KEPT);
+        let is_elsewhere =
+            |other: &Session| other.from.is_ipv4() == own.from.is_ipv4() && network(other.from) != network(own.from);
+        let elsewhere = self.over.iter().filter(|(other, _)| is_elsewhere(other));
+        let beside = elsewhere.map(|(other, end)| (*other, end.since(own.since.max(other.since))));
+        let longest = beside.max_by_key(|(_, both_open)| *both_open);
+        if self.over.len() == AccountSessions::SESSIONS_MAX {
+            self.over.pop_front();
+        }
+        self.over.push_back((own, at));
+        longest
+    }
+
+    /// Whether the pair of networks was not told of today.
+    fn is_news(&mut self, one: Session, other: Session, at: Timestamp) -> bool {
+        let day = at.as_secs() / 86_400;
+        self.days.retain(|&known, _| day.saturating_sub(known) < AccountSessions::DAYS_KEPT);
+        let today = self.days.entry(day).or_default();
+        let (one, other) = (network(one.from), network(other.from));
+        today.len() < AccountSessions::PAIRS_MAX && today.insert((one.min(other), one.max(other)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Value;
+
+    const HOUSE: &str = "198.51.100.7";
+    const ELSEWHERE: &str = "203.0.113.9";
+    const HOUR: u64 = 3600;
+
+    /// Judges sessions by address, whether they end, and second; for how long both were open, and on how many days.
+    fn found(told: &[(&str, bool, u64)]) -> Vec<(u64, u64)> {
+        let (detector, mut window) = (AccountSessions::default(), Window::default());
+        let judge = |&(from, is_over, secs): &(&str, bool, u64)| {
+            let sighting = Sighting { from: from.parse().unwrap(), is_over, class: None };
+            let evidence = detector.judge(&mut window, sighting, Timestamp::from_secs(secs))?;
+            let number = |name| match evidence.get(name) {
+                Some(Value::Number(number)) => *number,
+                _ => 0,
+            };
+            Some((number("spanwatch.sessions.both_open"), number("spanwatch.sessions.days")))
+        };
+        told.iter().filter_map(judge).collect()
+    }
+
+    #[test]
+    fn two_sessions_that_were_open_for_an_hour_are_a_finding_when_both_are_over() {
+        let until =
+            |end| [(HOUSE, false, 0), (ELSEWHERE, false, 100), (ELSEWHERE, true, 100 + end), (HOUSE, true, 9 * HOUR)];
+        assert_eq!(found(&until(HOUR)), [(HOUR, 1)]);
+        assert_eq!(found(&until(HOUR - 1)), []);
+        assert_eq!(found(&until(HOUR)[..3]), [], "nobody said that the one at the house went on");
+    }
+
+    #[test]
+    fn sessions_one_after_the_other_or_in_one_network_are_none() {
+        let moves = [(HOUSE, false, 0), (HOUSE, true, 9), (ELSEWHERE, false, 9), (ELSEWHERE, true, 9 * HOUR)];
+        assert_eq!(found(&moves), []);
+        let neighbour = "198.51.100.8";
+        let at_once = [(HOUSE, false, 0), (neighbour, false, 0), (neighbour, true, 9 * HOUR), (HOUSE, true, 9 * HOUR)];
+        assert_eq!(found(&at_once), []);
+    }
+
+    #[test]
+    fn a_pair_is_told_once_a_day() {
+        let day = |day: u64| {
+            let at = move |hour: u64| (24 * day + hour) * HOUR;
+            let pair = move |from: u64| {
+                [
+                    (HOUSE, false, at(from)),
+                    (ELSEWHERE, false, at(from)),
+                    (ELSEWHERE, true, at(from + 2)),
+                    (HOUSE, true, at(from + 3)),
+                ]
+            };
+            [pair(8), pair(12)].concat()
+        };
+        let told: Vec<_> = (0..3).flat_map(day).collect();
+        assert_eq!(found(&told), [(2 * HOUR, 1), (2 * HOUR, 2), (2 * HOUR, 3)]);
+    }
+
+    #[test]
+    fn what_is_remembered_of_an_account_is_bounded() {
+        let (detector, mut window) = (AccountSessions::default(), Window::default());
+        for number in 0..200_u8 {
+            let from = IpAddr::from([198, 51, number, 7]);
+            let mut tell = |is_over, secs| {
+                detector.judge(&mut window, Sighting { from, is_over, class: None }, Timestamp::from_secs(secs))
+            };
+            tell(false, u64::from(number));
+            tell(number % 2 == 1, 2 * HOUR);
+        }
+        assert!(
+            window.open.len() <= AccountSessions::SESSIONS_MAX && window.over.len() <= AccountSessions::SESSIONS_MAX
+        );
+    }
+}
