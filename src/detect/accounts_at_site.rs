@@ -45,7 +45,7 @@ pub const FIELDS: &[FieldSpec] = &[
     FieldSpec { name: "spanwatch.accounts.days", help: "On how many days several of them did." },
     FieldSpec {
         name: "spanwatch.accounts.time_zones",
-        help: "In how many time zones the inventory says that they live.",
+        help: "In how many time zones they live, by the inventory; absent where it knows of none.",
     },
     FieldSpec { name: "spanwatch.accounts.since", help: "When the first of them did." },
     FieldSpec {
@@ -150,7 +150,7 @@ impl Detector for AccountsAtSite {
         evidence.push("spanwatch.accounts.count", count as u64);
         evidence.push("spanwatch.accounts.names", names);
         evidence.push("spanwatch.accounts.days", days as u64);
-        evidence.push("spanwatch.accounts.time_zones", zones.len() as u64);
+        evidence.push_some("spanwatch.accounts.time_zones", (!zones.is_empty()).then_some(zones.len() as u64));
         evidence.push_some("spanwatch.accounts.since", window.accounts.since());
         evidence.push("spanwatch.accounts.network_roles", sighting.roles);
         evidence.push_some("spanwatch.accounts.address_class", sighting.class);

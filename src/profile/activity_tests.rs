@@ -26,8 +26,12 @@ impl Bench {
     }
 
     fn ask(&mut self, client: u8, name: &str, secs: u64) -> Option<u64> {
+        self.ask_from(&format!("10.0.0.{client}:5000"), name, secs)
+    }
+
+    fn ask_from(&mut self, client: &str, name: &str, secs: u64) -> Option<u64> {
         let name = Name { question: Some(name.into()), ..Name::default() };
-        let mut flow = flow(&format!("10.0.0.{client}:5000"), "10.9.9.9:53", Transport::Udp);
+        let mut flow = flow(client, "10.9.9.9:53", Transport::Udp);
         flow.protocol = Some(Protocol::new("dns"));
         self.take(fact(flow, NOON + secs, FactKind::Name(Box::new(name))))
     }
@@ -146,6 +150,26 @@ fn what_the_fleet_calls_is_no_sign_of_one() {
     bench.ask(1, "everybody.example", 3600);
     bench.call(1, "own.example", 3600);
     assert!(bench.worked_at(1).is_empty());
+}
+
+#[test]
+fn in_a_large_fleet_what_a_sixth_of_it_calls_is_work_and_what_half_of_it_calls_is_not() {
+    const DEVICES: u64 = 2000;
+    let mut bench = Bench::new();
+    let device = |number: u64| format!("10.1.{}.{}:5000", number / 200, number % 200 + 1);
+    for number in 0..DEVICES {
+        bench.ask_from(&device(number), "first.example", number / 100);
+    }
+    for (name, part, begin) in [("many.example", 6, 2000), ("half.example", 2, 4000)] {
+        (0..DEVICES / part).for_each(|number| drop(bench.ask_from(&device(number), name, begin + number)));
+    }
+    bench.ask(1, "first.example", 5900);
+    for (name, secs) in [("many.example", 6001), ("half.example", 7201)] {
+        bench.ask(1, "own.example", secs - 100);
+        bench.ask(1, name, secs);
+        bench.call(1, name, secs);
+    }
+    assert_eq!(bench.worked_at(1), [100]);
 }
 
 #[test]

@@ -384,7 +384,7 @@ fn an_incident_that_gives_way_in_a_full_table_is_closed() {
     for family in [Family::Identity, Family::Location, Family::Multiplicity] {
         bench.see(&of(family, 6.0), &house(), 0.0);
     }
-    assert_eq!(bench.risk.open_by_level()[&Level::High], 1);
+    assert_eq!(bench.risk.open(at(0.0), &bench.world).count(), 1);
     let weak = of(Family::Time, 1.0);
     assert_eq!(bench.states(&weak, &device(1), 10.0), []);
     let said = bench.see(&weak, &device(2), 20.0);

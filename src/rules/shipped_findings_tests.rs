@@ -117,6 +117,12 @@ fn accounts_of_a_site_that_is_not_known_to_share_it() {
         vec![found(2, 4), known(found(9, 0)), at_exit(found(9, 0))],
     );
     check("accounts_share_a_vpn_exit", vec![at_exit(found(2, 0))], vec![found(9, 0), known(at_exit(found(9, 0)))]);
+    let apart = |count, zones: u64| found(count, 0).with("spanwatch.accounts.time_zones", zones);
+    check(
+        "accounts_of_one_site_live_apart",
+        vec![apart(3, 2)],
+        vec![apart(2, 2), apart(9, 1), known(apart(9, 3)), at_exit(apart(9, 3))],
+    );
     check("two_accounts_at_one_site_for_days", vec![found(2, 5)], vec![found(2, 4), known(found(2, 7))]);
 }
 
@@ -155,6 +161,12 @@ fn networks_of_an_account() {
         vec![leap(500, 1000)],
         vec![leap(499, 9000), leap(9000, 999), said("account_networks", &[])],
     );
+}
+
+#[test]
+fn sessions_of_an_account_that_were_both_open() {
+    let found = |secs| said("account_sessions", &[("spanwatch.sessions.both_open", secs)]);
+    check("account_has_sessions_at_two_places", vec![found(3600)], vec![found(3599)]);
 }
 
 #[test]
