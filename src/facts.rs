@@ -211,17 +211,22 @@ impl FactKind {
     ];
 
     pub const fn category(&self) -> &'static str {
+        Self::CATEGORIES[self.category_index()]
+    }
+
+    /// The place of the category in [`Self::CATEGORIES`].
+    pub const fn category_index(&self) -> usize {
         match self {
-            Self::Activity(_) => "activity",
-            Self::Credential(_) => "credential",
-            Self::FlowEnded(_) => "flow",
-            Self::Hello(_) => "hello",
-            Self::Lease(_) => "lease",
-            Self::Malformed(_) => "malformed",
-            Self::Minute(_) => "minute",
-            Self::Name(_) => "name",
-            Self::RemoteDesktop(_) => "remote_desktop",
-            Self::Tunnel(_) => "tunnel",
+            Self::Activity(_) => 0,
+            Self::Credential(_) => 1,
+            Self::FlowEnded(_) => 2,
+            Self::Hello(_) => 3,
+            Self::Lease(_) => 4,
+            Self::Malformed(_) => 5,
+            Self::Minute(_) => 6,
+            Self::Name(_) => 7,
+            Self::RemoteDesktop(_) => 8,
+            Self::Tunnel(_) => 9,
         }
     }
 

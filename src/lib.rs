@@ -18,6 +18,7 @@ pub mod yaml;
 pub mod tls;
 pub mod facts;
 mod slab;
+mod index;
 pub mod recent;
 pub mod memory;
 

@@ -4,10 +4,11 @@ use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 use serde::Deserialize;
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 
+use crate::index::Index;
 use crate::quantity;
 use crate::slab::{Queues, Slab, Slot};
 use crate::time::Timestamp;
@@ -26,7 +27,7 @@ pub struct Retention {
 pub struct Recent<K, V> {
     retention: Retention,
     hasher: DefaultHashBuilder,
-    index: HashTable<Slot>,
+    index: Index,
     entries: Slab<Entry<K, V>>,
     /// The one touched longest ago first.
     order: Queues,
@@ -54,8 +55,10 @@ impl std::iter::Sum for Usage {
 
 struct Entry<K, V> {
     key: K,
-    value: V,
+    /// Of the key, as the index knows it.
+    hash: u32,
     touched: Timestamp,
+    value: V,
 }
 
 /// The only queue of [`Recent::order`].
@@ -69,7 +72,7 @@ impl<K: Eq + Hash, V> Recent<K, V> {
         Self {
             retention,
             hasher: DefaultHashBuilder::default(),
-            index: HashTable::new(),
+            index: Index::new(),
             entries: Slab::new(),
             order: Queues::new(1),
             evicted: 0,
@@ -116,9 +119,10 @@ impl<K: Eq + Hash, V> Recent<K, V> {
 
     /// The value of a key, touched; made where it is new. The one touched longest ago gives way when the map is full.
     pub fn get_or_insert_with(&mut self, key: K, at: Timestamp, make: impl FnOnce() -> V) -> &mut V {
-        let slot = match self.find(&key) {
+        let hash = self.hash(&key);
+        let slot = match self.find_hashed(hash, &key) {
             Some(slot) => slot,
-            None => self.insert(key, at, make()),
+            None => self.insert(key, hash, at, make()),
         };
         let entry = self.entries.get_mut(slot).expect("the index holds slots that are taken");
         if at.since(entry.touched) >= self.retention.keep / Self::TOUCHES_PER_KEEP {
@@ -162,7 +166,7 @@ impl<K: Eq + Hash, V> Recent<K, V> {
     }
 
     pub fn usage(&self) -> Usage {
-        let bytes = self.index.allocation_size() + self.entries.allocated_bytes() + self.order.allocated_bytes();
+        let bytes = self.index.allocated_bytes() + self.entries.allocated_bytes() + self.order.allocated_bytes();
         Usage { entries: self.len() as u64, entries_max: self.retention.entries_max as u64, bytes: bytes as u64 }
     }
 
@@ -180,8 +184,9 @@ impl<K: Eq + Hash, V> Recent<K, V> {
     /// Takes entries as they were written, those touched longest ago first.
     pub fn restore(&mut self, entries: Vec<(K, V, Timestamp)>) {
         for (key, value, touched) in entries {
-            if self.find(&key).is_none() {
-                self.insert(key, touched, value);
+            let hash = self.hash(&key);
+            if self.find_hashed(hash, &key).is_none() {
+                self.insert(key, hash, touched, value);
             }
         }
     }
@@ -199,21 +204,29 @@ impl<K: Eq + Hash, V> Recent<K, V> {
         if self.is_empty() {
             return None;
         }
-        let is_it = |&slot: &Slot| self.entries.get(slot).is_some_and(|entry| entry.key.borrow() == key);
-        self.index.find(self.hasher.hash_one(key), is_it).copied()
+        self.find_hashed(self.hash(key), key)
     }
 
-    fn insert(&mut self, key: K, at: Timestamp, value: V) -> Slot {
+    fn find_hashed<Q: Eq + ?Sized>(&self, hash: u32, key: &Q) -> Option<Slot>
+    where
+        K: Borrow<Q>,
+    {
+        self.index.find(hash, |slot| self.entries.get(slot).is_some_and(|entry| entry.key.borrow() == key))
+    }
+
+    fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u32 {
+        u32::try_from(self.hasher.hash_one(key) >> 32).unwrap_or(0)
+    }
+
+    fn insert(&mut self, key: K, hash: u32, at: Timestamp, value: V) -> Slot {
         if self.entries.len() >= self.retention.entries_max.max(1)
             && let Some(oldest) = self.order.first(ORDER)
         {
             self.take(oldest);
             self.evicted += 1;
         }
-        let hash = self.hasher.hash_one(&key);
-        let slot = self.entries.insert(Entry { key, value, touched: at });
-        let hash_of = |&slot: &Slot| self.entries.get(slot).map_or(0, |entry| self.hasher.hash_one(&entry.key));
-        self.index.insert_unique(hash, slot, hash_of);
+        let slot = self.entries.insert(Entry { key, hash, touched: at, value });
+        self.index.insert(hash, slot);
         self.order.push(ORDER, slot);
         slot
     }
@@ -221,9 +234,7 @@ impl<K: Eq + Hash, V> Recent<K, V> {
     fn take(&mut self, slot: Slot) -> Option<Entry<K, V>> {
         self.order.remove(slot);
         let entry = self.entries.remove(slot)?;
-        if let Ok(indexed) = self.index.find_entry(self.hasher.hash_one(&entry.key), |&other| other == slot) {
-            indexed.remove();
-        }
+        self.index.remove(entry.hash, slot);
         Some(entry)
     }
 }

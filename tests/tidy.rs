@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("tls", &[]),
     ("facts", &["flow", "protocol"]),
     ("slab", &[]),
+    ("index", &[]),
     ("recent", &[]),
     ("memory", &[]),
     // The shard.
@@ -93,7 +94,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 
 /// Everybody may name these.
 const VOCABULARY: &[&str] =
-    &["distribution", "facts", "memory", "net", "quantity", "recent", "slab", "time", "tls", "yaml"];
+    &["distribution", "facts", "index", "memory", "net", "quantity", "recent", "slab", "time", "tls", "yaml"];
 
 /// Words and the places that may say them.
 const WORDS: &[(&str, &[&str])] = &[

@@ -34,6 +34,9 @@ pub(super) struct Duplicates {
     newest: Box<[u64]>,
     /// The serial number of the next packet; 0 is none.
     next: u64,
+    /// The serial number of the first packet within the window: none before it is looked at, which would cost a cache
+    /// miss each.
+    first: u64,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -66,6 +69,7 @@ impl Duplicates {
             ring: vec![Seen::default(); len].into(),
             newest: vec![0; len].into(),
             next: 1,
+            first: 1,
         }
     }
 
@@ -110,13 +114,14 @@ impl Duplicates {
     #[inline]
     fn refuse_identity(&mut self, at: Timestamp, identity: &Identity<'_>) -> Result<(), Skip> {
         let hash = identity.hash(&self.seed);
+        self.forget(at);
         let mask = len_u64(&self.ring).wrapping_sub(1);
         let slot = |number: u64| usize::try_from(number & mask).unwrap_or(0);
         let Some(newest) = self.newest.get_mut(slot(hash)) else {
             return Ok(());
         };
         let mut serial = *newest;
-        while serial != 0 && self.next.wrapping_sub(serial) <= len_u64(&self.ring) {
+        while serial >= self.first {
             let Some(seen) = self.ring.get(slot(serial)) else {
                 break;
             };
@@ -134,6 +139,19 @@ impl Duplicates {
             self.next = self.next.wrapping_add(1);
         }
         Ok(())
+    }
+
+    /// Leaves the packets behind that are too old, and those that the ring has overwritten.
+    fn forget(&mut self, at: Timestamp) {
+        let mask = len_u64(&self.ring).wrapping_sub(1);
+        self.first = self.first.max(self.next.saturating_sub(len_u64(&self.ring)));
+        while self.first < self.next {
+            let oldest = usize::try_from(self.first & mask).ok().and_then(|slot| self.ring.get(slot));
+            if oldest.is_some_and(|seen| at.since(seen.at) <= self.window) {
+                return;
+            }
+            self.first = self.first.wrapping_add(1);
+        }
     }
 }
 

@@ -106,6 +106,7 @@ impl AccountHosts {
 impl Detector for AccountHosts {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::Identity;
+    const HEARS: &'static [&'static str] = &["credential"];
     type Subject = Text;
     type Sighting = Machine;
     type Window = Window;

@@ -241,6 +241,7 @@ impl Window {
 impl Detector for AccountNetworks {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::Location;
+    const HEARS: &'static [&'static str] = &["credential"];
     type Subject = Text;
     type Sighting = Arrival;
     type Window = Window;

@@ -120,6 +120,7 @@ impl AccountsAtSite {
 impl Detector for AccountsAtSite {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::Multiplicity;
+    const HEARS: &'static [&'static str] = &["credential"];
     type Subject = Site;
     type Sighting = Sighting;
     type Window = Window;

@@ -78,6 +78,7 @@ impl ArpChannel {
 impl Detector for ArpChannel {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::RemoteControl;
+    const HEARS: &'static [&'static str] = &["name"];
     type Subject = DeviceId;
     type Sighting = Mac;
     type Window = Window;

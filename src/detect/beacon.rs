@@ -4,7 +4,8 @@
 //!
 //! The beginnings of a device's connections to an outside address and port, and what they send. Even intervals and even
 //! sizes over hours make a score: half for the intervals (how little they differ from their mean, and from their median),
-//! half for the sizes. What many devices call is left out.
+//! half for the sizes. What many devices call is left out, and so is each device's first call: most are never repeated,
+//! and nothing need be kept of them.
 //!
 //! # Why it matters
 //!
@@ -24,7 +25,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::detect::fleet::Prevalence;
+use crate::detect::fleet::Users;
 use crate::detect::{Detector, Family};
 use crate::enrich::networks::Role;
 use crate::event::Event;
@@ -72,7 +73,9 @@ impl Default for Settings {
 #[derive(Default)]
 pub struct Beacon {
     settings: Settings,
-    fleet: Prevalence<Endpoint, DeviceId>,
+    fleet: Users<Endpoint, DeviceId>,
+    /// Of the event at hand, where its device called the same address before.
+    call: Option<(DeviceId, Endpoint, Call)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -124,7 +127,7 @@ impl Beacon {
     }
 
     /// A connection of a device at home to an address outside that is nobody's we know, once it is over.
-    fn call(event: &Event<'_>) -> Option<(DeviceId, Endpoint, Timestamp, u64)> {
+    fn call(event: &Event<'_>) -> Option<(DeviceId, Endpoint, Call)> {
         let fact = event.fact()?;
         let FactKind::FlowEnded(summary) = &fact.kind else {
             return None;
@@ -139,29 +142,31 @@ impl Beacon {
         if !is_outbound || is_sanctioned || event.application().is_some_and(|known| known.sanctioned) {
             return None;
         }
-        Some((event.device(Sender::Client)?, server, fact.flow.started, summary.client.payload_bytes))
+        let call = Call { started: fact.flow.started, sent_bytes: summary.client.payload_bytes, devices: 0 };
+        Some((event.device(Sender::Client)?, server, call))
     }
 }
 
 impl Detector for Beacon {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::RemoteControl;
+    const HEARS: &'static [&'static str] = &["flow"];
     type Subject = (DeviceId, Endpoint);
     type Sighting = Call;
     type Window = Window;
 
     fn learn(&mut self, event: &Event<'_>) {
-        if let Some((device, server, ..)) = Self::call(event) {
-            self.fleet.add(&server, &device, event.at());
-        }
+        let call = Self::call(event);
+        self.call = call.filter(|(device, server, _)| self.fleet.add(server, device, event.at()));
     }
 
     fn sight(&self, event: &Event<'_>) -> Option<((DeviceId, Endpoint), Call)> {
-        let (device, server, started, sent_bytes) = Self::call(event)?;
-        if self.fleet.is_common(&server, self.settings.common_percent, self.settings.common_devices) {
+        let (device, server, call) = self.call?;
+        let (percent, least) = (self.settings.common_percent, self.settings.common_devices);
+        if self.fleet.is_common(&server, event.world().identity.device_count(), percent, least) {
             return None;
         }
-        Some(((device, server), Call { started, sent_bytes, devices: self.fleet.users(&server) }))
+        Some(((device, server), Call { devices: self.fleet.users(&server), ..call }))
     }
 
     fn judge(&self, window: &mut Window, call: Call, at: Timestamp) -> Option<Fields> {

@@ -157,6 +157,7 @@ impl CoOutage {
 impl Detector for CoOutage {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::Multiplicity;
+    const HEARS: &'static [&'static str] = &["activity", "flow"];
     type Subject = Site;
     type Sighting = Span;
     type Window = Window;

@@ -107,6 +107,7 @@ pub struct Window {
 impl Detector for ControlledHost {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::RemoteControl;
+    const HEARS: &'static [&'static str] = &["minute"];
     type Subject = Subject;
     type Sighting = Minute;
     type Window = Window;

@@ -170,6 +170,7 @@ fn is_small_machine(mac: Mac) -> bool {
 impl Detector for DisguisedDevice {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::Identity;
+    const HEARS: &'static [&'static str] = &["activity", "flow", "lease"];
     type Subject = DeviceId;
     type Sighting = Sighting;
     type Window = Window;
@@ -181,7 +182,7 @@ impl Detector for DisguisedDevice {
                 Some((device, Self::of_lease(lease)?))
             }
             FactKind::Activity(summary) | FactKind::FlowEnded(summary) => {
-                let signature = summary.client.syn_signature.as_ref()?;
+                let signature = summary.client.syn_signature.as_ref().filter(|signature| signature.may_be_linux())?;
                 let id = event.device(Sender::Client)?;
                 let device = event.world().identity.device(id).filter(|device| device.host_name.is_some())?;
                 Some((id, Self::of_syn(device, &signature.stack())?))

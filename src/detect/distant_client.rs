@@ -166,6 +166,7 @@ fn median(sorted: &[f64]) -> f64 {
 impl Detector for DistantClient {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::Location;
+    const HEARS: &'static [&'static str] = &["activity", "flow"];
     type Subject = Site;
     type Sighting = Sighting;
     type Window = Window;

@@ -6,38 +6,58 @@ use std::time::Duration;
 use crate::recent::{Recent, Retention};
 use crate::time::Timestamp;
 
-/// How many members use each thing, as far as that matters.
-pub struct Prevalence<K, M> {
+/// How many use each thing, as far as that matters.
+pub struct Users<K, M> {
     /// The users of each thing, sorted, the first [`Self::USERS_MAX`] of them.
     users: Recent<K, Vec<M>>,
+}
+
+/// How many members use each thing, where the members are those who use any of them.
+pub struct Prevalence<K, M> {
+    users: Users<K, M>,
     members: Recent<M, ()>,
 }
 
-impl<K: Clone + Eq + Hash, M: Clone + Eq + Hash + Ord> Prevalence<K, M> {
+impl<K: Clone + Eq + Hash, M: Clone + Ord> Users<K, M> {
     const THINGS: Retention = Retention { entries_max: 20_000, keep: Duration::from_secs(30 * 86_400) };
-    const MEMBERS: Retention = Retention { entries_max: 100_000, keep: Duration::from_secs(30 * 86_400) };
     /// What more use is common in any fleet.
     const USERS_MAX: usize = 256;
 
-    pub fn add(&mut self, thing: &K, member: &M, at: Timestamp) {
-        self.members.expire(at);
+    /// Returns whether the member was known to use it.
+    pub fn add(&mut self, thing: &K, member: &M, at: Timestamp) -> bool {
         self.users.expire(at);
-        self.members.get_or_insert_with(member.clone(), at, || ());
         let users = self.users.get_or_insert_with(thing.clone(), at, Vec::new);
-        if let Err(place) = users.binary_search(member)
-            && users.len() < Self::USERS_MAX
-        {
+        let Err(place) = users.binary_search(member) else {
+            return true;
+        };
+        if users.len() < Self::USERS_MAX {
             users.insert(place, member.clone());
         }
-    }
-
-    /// Counts a member that uses nothing.
-    pub fn join(&mut self, member: &M, at: Timestamp) {
-        self.members.get_or_insert_with(member.clone(), at, || ());
+        false
     }
 
     pub fn users(&self, thing: &K) -> usize {
         self.users.get(thing).map_or(0, Vec::len)
+    }
+
+    /// Whether at least `percent` of `members` use the thing, and at least `least` do.
+    pub fn is_common(&self, thing: &K, members: usize, percent: usize, least: usize) -> bool {
+        let users = self.users(thing);
+        users >= Self::USERS_MAX || users >= least && users * 100 >= members * percent
+    }
+}
+
+impl<K: Clone + Eq + Hash, M: Clone + Eq + Hash + Ord> Prevalence<K, M> {
+    const MEMBERS: Retention = Retention { entries_max: 100_000, keep: Duration::from_secs(30 * 86_400) };
+
+    pub fn add(&mut self, thing: &K, member: &M, at: Timestamp) {
+        self.members.expire(at);
+        self.members.get_or_insert_with(member.clone(), at, || ());
+        self.users.add(thing, member, at);
+    }
+
+    pub fn users(&self, thing: &K) -> usize {
+        self.users.users(thing)
     }
 
     pub fn members(&self) -> usize {
@@ -46,14 +66,19 @@ impl<K: Clone + Eq + Hash, M: Clone + Eq + Hash + Ord> Prevalence<K, M> {
 
     /// Whether at least `percent` of the members use the thing, and at least `least` do.
     pub fn is_common(&self, thing: &K, percent: usize, least: usize) -> bool {
-        let users = self.users(thing);
-        users >= Self::USERS_MAX || users >= least && users * 100 >= self.members() * percent
+        self.users.is_common(thing, self.members(), percent, least)
+    }
+}
+
+impl<K: Clone + Eq + Hash, M: Clone + Ord> Default for Users<K, M> {
+    fn default() -> Self {
+        Self { users: Recent::new(Self::THINGS) }
     }
 }
 
 impl<K: Clone + Eq + Hash, M: Clone + Eq + Hash + Ord> Default for Prevalence<K, M> {
     fn default() -> Self {
-        Self { users: Recent::new(Self::THINGS), members: Recent::new(Self::MEMBERS) }
+        Self { users: Users::default(), members: Recent::new(Self::MEMBERS) }
     }
 }
 
@@ -65,12 +90,13 @@ mod tests {
     fn a_thing_is_common_from_its_share_on() {
         let mut fleet: Prevalence<&str, u32> = Prevalence::default();
         for member in 0..500 {
-            fleet.join(&member, Timestamp::ZERO);
+            fleet.add(&"common", &member, Timestamp::ZERO);
         }
         for member in 0..4 {
             fleet.add(&"rare", &member, Timestamp::ZERO);
             fleet.add(&"rare", &member, Timestamp::ZERO);
         }
+        assert!(fleet.is_common(&"common", 100, 500), "more users than are told apart");
         assert_eq!((fleet.users(&"rare"), fleet.members()), (4, 500));
         assert!(!fleet.is_common(&"rare", 1, 1));
         fleet.add(&"rare", &4, Timestamp::ZERO);

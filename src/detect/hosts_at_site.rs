@@ -159,6 +159,7 @@ impl HostsAtSite {
 impl Detector for HostsAtSite {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::Multiplicity;
+    const HEARS: &'static [&'static str] = &["activity", "credential", "flow"];
     type Subject = Site;
     type Sighting = Sighting;
     type Window = Window;

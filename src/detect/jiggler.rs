@@ -94,6 +94,7 @@ impl Jiggler {
 impl Detector for Jiggler {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::Time;
+    const HEARS: &'static [&'static str] = &["minute"];
     type Subject = Subject;
     type Sighting = Groups;
     type Window = Window;

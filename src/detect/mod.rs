@@ -47,7 +47,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
-use crate::facts::{Fields, FlowRef};
+use crate::facts::{FactKind, Fields, FlowRef};
 use crate::identity::entity::Entity;
 use crate::protocol::{FieldSpec, Protocol};
 use crate::recent::Retention;
@@ -401,6 +401,8 @@ pub fn silent(has: impl Fn(Need) -> bool) -> Vec<(&'static DetectorSpec, Need)> 
 pub trait Detector: Send + 'static {
     const NAME: &'static str;
     const FAMILY: Family;
+    /// The categories of the facts it is shown, of [`FactKind::CATEGORIES`]: all others say nothing to it.
+    const HEARS: &'static [&'static str] = FactKind::CATEGORIES;
     /// Whom it watches.
     type Subject: Clone + Eq + Hash + Send;
     /// What it needs to know of an event.

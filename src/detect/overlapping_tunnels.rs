@@ -71,6 +71,7 @@ impl OverlappingTunnels {
 impl Detector for OverlappingTunnels {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::Multiplicity;
+    const HEARS: &'static [&'static str] = &["activity", "flow"];
     type Subject = (Site, Way);
     type Sighting = Span;
     type Window = Window;

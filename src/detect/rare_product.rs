@@ -21,12 +21,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::detect::fleet::Prevalence;
+use crate::detect::fleet::Users;
 use crate::detect::sightings::Sightings;
 use crate::detect::{Detector, Family};
 use crate::enrich::products::Kind;
 use crate::event::Event;
-use crate::facts::{FactKind, Fields};
+use crate::facts::Fields;
 use crate::identity::device::DeviceId;
 use crate::identity::entity::Entity;
 use crate::net::Text;
@@ -62,7 +62,7 @@ impl Default for Settings {
 #[derive(Default)]
 pub struct RareProduct {
     settings: Settings,
-    fleet: Prevalence<Text, DeviceId>,
+    fleet: Users<Text, DeviceId>,
 }
 
 #[derive(Clone, Debug)]
@@ -99,27 +99,18 @@ impl Detector for RareProduct {
     type Window = Window;
 
     fn learn(&mut self, event: &Event<'_>) {
-        let product = Self::product(event);
-        let has_sent = || match event.fact().map(|fact| &fact.kind) {
-            Some(FactKind::FlowEnded(summary)) => summary.client.payload_bytes > 0,
-            _ => false,
-        };
-        if product.is_none() && !has_sent() {
-            return;
-        }
-        let Some(device) = event.home_side().and_then(|side| event.device(side)) else {
+        let Some(product) = Self::product(event) else {
             return;
         };
-        match product {
-            Some(product) => self.fleet.add(&product, &device, event.at()),
-            None => self.fleet.join(&device, event.at()),
+        if let Some(device) = event.home_side().and_then(|side| event.device(side)) {
+            self.fleet.add(&product, &device, event.at());
         }
     }
 
     fn sight(&self, event: &Event<'_>) -> Option<(DeviceId, Sighting)> {
         let product = Self::product(event)?;
         let device = event.device(event.home_side()?)?;
-        let (devices, devices_known) = (self.fleet.users(&product), self.fleet.members());
+        let (devices, devices_known) = (self.fleet.users(&product), event.world().identity.device_count());
         Some((device, Sighting { product, devices, devices_known }))
     }
 

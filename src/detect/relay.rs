@@ -118,6 +118,7 @@ fn quantile(mut values: Vec<Duration>) -> Duration {
 impl Detector for Relay {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::Location;
+    const HEARS: &'static [&'static str] = &["activity", "flow"];
     type Subject = (Site, IpAddr);
     type Sighting = RoundTrips;
     type Window = Window;

@@ -2,23 +2,30 @@
 
 use crate::detect::{ALL, Detector, Finding, Settings};
 use crate::event::Event;
+use crate::facts::FactKind;
 use crate::recent::{Recent, Retention, Usage};
 use crate::time::Timestamp;
 
 /// All detectors and what they remember.
 pub struct Detectors {
     running: Vec<Box<dyn Run>>,
+    /// Which of them hear a category of facts, in the order of [`ALL`].
+    hearing: Vec<Vec<usize>>,
 }
 
 impl Detectors {
     pub fn new(settings: &Settings) -> Self {
-        Self { running: ALL.iter().map(|spec| (spec.start)(settings)).collect() }
+        let running: Vec<Box<dyn Run>> = ALL.iter().map(|spec| (spec.start)(settings)).collect();
+        let hear = |category| (0..running.len()).filter(|&index| running[index].hears().contains(category)).collect();
+        let hearing = FactKind::CATEGORIES.iter().map(hear).collect();
+        Self { running, hearing }
     }
 
-    /// Shows an event to every detector, in the order of [`ALL`].
+    /// Shows the event of a fact to every detector that hears its category, in the order of [`ALL`].
     pub fn on_event(&mut self, event: &Event<'_>, findings: &mut Vec<Finding>) {
-        for detector in &mut self.running {
-            findings.extend(detector.on_event(event));
+        let Some(fact) = event.fact() else { return };
+        for &index in &self.hearing[fact.kind.category_index()] {
+            findings.extend(self.running[index].on_event(event));
         }
     }
 
@@ -40,6 +47,7 @@ impl Detectors {
 }
 
 pub(super) trait Run: Send {
+    fn hears(&self) -> &'static [&'static str];
     fn on_event(&mut self, event: &Event<'_>) -> Option<Finding>;
     fn expire(&mut self, now: Timestamp);
     fn evicted(&self) -> u64;
@@ -58,6 +66,10 @@ impl<D: Detector> Running<D> {
 }
 
 impl<D: Detector> Run for Running<D> {
+    fn hears(&self) -> &'static [&'static str] {
+        D::HEARS
+    }
+
     fn on_event(&mut self, event: &Event<'_>) -> Option<Finding> {
         self.detector.learn(event);
         let (subject, sighting) = self.detector.sight(event)?;

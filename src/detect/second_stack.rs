@@ -145,6 +145,7 @@ fn summary<'e>(event: &Event<'e>) -> Option<&'e FlowSummary> {
 impl Detector for SecondStack {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::Identity;
+    const HEARS: &'static [&'static str] = &["activity", "credential", "flow", "hello", "remote_desktop"];
     type Subject = Text;
     type Sighting = Sighting;
     type Window = Window;

@@ -137,6 +137,7 @@ impl SessionHours {
 impl Detector for SessionHours {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::RemoteControl;
+    const HEARS: &'static [&'static str] = &["activity", "flow", "remote_desktop"];
     type Subject = DeviceId;
     type Sighting = Report;
     type Window = Window;

@@ -121,6 +121,7 @@ impl Transfer {
 impl Detector for Transfer {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::DataAccess;
+    const HEARS: &'static [&'static str] = &["activity", "flow"];
     type Subject = (DeviceId, What);
     type Sighting = Report;
     type Window = Window;

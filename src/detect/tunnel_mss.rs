@@ -100,6 +100,7 @@ impl TunnelMss {
 impl Detector for TunnelMss {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::Location;
+    const HEARS: &'static [&'static str] = &["activity", "flow"];
     type Subject = Site;
     type Sighting = Sighting;
     type Window = Window;

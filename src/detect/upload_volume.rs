@@ -84,6 +84,8 @@ pub struct Window {
 impl UploadVolume {
     const FLOWS_MAX: usize = 64;
     const DAYS_MAX: usize = 30;
+    /// A flow that sends less is no upload.
+    const BYTES_MIN: u64 = 4096;
     /// Iglewicz and Hoaglin (1993): 0.6745 deviations of a normal distribution are its median absolute deviation.
     const NORMAL: f64 = 0.6745;
     /// Days that are all alike still differ by so much, in powers of two.
@@ -129,6 +131,7 @@ fn power(bytes: u64) -> f64 {
 impl Detector for UploadVolume {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::DataAccess;
+    const HEARS: &'static [&'static str] = &["activity", "flow"];
     type Subject = DeviceId;
     type Sighting = Report;
     type Window = Window;
@@ -140,10 +143,11 @@ impl Detector for UploadVolume {
         };
         let zone = event.world().networks.get(event.address(Sender::Server)?);
         let is_sanctioned = zone.is_some_and(|zone| zone.roles.contains(&Role::Sanctioned));
-        if !event.is_home(Sender::Client) || event.is_home(Sender::Server) || is_sanctioned {
+        let report = Report { flow: fact.flow.id, bytes: summary.client.payload_bytes, is_over: summary.end.is_some() };
+        let is_outbound = event.is_home(Sender::Client) && !event.is_home(Sender::Server);
+        if !is_outbound || is_sanctioned || report.bytes < Self::BYTES_MIN {
             return None;
         }
-        let report = Report { flow: fact.flow.id, bytes: summary.client.payload_bytes, is_over: summary.end.is_some() };
         Some((event.device(Sender::Client)?, report))
     }
 

@@ -141,6 +141,7 @@ impl WhoDrives {
 impl Detector for WhoDrives {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::RemoteControl;
+    const HEARS: &'static [&'static str] = &["hello", "minute", "name", "remote_desktop"];
     type Subject = Subject;
     type Sighting = Driven;
     type Window = Window;

@@ -67,6 +67,13 @@ impl SynSignature {
         format!("{}:{},{}:{layout}:{quirks}", initial_ttl(self.ttl), self.window, self.window_scale)
     }
 
+    /// Whether the TTL and the options are those of Linux (`mss,sok,ts,nop,ws`), where [`Self::stack`] would cost more.
+    pub fn may_be_linux(&self) -> bool {
+        const LAYOUT: [u8; 5] =
+            [option::MSS, option::SACK_PERMITTED, option::TIMESTAMPS, option::NOP, option::WINDOW_SCALE];
+        initial_ttl(self.ttl) == 64 && self.kinds.get(..usize::from(self.kinds_len)) == Some(LAYOUT.as_slice())
+    }
+
     /// `None` where the options contradict themselves.
     fn read_options(&mut self, mut options: Cursor<'_>, tcp: &TcpHeader) -> Option<()> {
         while let Some(kind) = options.u8() {

@@ -1,11 +1,11 @@
-//! The hash of a flow's key in, the slot of the flow out: open addressing, so that a look-up takes one cache line.
+//! The hash of a key in, the slot of its entry out: open addressing, so that a look-up takes one cache line.
 //!
 //! (Knuth, "The Art of Computer Programming", volume 3, 6.4: linear probing, algorithms L and R.)
 
 use crate::slab::Slot;
 
 /// Hashes are seeded, so nobody outside makes them collide, and all of their bits are as good.
-pub(super) struct Index {
+pub(crate) struct Index {
     /// A power of two of them, half of them empty at least.
     places: Vec<Place>,
     len: usize,
@@ -29,27 +29,27 @@ impl Place {
 impl Index {
     const PLACES_MIN: usize = 64;
 
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { places: Vec::new(), len: 0 }
     }
 
-    pub(super) const fn allocated_bytes(&self) -> usize {
+    pub(crate) const fn allocated_bytes(&self) -> usize {
         self.places.capacity().saturating_mul(size_of::<Place>())
     }
 
     /// The slot of the hash that is the one looked for.
-    pub(super) fn find(&self, hash: u32, is_it: impl Fn(Slot) -> bool) -> Option<Slot> {
+    pub(crate) fn find(&self, hash: u32, is_it: impl Fn(Slot) -> bool) -> Option<Slot> {
         let (_, place) = self.seek(hash, |place| place.hash == hash && is_it(place.slot))?;
         Some(place.slot)
     }
 
     /// Reads the place a hash is looked for at first, and tells nothing by it: several reads wait for memory together.
-    pub(super) fn touch(&self, hash: u32) -> u32 {
+    pub(crate) fn touch(&self, hash: u32) -> u32 {
         self.places.get(self.home(hash)).map_or(0, |place| place.hash)
     }
 
     /// Adds a slot that is not in the index.
-    pub(super) fn insert(&mut self, hash: u32, slot: Slot) {
+    pub(crate) fn insert(&mut self, hash: u32, slot: Slot) {
         if self.len.saturating_add(1).saturating_mul(2) > self.places.len() {
             self.grow();
         }
@@ -57,7 +57,7 @@ impl Index {
         self.put(Place { hash, slot });
     }
 
-    pub(super) fn remove(&mut self, hash: u32, slot: Slot) {
+    pub(crate) fn remove(&mut self, hash: u32, slot: Slot) {
         let Some((mut hole, _)) = self.seek(hash, |place| place.slot == slot) else {
             return;
         };
