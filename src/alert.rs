@@ -1,5 +1,7 @@
 //! A judgement in, an alert that explains itself out, said once per rule and entity in a while.
 
+pub mod words;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -214,17 +216,17 @@ fn explanation(rule: &Rule, event: &Event<'_>, entity: &Entity, evidence: &[(Str
     let flow = event.flow();
     let protocol = event.protocol().map_or("an unknown protocol", |protocol| protocol.as_str());
     let mut text = format!(
-        "{} Seen at {} between {} and {} ({protocol} over {}), about the {} {entity}.",
+        "{} Seen at {} between {} and {} ({protocol} over {}), about {}.",
         rule.description,
         event.at(),
         flow.client,
         flow.server,
         flow.transport,
-        entity.kind(),
+        words::whom(entity),
     );
     if !evidence.is_empty() {
-        let values: Vec<String> = evidence.iter().map(|(field, value)| format!("{field} is {value}")).collect();
-        text += &format!(" The evidence: {}.", values.join(", "));
+        let values: Vec<String> = evidence.iter().map(|(field, value)| words::said(field, value)).collect();
+        text += &format!(" The evidence: {}.", values.join("; "));
     }
     if !rule.falsepositives.is_empty() {
         text += &format!(" It may be innocent: {}.", rule.falsepositives.join("; "));

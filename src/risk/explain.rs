@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::alert::words;
 use crate::identity::device::DeviceId;
 use crate::identity::entity::Entity;
 use crate::net::Text;
@@ -39,9 +40,8 @@ impl Story<'_> {
         let since = items.map(|item| item.first).min().unwrap_or(Timestamp::ZERO);
         let kinds = self.families.iter().filter(|family| family.nats > 0.0).count();
         format!(
-            "Evidence of {kinds} kinds about the {} {} adds up to {:.1} nats since {}; an incident takes {:.1}.",
-            self.entity.kind(),
-            self.entity,
+            "Evidence of {kinds} kinds about {} adds up to {:.1} nats since {}; an incident takes {:.1}.",
+            words::whom(self.entity),
             self.score,
             moment(since),
             self.threshold,
@@ -49,8 +49,8 @@ impl Story<'_> {
     }
 
     fn housed(&self) -> Option<String> {
-        let accounts = listed(self.accounts.iter().map(ToString::to_string));
-        let devices = listed(self.devices.iter().map(ToString::to_string));
+        let accounts = listed(", ", self.accounts.iter().map(ToString::to_string));
+        let devices = listed(", ", self.devices.iter().map(ToString::to_string));
         match (accounts, devices) {
             (None, None) => None,
             (accounts, devices) => Some(format!(
@@ -94,16 +94,16 @@ impl Story<'_> {
 }
 
 fn seen(item: &EvidenceItem) -> String {
-    let mut text = format!("{}, about the {} {}, ", item.title, item.subject.kind(), item.subject);
+    let mut text = format!("{}, about {}, ", item.title, words::whom(&item.subject));
     text += &match item.count {
         1 => format!("once at {}", moment(item.first)),
         count => format!("{count} times from {} to {}", moment(item.first), moment(item.last)),
     };
-    let values = listed(item.values.iter().map(|(field, value)| format!("{field} is {value}")));
-    text += &values.map_or_else(String::new, |values| format!(", where {values}"));
-    let flows = listed(item.flows.iter().cloned());
-    text += &flows.map_or_else(String::new, |flows| format!(" (flows {flows})"));
     text.push('.');
+    let values = listed("; ", item.values.iter().map(|(field, value)| words::said(field, value)));
+    text += &values.map_or_else(String::new, |values| format!(" Seen: {values}."));
+    let flows = listed(", ", item.flows.iter().cloned());
+    text += &flows.map_or_else(String::new, |flows| format!(" Flows: {flows}."));
     text
 }
 
@@ -113,9 +113,9 @@ fn moment(at: Timestamp) -> String {
     format!("{}Z", text.split('.').next().unwrap_or(&text))
 }
 
-fn listed(mut items: impl Iterator<Item = String>) -> Option<String> {
+fn listed(separator: &str, mut items: impl Iterator<Item = String>) -> Option<String> {
     let shown: Vec<String> = items.by_ref().take(LISTED_MAX).collect();
     let more = items.count();
     let and_more = if more == 0 { String::new() } else { format!(" and {more} more") };
-    (!shown.is_empty()).then(|| format!("{}{and_more}", shown.join(", ")))
+    (!shown.is_empty()).then(|| format!("{}{and_more}", shown.join(separator)))
 }

@@ -330,13 +330,13 @@ fn an_incident_explains_itself() {
              an incident takes 14.0.",
             "Known there: no account; devices 4abc2b3f1aa87925.",
             "multiplicity (6.0 nats): Several tunnels at a time, about the site 198.51.100.9, once at \
-             2023-11-14T22:13:20Z, where spanwatch.tunnels.overlapping is 4 (flows 1:flow=).",
+             2023-11-14T22:13:20Z. Seen: tunnels open at a time: 4. Flows: 1:flow=.",
             "Expected: a household holds one tunnel.",
-            "identity (5.0 nats): identity, about the device 4abc2b3f1aa87925, once at 2023-11-14T22:13:20Z, \
-             where spanwatch.tunnels.overlapping is 4 (flows 1:flow=).",
+            "identity (5.0 nats): identity, about the device 4abc2b3f1aa87925, once at 2023-11-14T22:13:20Z. \
+             Seen: tunnels open at a time: 4. Flows: 1:flow=.",
             "Somebody did something.",
-            "location (5.0 nats): location, about the site 198.51.100.9, once at 2023-11-14T22:13:20Z, where \
-             spanwatch.tunnels.overlapping is 4 (flows 1:flow=).",
+            "location (5.0 nats): location, about the site 198.51.100.9, once at 2023-11-14T22:13:20Z. \
+             Seen: tunnels open at a time: 4. Flows: 1:flow=.",
             "Somebody did something.",
             "It would be innocent if: multiplicity is innocent; identity is innocent; location is innocent.",
         ]

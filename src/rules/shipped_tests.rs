@@ -428,7 +428,7 @@ fn an_alert_explains_itself() {
     let message = alert["message"].as_str().unwrap();
     assert!(message.starts_with("A machine outside drives a machine inside by RDP or VNC"), "{message}");
     assert!(message.contains("between 192.0.2.1:50000 and 10.1.0.5:3389 (rdp over tcp), about the address 10.1.0.5."));
-    assert!(message.contains("network.direction is \"inbound\""), "{message}");
+    assert!(message.contains("The evidence: direction: inbound; "), "{message}");
     assert!(message.contains("It may be innocent: A remote-desktop gateway whose network"), "{message}");
     assert_eq!(alert["related.ip"], serde_json::json!(["10.1.0.5", "192.0.2.1"]));
     assert_eq!(alert["destination.device.name"], Value::from("PC-ANN"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::publication;
-use crate::alert::Alert;
+use crate::alert::{Alert, words};
 use crate::analysis::Analysis;
 use crate::config::Config;
 use crate::event::Event;
@@ -48,6 +48,7 @@ impl Showcase {
 
     pub(super) fn alert(&mut self, alert: &Alert) {
         let mut document = serde_json::to_value(alert).expect("an alert's keys are text");
+        put_into_words(&mut document["spanwatch.evidence"]);
         document["id"] = self.alerts_ever.into();
         let terms = terms(&document, &alert.entity.to_string(), &alert.rule.name);
         self.alerts.push_front(Arc::new(Entry::new(self.alerts_ever, &document, terms)));
@@ -58,6 +59,9 @@ impl Showcase {
 
     pub(super) fn incident(&mut self, incident: &Incident) {
         let mut document = serde_json::to_value(incident).expect("an incident's keys are text");
+        let families = document["spanwatch.incident.families"].as_array_mut().into_iter().flatten();
+        let items = families.filter_map(|family| family["items"].as_array_mut()).flatten();
+        items.for_each(|item| put_into_words(&mut item["evidence"]));
         document["id"] = incident.id.to_string().into();
         let state = if incident.is_open() { "open" } else { "closed" };
         let mut terms = terms(&document, &incident.entity.to_string(), state);
@@ -81,6 +85,15 @@ impl Showcase {
     /// Publishes whom and what was seen, which takes longer.
     pub(super) fn publish_lists(&self, analysis: &Analysis) {
         publication::publish(&self.view, analysis, &self.history);
+    }
+}
+
+/// Adds to each field of the evidence and its value what they are called.
+fn put_into_words(evidence: &mut Value) {
+    for item in evidence.as_array_mut().into_iter().flatten() {
+        let field = item["field"].as_str().unwrap_or_default().to_owned();
+        item["label"] = words::label(&field).into();
+        item["text"] = words::text(&field, &item["value"]).into();
     }
 }
 

@@ -282,6 +282,11 @@ function captures(document) {
   return names.length ? section("Evidence captures", plain(names.map(shown))) : null;
 }
 
+// A field of the evidence and its value; the field's name is what a rule or a search goes by.
+function inWords(evidence) {
+  return [h("span", { title: evidence.field }, evidence.label), evidence.text];
+}
+
 async function incidentPage(id) {
   const incident = await one("incidents", id);
   const [kind, about] = [incident["spanwatch.entity.kind"], incident["spanwatch.entity.id"]];
@@ -302,7 +307,7 @@ async function incidentPage(id) {
             h("span", {}, h("meter", { min: 0, max: most, value: Math.max(family.nats, 0), "aria-label": "nats" }), ` ${family.nats.toFixed(1)} nats`)),
           family.items.map((item) => h("div", { class: "item" }, h("div", { class: "family" }, h("span", {}, item.title), h("span", { class: "soft" }, `${item.nats.toFixed(1)} nats`)),
             facts([["about", entity(item.subject.kind, item.subject.id)], ["seen", `${count(item.count)} ×, ${moment(item.first)} to ${moment(item.last)}`],
-              ...item.evidence.map((evidence) => [evidence.field, h("span", { class: "mono" }, typeof evidence.value === "string" ? evidence.value : JSON.stringify(evidence.value))]),
+              ...item.evidence.map(inWords),
               ["flows", item.flows.length ? item.flows.slice(0, 6).map((flow) => [searched(flow), " "]) : null]]))))))),
       h("div", {},
         section("Where", plain([entity(kind, about)])),
@@ -321,8 +326,8 @@ async function incidentPage(id) {
 async function sitePage(id) {
   const [site, sessions, incidents] = await Promise.all([one("sites", id), list("sessions", { about: id, limit: 500 }), list("incidents", { about: id, limit: 20 })]);
   const devices = await devicesOf(site.devices.map((device) => device.id));
-  const stay = (name) => (entry) => [link(name, entry.id), words(entry.known_by), entry.confidence, time(entry.since), time(entry.last)];
-  const stays = ["", "Known by", "How surely", "Since", "Last"];
+  const stay = (name) => (entry) => [h("span", { class: "whole" }, link(name, entry.id)), `${words(entry.known_by)} (${entry.confidence})`, time(entry.since), time(entry.last)];
+  const stays = ["", "Known by", "Since", "Last"];
   return [
     h("h1", {}, "Site ", site.id),
     h("p", { class: "soft" }, [site.country, site.organization].filter(Boolean).join(", ") || "A household outside", `, ${count(site.sessions)} sessions`),
@@ -381,7 +386,7 @@ async function alertPage(id) {
     h("h1", {}, alert["rule.name"]), h("p", {}, badge(alert["spanwatch.alert.level"]), " ", time(alert["@timestamp"])),
     section("Why", h("p", {}, alert.message)),
     section("Evidence", facts([["about", entity(alert["spanwatch.entity.kind"], alert["spanwatch.entity.id"])],
-      ...alert["spanwatch.evidence"].map((evidence) => [evidence.field, h("span", { class: "mono" }, JSON.stringify(evidence.value))]),
+      ...alert["spanwatch.evidence"].map(inWords),
       ["flows", (alert["network.community_id"] || []).map((flow) => [searched(flow), " "])], ["addresses", (alert["related.ip"] || []).map((address) => [searched(address), " "])],
       ["users", (alert["related.user"] || []).map((user) => [link("accounts", user), " "])]])),
     captures(alert),
