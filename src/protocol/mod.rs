@@ -61,6 +61,7 @@ pub mod xdmcp;
 pub mod ah;
 pub mod arp;
 pub mod cdp;
+pub mod dameware;
 pub mod dcerpc;
 pub mod dhcp;
 pub mod dns;
@@ -126,6 +127,7 @@ pub const ALL: &[&ProtocolSpec] = &[
     &nx::SPEC,
     &ica::SPEC,
     &radmin::SPEC,
+    &dameware::SPEC,
     &teamviewer::SPEC,
     &telnet::SPEC,
     &rlogin::SPEC,

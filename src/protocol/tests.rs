@@ -29,6 +29,7 @@ const FIXTURES: &[fn() -> Vec<Fixture>] = &[
     crate::protocol::ica::tests::fixtures,
     crate::protocol::nx::tests::fixtures,
     crate::protocol::radmin::tests::fixtures,
+    crate::protocol::dameware::tests::fixtures,
     crate::protocol::x11::tests::fixtures,
     crate::protocol::rdp::tests::fixtures,
     crate::protocol::rdpeudp::tests::fixtures,
