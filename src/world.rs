@@ -176,6 +176,13 @@ impl World {
         self.identity.sites().site_of(device)
     }
 
+    /// When a device was first heard of; none where that says nothing, because the sensor had not been watching for so long
+    /// before.
+    pub fn first_seen(&self, device: DeviceId, watched: Duration) -> Option<Timestamp> {
+        let first_seen = self.identity.device(device)?.first_seen;
+        (first_seen.since(self.watching_since()) >= watched).then_some(first_seen)
+    }
+
     /// The devices that were at a site, those confirmed longest ago first.
     pub fn devices_at(&self, site: Site) -> impl Iterator<Item = (DeviceId, Stay)> {
         self.identity.sites().devices_at(site)

@@ -577,6 +577,108 @@ def long_calls(capture):
     calls(capture, 3, 100)
 
 
+# Several signs of one.
+
+def product(capture, at, desk, name, tls):
+    visit(capture, at, desk, "203.0.113.20", name, tls)
+
+
+def two_products(capture, desk, first_day, day):
+    tls = web_tls()
+    product(capture, 0, "10.10.1.21", "www.example.org", tls)
+    product(capture, first_day * DAY, desk, "www.example.org", tls)
+    product(capture, day * DAY + HOUR, desk, "relay-7.net.anydesk.com", tls)
+    product(capture, day * DAY + 2 * HOUR, desk, "router9.teamviewer.com", tls)
+
+
+@scenario
+def new_device_with_two_products(capture):
+    two_products(capture, "10.10.1.66", 15, 20)
+
+
+@scenario
+def known_device_with_two_products(capture):
+    two_products(capture, "10.10.1.66", 15, 30)
+
+
+@scenario
+def ip_kvm_asks_for_address(capture):
+    mac = bytes.fromhex("0200001a2b3c")
+    leased(capture, 0, mac, "10.10.1.78", "pikvm", "dhcpcd-10.0.6:Linux", [1, 3, 6, 12, 15, 28, 42])
+
+
+def announces(capture, name, service):
+    """A machine announces itself by mDNS (RFC 6762)."""
+    def labels(text):
+        return b"".join(bytes([len(label)]) + label.encode() for label in text.split(".")) + b"\0"
+    pointer = labels(service) + struct.pack("!HHIH", 12, 1, 4500, len(labels(f"{name}.{service}")))
+    address = labels(f"{name}.local") + struct.pack("!HHIH", 1, 0x8001, 120, 4) + packed("10.10.1.78")
+    message = struct.pack("!HHHHHH", 0, 0x8400, 0, 2, 0, 0) + pointer + labels(f"{name}.{service}") + address
+    Udp(capture, ("10.10.1.78", 5353), ("224.0.0.251", 5353), ttl=255).say(0, message)
+
+
+@scenario
+def ip_kvm_announces_itself(capture):
+    announces(capture, "pikvm", "_pikvm._tcp.local")
+
+
+@scenario
+def printer_announces_itself(capture):
+    announces(capture, "printer", "_ipp._tcp.local")
+
+
+@scenario
+def driven_out_of_sight(capture):
+    tls = web_tls()
+    product(capture, 0, "10.10.1.21", "relay-7.net.anydesk.com", tls)
+    product(capture, HOUR, "10.10.1.21", "api.nordvpn.com", tls)
+    posts(capture, "10.10.1.21", "203.0.113.80", "203.0.113.80", 24)
+
+
+@scenario
+def stolen_account_behind_a_vpn(capture):
+    second_machine_of_account(capture)
+    accounted(capture, HOUR, "ann", "198.18.7.7")
+    accounted(capture, 2 * HOUR, "ann", "198.18.66.7")
+
+
+# MS-RDPBCGR 4.1.1 to 4.1.4, without encryption: two channels, for drives and for the clipboard.
+RDP_OPENING = (
+    (False, "0300002c27e00000000000436f6f6b69653a206d737473686173683d656c746f6e730d0a0100080000000000"),
+    (True, "030000130ed000001234000200080000000000"),
+    (False, "030001a002f0807f658201940401010401010101ff30190201220201020201000201010201000201010202ffff0201023019"
+        "02010102010102010102010102010002010102020420020102301c0202ffff0202fc170202ffff0201010201000201010202"
+        "ffff02010204820133000500147c0001812a000800100001c00044756361811c01c0d800040008000005000401ca03aa0904"
+        "0000ce0e000045004c0054004f004e0053002d0044004500560032000000000000000000000004000000000000000c000000"
+        "0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+        "000000000000000000000000000001ca010000000000100007000100360039003700310032002d003700380033002d003000"
+        "3300350037003900370034002d003400320037003100340000000000000000000000000000000000000000000000000004c0"
+        "0c000d0000000000000002c00c001b0000000000000003c02c0003000000726470647200000000008080636c697072647200"
+        "0000a0c0726470736e640000000000c0"),
+    (True, "0300007102f0807f66670a0100020100301a020122020103020100020101020100020101020300fff8020102044300050014"
+        "7c00012a14760a01010001c0004d63446e2c010c0c000400080000000000020c0c000000000000000000030c1400eb030400"
+        "ec03ed03ee03ef03f0030000"),
+)
+
+
+@scenario
+def operator_of_a_virtual_desktop(capture):
+    neighbours(capture, 1460, [0.018 + 0.002 * number for number in range(10)])
+    for day in range(3):
+        for number in range(20):
+            portal(capture, day, 1 + number, "198.18.66.7", 0.15, 0, None)
+    flow = Tcp(capture, 3 * DAY, ("198.18.66.7", 40000), ("10.10.3.40", 3389), WINDOWS, far=0.15)
+    for from_server, data in RDP_OPENING:
+        flow.say(bytes.fromhex(data), from_server, after=0.15)
+    flow.close()
+
+
+@scenario
+def insider_exit(capture):
+    bound(capture, 0, "10.10.1.21", "eli")
+    carried(capture, 3300, 3300)
+
+
 # Places.
 
 def places(path):

@@ -54,6 +54,10 @@ pub const FIELDS: &[FieldSpec] = &[
         name: "spanwatch.account.returns",
         help: "How often it came back within the hour to a network it had left.",
     },
+    FieldSpec {
+        name: "spanwatch.account.address_class",
+        help: "What kind of line the latest is, where lists say so: `residential`, `hosting`, `vpn` …",
+    },
     FieldSpec { name: "spanwatch.account.leaps", help: "How often in the day it came faster than anybody travels." },
     FieldSpec { name: "spanwatch.account.distance", help: "How far the fastest of them went at least, in km." },
     FieldSpec { name: "spanwatch.account.speed", help: "How fast that was, in km/h." },
@@ -106,6 +110,7 @@ pub struct Arrival {
     country: Option<Box<str>>,
     /// Addresses of mobile networks change by themselves: of those only the country counts.
     is_mobile: bool,
+    class: Option<AddressClass>,
     /// Where somebody is who comes from it.
     point: Option<Point>,
 }
@@ -267,7 +272,8 @@ impl Detector for AccountNetworks {
         let is_mobile = matches!(class, Some(AddressClass::CarrierNat | AddressClass::Mobile));
         let is_elsewhere = matches!(class, Some(AddressClass::Hosting | AddressClass::Tor | AddressClass::Vpn));
         let point = place.point.filter(|_| !is_mobile && !is_elsewhere);
-        let arrival = Arrival { network, system: place.as_number, country: place.country.clone(), is_mobile, point };
+        let arrival =
+            Arrival { network, system: place.as_number, country: place.country.clone(), is_mobile, class, point };
         Some((log_on.account, arrival))
     }
 
@@ -286,6 +292,8 @@ impl Detector for AccountNetworks {
         evidence.push("spanwatch.account.countries", countries);
         evidence.push("spanwatch.account.countries_count", numbers.countries as u64);
         evidence.push("spanwatch.account.returns", numbers.returns as u64);
+        let class = window.stays.back().and_then(|stay| stay.at.class);
+        evidence.push_some("spanwatch.account.address_class", class.map(AddressClass::as_str));
         let fastest = window.leaps(at, self.settings.day).max_by(|a, b| a.km_per_hour.total_cmp(&b.km_per_hour));
         evidence.push("spanwatch.account.leaps", numbers.leaps as u64);
         evidence.push_some("spanwatch.account.distance", fastest.map(|leap| leap.distance_km.round() as u64));
@@ -318,6 +326,7 @@ mod tests {
                 system: Some(u32::from(network)),
                 country: Some(country.into()),
                 is_mobile: network >= MOBILE,
+                class: None,
                 point: None,
             };
             let evidence = detector.judge(window, arrival, Timestamp::from_secs(secs))?;
@@ -365,6 +374,7 @@ mod tests {
             system: None,
             country: None,
             is_mobile: false,
+            class: None,
             point: Point::new(0.0, longitude, Some(10.0)),
         };
         detector.judge(&mut window, arrival(1, 10.0), Timestamp::ZERO);

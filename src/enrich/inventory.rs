@@ -42,6 +42,9 @@ pub struct Account {
     /// The first working day, from its midnight in UTC.
     #[serde(default, deserialize_with = "date")]
     pub start: Option<Timestamp>,
+    /// The last working day, from its midnight in UTC.
+    #[serde(default, deserialize_with = "date")]
+    pub end: Option<Timestamp>,
     /// Any address of the place it is known to work from.
     pub home_site: Option<IpAddr>,
 }
@@ -226,10 +229,10 @@ mod tests {
     }
 
     #[test]
-    fn an_account_has_its_country_zone_first_day_and_home() {
+    fn an_account_has_its_country_zone_days_and_home() {
         let settings: Settings = serde_yaml::from_str(
             "accounts:\n\
-             - {name: ann, country: US, time_zone: '-05:30', start: 2026-11-24, home_site: 198.51.100.9}\n",
+             - {name: ann, country: US, time_zone: '-05:30', start: 2026-11-24, end: 2027-11-30, home_site: 198.51.100.9}\n",
         )
         .unwrap();
         let inventory = Inventory::new(&settings);
@@ -239,6 +242,7 @@ mod tests {
         assert_eq!((zone, zone.to_string().as_str()), (UtcOffset { minutes: -330 }, "-05:30"));
         assert_eq!([zone.clock(0), zone.clock(330), zone.clock(1439)], [1110, 0, 1109]);
         assert_eq!(ann.start.map(|start| start.to_string()).as_deref(), Some("2026-11-24T00:00:00.000000000Z"));
+        assert_eq!(ann.end.map(|end| end.to_string()).as_deref(), Some("2027-11-30T00:00:00.000000000Z"));
         assert_eq!(ann.home_site, "198.51.100.9".parse().ok());
     }
 
@@ -249,6 +253,7 @@ mod tests {
             ("time_zone: '5'", "\"5\" is no offset from UTC; write it as -05:00"),
             ("time_zone: '+15:00'", "\"+15:00\" is no offset from UTC; write it as -05:00"),
             ("start: 2026-02-30", "\"2026-02-30\" is no date; write it as 2026-11-24"),
+            ("end: 24.11.2026", "\"24.11.2026\" is no date; write it as 2026-11-24"),
             ("start: yesterday", "\"yesterday\" is no date; write it as 2026-11-24"),
         ] {
             let yaml = format!("accounts: [{{name: ann, {member}}}]\n");

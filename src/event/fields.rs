@@ -205,7 +205,21 @@ static WHO: &[Field] = &[
          an IPv6 one.",
         |e| e.site_about().map(owned),
     ),
-    field("user.name", Keyword, "The user that the message names.", |e| text(e.user()?)),
+    field(
+        "spanwatch.device.days",
+        Integer,
+        "How many days ago the home side's device came; absent where the sensor had watched for less than 14 days before.",
+        |e| e.device_days().map(integer),
+    ),
+    field("user.name", Keyword, "The user that the message names, or the account that a finding is about.", |e| {
+        text(e.user()?)
+    }),
+    field(
+        "spanwatch.user.days_left",
+        Integer,
+        "How many days the home side's user has until the last one in the inventory; negative after it.",
+        |e| e.user_days_left().map(EventValue::Int),
+    ),
     field("user.domain", Keyword, "The user's domain or realm.", |e| match e.kind()? {
         FactKind::Credential(credential) => text(credential.domain.as_ref()?),
         _ => None,

@@ -9,6 +9,7 @@ mod json;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use rsigma_eval::{Event as SigmaEvent, EventValue};
 
@@ -38,6 +39,8 @@ enum Subject<'a> {
     Fact(&'a Fact),
     Finding(&'a Finding),
 }
+
+const DAY_SECS: u64 = 86_400;
 
 /// Packets of one side, and their bytes.
 struct Sent {
@@ -249,11 +252,30 @@ impl<'a> Event<'a> {
     }
 
     fn user(&self) -> Option<&'a Text> {
+        if let Some(Finding { entity: Entity::Account(account), .. }) = self.finding() {
+            return Some(account);
+        }
         match self.kind()? {
             FactKind::Credential(credential) => credential.user.as_ref(),
             FactKind::RemoteDesktop(desktop) => desktop.user.as_ref(),
             _ => None,
         }
+    }
+
+    /// How many days ago the home side's device came.
+    fn device_days(&self) -> Option<u64> {
+        /// Nothing is new to a sensor that is new itself.
+        const WATCHED: Duration = Duration::from_secs(14 * DAY_SECS);
+        let first_seen = self.world.first_seen(self.device(self.home_side()?)?, WATCHED)?;
+        Some(self.at().since(first_seen).as_secs() / DAY_SECS)
+    }
+
+    /// How many days the user who last logged on at the home side has until the inventory's last one; negative after it.
+    fn user_days_left(&self) -> Option<i64> {
+        let user = self.world.identity.user(self.address(self.home_side()?)?)?;
+        let end = self.world.inventory.account(user.as_str())?.end?;
+        let day = |at: Timestamp| i64::try_from(at.as_secs() / DAY_SECS).unwrap_or(i64::MAX);
+        Some(day(end) - day(self.at()))
     }
 
     fn host(&self, side: Sender) -> Option<&'a Host> {

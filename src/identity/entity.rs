@@ -91,6 +91,9 @@ impl Entity {
         if name.ends_with("device.id") {
             return DeviceId::parse(value).map(Self::Device);
         }
+        if name == "host.mac" {
+            return value.parse().ok().map(|mac| Self::Device(DeviceId::of_mac(mac)));
+        }
         (name == "user.name" || name.ends_with(".user.name")).then(|| Self::Account(value.into()))
     }
 

@@ -40,10 +40,7 @@ impl Newness {
     pub(super) fn factor(&self, entity: &Entity, at: Timestamp, world: &World) -> f64 {
         let since = match entity {
             Entity::Account(account) => world.inventory.account(account.as_str()).and_then(|account| account.start),
-            Entity::Device(device) => {
-                let first_seen = world.identity.device(*device).map(|device| device.first_seen);
-                first_seen.filter(|first_seen| first_seen.since(world.watching_since()) >= self.watched)
-            }
+            Entity::Device(device) => world.first_seen(*device, self.watched),
             Entity::Address(_) | Entity::Group(_) | Entity::Site(_) => None,
         };
         // Work before the first day is no less new.

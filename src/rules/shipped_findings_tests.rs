@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crate::detect::{self, Family, Finding};
 use crate::enrich::products::Basis;
 use crate::event::Event;
-use crate::event::tests::{flow, world};
-use crate::facts::{Fields, Value};
+use crate::event::tests::{fact, flow, world};
+use crate::facts::{Fact, FactKind, Fields, RemoteDesktop, Value};
 use crate::identity::entity::Entity;
-use crate::net::Transport;
+use crate::net::{Text, Transport};
 use crate::protocol::Protocol;
 use crate::rules::{Judge, Limits, Rules};
 use crate::time::Timestamp;
@@ -22,6 +22,8 @@ networks:
   - {name: help-desk, roles: [management], prefixes: [10.2.0.0/16]}
   - {name: office, roles: [home], prefixes: [10.0.0.0/8]}
   - {name: partner, roles: [sanctioned], prefixes: [198.51.100.0/24]}
+address_classes:
+  vpn: {networks: [192.0.2.192/26]}
 ";
 
 const INBOUND: (&str, &str) = ("192.0.2.7:50000", "203.0.113.1:443");
@@ -94,6 +96,17 @@ fn check(rule: &str, fires: Vec<Said>, quiet: Vec<Said>) {
         let spoke = judgements.iter().any(|judgement| judgement.rule.name == rule);
         assert_eq!(spoke, fires, "{rule} on {:?}", finding.evidence);
     }
+}
+
+/// Whether a rule speaks of findings, one after another, and then of facts.
+fn speaks(rule: &str, findings: Vec<Said>, facts: &[Fact]) -> bool {
+    let rules = Rules::load(Path::new("rules")).unwrap_or_else(|faults| panic!("{faults}"));
+    let world: World = world(SETTINGS);
+    let mut judge = Judge::new(&rules, Limits::default());
+    let findings: Vec<Finding> = findings.into_iter().map(|said| said.finding(&rules)).collect();
+    let events = findings.iter().map(|finding| Event::of_finding(finding, &world));
+    let events = events.chain(facts.iter().map(|fact| Event::of_fact(fact, None, &world)));
+    events.flat_map(|event| judge.on_event(&event)).any(|judgement| judgement.rule.name == rule)
 }
 
 #[test]
@@ -283,4 +296,51 @@ fn what_is_taken_and_where_to() {
     check("files_to_personal_storage", vec![carried("cloud_upload")], vec![carried("code_read")]);
     let beyond = |deviations: f64| said("upload_volume", &[]).with("spanwatch.volume.deviations", deviations);
     check("upload_beyond_usual", vec![beyond(5.0)], vec![beyond(4.9)]);
+}
+
+#[test]
+fn a_strange_machine_and_the_exit_of_a_vpn() {
+    let moves = |networks, class: &'static str| {
+        let said = said("account_networks", &[("spanwatch.account.networks", networks)]);
+        said.with("spanwatch.account.address_class", class)
+    };
+    check("account_moves_to_a_vpn_exit", vec![moves(2, "vpn")], vec![moves(1, "vpn"), moves(5, "residential")]);
+    let stack = || said("second_stack", &[]).with("spanwatch.stack.common", false);
+    let rule = "stolen_account_behind_a_vpn";
+    assert!(speaks(rule, vec![moves(2, "vpn"), stack()], &[]));
+    assert!(!speaks(rule, vec![moves(2, "vpn"), moves(3, "vpn")], &[]));
+    assert!(!speaks(rule, vec![moves(5, "residential"), stack()], &[]));
+}
+
+#[test]
+fn three_ways_out_of_sight() {
+    let orders = || said("arp_channel", &[("spanwatch.arp.probes", 1)]).on(AT_HOME);
+    let beacon = || said("beacon", &[]).with("spanwatch.beacon.score", 0.9).over("http").on(AT_HOME);
+    let call = || said("one_way_call", &[("spanwatch.call.days", 3)]).on(AT_HOME);
+    let elsewhere = || call().on(("10.1.0.9:50000", "10.1.0.8:3389"));
+    let rule = "driven_out_of_sight";
+    assert!(speaks(rule, vec![orders(), beacon(), call()], &[]));
+    assert!(!speaks(rule, vec![orders(), beacon(), beacon(), orders()], &[]), "two of them");
+    assert!(!speaks(rule, vec![orders(), beacon(), elsewhere()], &[]), "of two devices");
+}
+
+#[test]
+fn a_desktop_that_is_opened_from_a_hidden_place_far_away() {
+    let opened = |client: &str, channels: &[&'static str]| {
+        let mut desktop = RemoteDesktop { security: Some("rdp"), ..RemoteDesktop::default() };
+        let channels: Vec<Text> = channels.iter().map(|&channel| channel.into()).collect();
+        desktop.fields.push("rdp.channels", channels);
+        fact(flow(client, "10.9.0.1:3389", Transport::Tcp), 2, FactKind::RemoteDesktop(Box::new(desktop)))
+    };
+    let drives = ["rdpdr", "rdpsnd"];
+    let alone = |fact: Fact| speaks("desktop_shares_drives_outside", Vec::new(), &[fact]);
+    assert!(alone(opened("192.0.2.200:50000", &drives)));
+    assert!(!alone(opened("192.0.2.200:50000", &["rdpsnd"])), "sound only");
+    assert!(!alone(opened("198.51.100.7:50000", &drives)), "a partner");
+    let far = |client| said("distant_client", &[("spanwatch.distance.days", 3)]).on((client, "203.0.113.1:443"));
+    let rule = "operator_of_a_virtual_desktop";
+    assert!(speaks(rule, vec![far("192.0.2.200:50000")], &[opened("192.0.2.200:50000", &drives)]));
+    assert!(!speaks(rule, vec![far("192.0.2.201:50000")], &[opened("192.0.2.200:50000", &drives)]), "two addresses");
+    assert!(!speaks(rule, vec![far("192.0.2.7:50000")], &[opened("192.0.2.7:50000", &drives)]), "not hidden");
+    assert!(!speaks(rule, Vec::new(), &[opened("192.0.2.200:50000", &drives)]), "not far");
 }

@@ -7,8 +7,11 @@ use serde_json::Value;
 
 use crate::analysis::tests::{alerts, settings};
 use crate::event::tests::{fact, flow, summary};
-use crate::facts::{Certificate, Confidence, Fact, FactKind, FlowId, Hello, Name, RemoteDesktop, Sender, Tunnel};
-use crate::net::Transport;
+use crate::facts::{
+    Certificate, Confidence, Credential, EndReason, Fact, FactKind, FlowId, FlowSummary, Hello, Lease, Name, Outcome,
+    RemoteDesktop, Sender, Tunnel,
+};
+use crate::net::{Text, Transport};
 use crate::protocol::Protocol;
 use crate::rules::{Level, Rule, RuleKind, Rules};
 
@@ -28,6 +31,8 @@ world:
   inventory:
     hosts:
       - {name: PC-ANN, group: desks, addresses: [10.1.0.0/16]}
+    accounts:
+      - {name: eli, end: 1970-01-09}
   sanctioned:
     - {product: splashtop}
     - {product: screenconnect, names: [instance-abc123-relay.screenconnect.com]}
@@ -226,6 +231,71 @@ fn ip_kvm_on_the_network_and_in_the_cloud() {
         vec![hello("10.1.0.9:50000", "api.jetkvm.com", 1)],
         vec![hello("10.1.0.9:50000", "jetkvm.com", 1), hello("192.0.2.7:50000", "api.jetkvm.com", 2)],
     );
+}
+
+#[test]
+fn ip_kvms_that_say_what_they_are() {
+    let leased = |name: &str, mac: &str| {
+        let lease = Lease { mac: mac.parse().ok(), host_name: Some(name.into()), ..Lease::default() };
+        on("dhcp", "0.0.0.0:68", "255.255.255.255:67", 1, FactKind::Lease(Box::new(lease)))
+    };
+    let announced = |service: &str| {
+        let mut name = Name { answered: true, ..Name::default() };
+        name.fields.push("dns.answers.name", vec![Text::from(service)]);
+        on("mdns", "10.1.0.9:5353", "224.0.0.251:5353", 1, FactKind::Name(Box::new(name)))
+    };
+    check(
+        "ip_kvm_asks_for_address",
+        vec![leased("pikvm", "02:00:00:00:00:01")],
+        vec![leased("DESKTOP-1", "02:00:00:00:00:01"), certificate("10.1.0.9:443", "O=PiKVM")],
+    );
+    check(
+        "ip_kvm_asks_for_address",
+        vec![leased("DESKTOP-1", "30:52:53:00:00:01")],
+        vec![announced("_pikvm._tcp.local")],
+    );
+    check("ip_kvm_announces_itself", vec![announced("_pikvm._tcp.local")], vec![announced("_ipp._tcp.local")]);
+}
+
+#[test]
+fn new_device_with_two_products() {
+    const DAY: u64 = 86_400;
+    let products = |came: u64, days: u64| {
+        let at = |name: &str, secs: u64| hello("10.1.0.7:50000", name, secs);
+        let secs = (came + days) * DAY;
+        let products = [at("relay-1.net.anydesk.com", secs - 2), at("router1.teamviewer.com", secs - 1)];
+        let before = [hello("10.1.0.9:50000", "www.example.org", 1), at("www.example.org", 1 + came * DAY)];
+        before.into_iter().chain(products).collect::<Vec<_>>()
+    };
+    check("new_device_with_two_products", products(14, 14), products(14, 15));
+    check("new_device_with_two_products", products(14, 2), products(13, 2));
+}
+
+/// What somebody whose last day is the ninth takes along.
+#[test]
+fn insider_exit() {
+    const DAY: u64 = 86_400;
+    let carried = |name: &str, secs: u64, (sent, got): (u64, u64)| {
+        let mut summary = FlowSummary { end: Some(EndReason::Finished), ..summary(10) };
+        (summary.client.payload_bytes, summary.server.payload_bytes) = (sent, got);
+        let ended = on("tls", "10.1.0.7:50000", "192.0.2.80:443", secs, FactKind::FlowEnded(summary));
+        [hello("10.1.0.7:50000", name, secs), ended]
+    };
+    let taken = |day: u64, user: &str, stored: u64| {
+        let outcome = Some(Outcome::Success);
+        let credential = Credential { user: Some(user.into()), outcome, ..Credential::default() };
+        let logged_on =
+            on("ldap", "10.1.0.7:50001", "10.9.0.1:389", day * DAY, FactKind::Credential(Box::new(credential)));
+        let code = carried("github.com", day * DAY + 60, (1000, 2_000_000_000));
+        let files = carried("g.api.mega.co.nz", day * DAY + 120, (stored, 1000));
+        [logged_on].into_iter().chain(code).chain(files).collect::<Vec<_>>()
+    };
+    for rule in ["code_read_by_a_leaver", "files_stored_by_a_leaver", "insider_exit"] {
+        check(rule, taken(1, "eli", 200_000_000), taken(0, "eli", 200_000_000));
+        check(rule, taken(15, "eli", 200_000_000), taken(16, "eli", 200_000_000));
+        check(rule, taken(8, "CORP\\Eli", 200_000_000), taken(8, "ann", 200_000_000));
+    }
+    check("insider_exit", taken(8, "eli", 200_000_000), taken(8, "eli", 199_000_000));
 }
 
 #[test]
