@@ -84,13 +84,18 @@ impl Parser for Scramble {
         if self.transport != Transport::Tcp {
             return self.on_message(chunk, facts);
         }
-        match framed(chunk.bytes) {
-            Framed::Message { message, consumed } => match self.on_message(Chunk { bytes: message, ..chunk }, facts) {
-                Progress::Continue { .. } => Progress::Continue { consumed },
-                other => other,
-            },
-            Framed::Wanting { len } if len.is_some_and(|len| len > RESET_BYTES_MAX) => Progress::Reject,
-            Framed::Wanting { .. } => Progress::Continue { consumed: 0 },
+        let mut consumed = 0_usize;
+        loop {
+            match framed(chunk.bytes.get(consumed..).unwrap_or_default()) {
+                Framed::Message { message, consumed: len } => {
+                    match self.on_message(Chunk { bytes: message, ..chunk }, facts) {
+                        Progress::Continue { .. } => consumed = consumed.saturating_add(len),
+                        other => return other,
+                    }
+                }
+                Framed::Wanting { len } if len.is_some_and(|len| len > RESET_BYTES_MAX) => return Progress::Reject,
+                Framed::Wanting { .. } => return Progress::Continue { consumed },
+            }
         }
     }
 }

@@ -102,3 +102,14 @@ fn openvpn_without_a_scramble_is_openvpn() {
         assert!(fixture.facts().iter().all(|(protocol, _)| *protocol == openvpn::SPEC.protocol), "{}", fixture.name);
     }
 }
+
+#[test]
+fn what_a_client_says_behind_its_reset_is_looked_at_however_it_was_cut() {
+    let mut fixture = over_tcp(scrambled("tls-auth", &openvpn::tests::fixtures()[1], mask));
+    assert!(scramble_of(&fixture).is_some());
+    fixture.chunks[0].1.extend([0x8f; 40]);
+    assert_eq!(scramble_of(&fixture), None);
+    let rest = fixture.chunks[0].1.split_off(44);
+    fixture.chunks.insert(1, (Sender::Client, rest));
+    assert_eq!(scramble_of(&fixture), None);
+}
