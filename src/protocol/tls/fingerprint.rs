@@ -46,8 +46,8 @@ pub fn ja4(hello: &ClientHello<'_>, carrier: Carrier) -> Fingerprint {
     fingerprint(FingerprintMethod::Ja4, value)
 }
 
-pub(super) fn ja3_text(hello: &ClientHello<'_>) -> String {
-    let mut text = String::with_capacity(TEXT_LEN);
+pub(super) fn ja3_text(hello: &ClientHello<'_>) -> Vec<u8> {
+    let mut text = Vec::with_capacity(TEXT_LEN);
     push_decimal(&mut text, hello.legacy_version);
     push_decimals(&mut text, hello.ciphers().filter(|&cipher| !is_grease(cipher)));
     push_decimals(&mut text, hello.extensions().filter(|&number| !is_grease(number)));
@@ -56,8 +56,8 @@ pub(super) fn ja3_text(hello: &ClientHello<'_>) -> String {
     text
 }
 
-pub(super) fn ja3s_text(hello: &ServerHello<'_>) -> String {
-    let mut text = String::with_capacity(TEXT_LEN);
+pub(super) fn ja3s_text(hello: &ServerHello<'_>) -> Vec<u8> {
+    let mut text = Vec::with_capacity(TEXT_LEN);
     push_decimal(&mut text, hello.legacy_version);
     push_decimals(&mut text, std::iter::once(hello.cipher));
     push_decimals(&mut text, hello.extensions());
@@ -67,8 +67,8 @@ pub(super) fn ja3s_text(hello: &ServerHello<'_>) -> String {
 /// The three parts of a JA4 before the second and the third are hashed.
 pub(super) struct Ja4Text {
     pub(super) a: String,
-    pub(super) ciphers: String,
-    pub(super) extensions: String,
+    pub(super) ciphers: Vec<u8>,
+    pub(super) extensions: Vec<u8>,
 }
 
 impl Ja4Text {
@@ -92,8 +92,8 @@ impl Ja4Text {
         let mut text = hexadecimals(extensions.into_iter());
         let signature_algorithms = hexadecimals(signature_algorithms);
         if !signature_algorithms.is_empty() {
-            text.push('_');
-            text.push_str(&signature_algorithms);
+            text.push(b'_');
+            text.extend(signature_algorithms);
         }
         Self { a, ciphers: hexadecimals(ciphers.into_iter()), extensions: text }
     }
@@ -136,22 +136,23 @@ fn fingerprint(method: FingerprintMethod, value: String) -> Fingerprint {
     Fingerprint { method, value: value.into() }
 }
 
-/// What an ordinary hello comes to.
+/// What an ordinary hello comes to. The texts are bytes, as they are hashed: to see for each number that they are
+/// characters would cost as much as to write them.
 const TEXT_LEN: usize = 256;
 
 /// Adds a comma, and the numbers with hyphens between them.
-fn push_decimals(text: &mut String, numbers: impl Iterator<Item = u16>) {
-    text.push(',');
+fn push_decimals(text: &mut Vec<u8>, numbers: impl Iterator<Item = u16>) {
+    text.push(b',');
     for (index, number) in numbers.enumerate() {
         if index > 0 {
-            text.push('-');
+            text.push(b'-');
         }
         push_decimal(text, number);
     }
 }
 
 /// Formatting costs several times as much, and a hello has some fifty numbers.
-fn push_decimal(text: &mut String, number: u16) {
+fn push_decimal(text: &mut Vec<u8>, number: u16) {
     let digits = [number / 10_000, number / 1000 % 10, number / 100 % 10, number / 10 % 10, number % 10];
     let digits = digits.map(|digit| b'0' | u8::try_from(digit).unwrap_or(0));
     let leading = match number {
@@ -161,7 +162,7 @@ fn push_decimal(text: &mut String, number: u16) {
         1000..10_000 => 1,
         10_000.. => 0,
     };
-    push_ascii(text, digits.get(leading..).unwrap_or_default());
+    text.extend_from_slice(digits.get(leading..).unwrap_or_default());
 }
 
 /// At most 99.
@@ -170,13 +171,13 @@ fn push_two_digits(text: &mut String, count: usize) {
     push_ascii(text, &[b'0' | (count / 10), b'0' | (count % 10)]);
 }
 
-fn hexadecimals(numbers: impl Iterator<Item = u16>) -> String {
-    let mut text = String::with_capacity(TEXT_LEN);
+fn hexadecimals(numbers: impl Iterator<Item = u16>) -> Vec<u8> {
+    let mut text = Vec::with_capacity(TEXT_LEN);
     for number in numbers {
         if !text.is_empty() {
-            text.push(',');
+            text.push(b',');
         }
-        push_ascii(&mut text, number.to_be_bytes().map(hex::digits).as_flattened());
+        text.extend_from_slice(number.to_be_bytes().map(hex::digits).as_flattened());
     }
     text
 }
@@ -185,13 +186,13 @@ fn push_ascii(text: &mut String, ascii: &[u8]) {
     text.push_str(std::str::from_utf8(ascii).unwrap_or_default());
 }
 
-fn md5_hex(text: &str) -> String {
+fn md5_hex(text: &[u8]) -> String {
     Hex(&Md5::digest(text)).to_string()
 }
 
 /// The first twelve hex digits of the SHA-256; zeros stand for an empty list.
-fn push_sha256_12(text: &mut String, list: &str) {
-    let digest = digest::digest(&digest::SHA256, list.as_bytes());
+fn push_sha256_12(text: &mut String, list: &[u8]) {
+    let digest = digest::digest(&digest::SHA256, list);
     let first = digest.as_ref().first_chunk::<6>().filter(|_| !list.is_empty()).unwrap_or(&[0; 6]);
     push_ascii(text, first.map(hex::digits).as_flattened());
 }
