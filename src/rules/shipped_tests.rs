@@ -9,7 +9,7 @@ use crate::analysis::tests::{alerts, settings};
 use crate::event::tests::{fact, flow, summary};
 use crate::facts::{
     Certificate, Confidence, Credential, EndReason, Fact, FactKind, FlowId, FlowSummary, Hello, Lease, Name, Outcome,
-    RemoteDesktop, Sender, Tunnel,
+    RemoteDesktop, Sender, Shape, Tunnel,
 };
 use crate::net::{Text, Transport};
 use crate::protocol::Protocol;
@@ -27,6 +27,7 @@ world:
     - {name: gateway, roles: [home, vpn_gateway], prefixes: [203.0.113.1/32]}
     - {name: partner, roles: [sanctioned], prefixes: [198.51.100.0/24]}
   address_classes:
+    hosting: {networks: [192.0.2.128/26]}
     vpn: {networks: [192.0.2.192/26]}
   inventory:
     hosts:
@@ -255,6 +256,40 @@ fn ip_kvms_that_say_what_they_are() {
         vec![announced("_pikvm._tcp.local")],
     );
     check("ip_kvm_announces_itself", vec![announced("_pikvm._tcp.local")], vec![announced("_ipp._tcp.local")]);
+}
+
+#[test]
+fn ssh_driven_from_its_server() {
+    let over = |client: &str, shape: Option<Shape>| {
+        let summary = FlowSummary { shape, end: Some(EndReason::Finished), ..summary(60) };
+        on("ssh", client, "192.0.2.80:22", 1, FactKind::FlowEnded(summary))
+    };
+    let reversed = Some(Shape::Reversed);
+    check(
+        "ssh_driven_from_its_server",
+        vec![over("10.1.0.7:50000", reversed)],
+        vec![over("10.1.0.7:50000", None), over("10.3.0.7:50000", reversed)],
+    );
+}
+
+#[test]
+fn fully_encrypted_to_rented_machine() {
+    let over = |server: &str, shape: Option<Shape>, secs: u64| {
+        let mut fact = open("tls", "10.1.0.7:50000", server, 1, secs);
+        (fact.flow.protocol, fact.protocol) = (None, None);
+        fact.kind = FactKind::Activity(FlowSummary { shape, ..summary(secs) });
+        fact
+    };
+    let shape = Some(Shape::FullyEncrypted);
+    check(
+        "fully_encrypted_to_rented_machine",
+        vec![over("192.0.2.150:443", shape, 560)],
+        vec![
+            over("192.0.2.150:443", shape, 559),
+            over("192.0.2.150:443", None, 560),
+            over("192.0.2.80:443", shape, 560),
+        ],
+    );
 }
 
 #[test]
