@@ -17,7 +17,7 @@ use crate::enrich::geo::Geo;
 use crate::enrich::networks::NetworksError;
 use crate::event::Event;
 use crate::exhibit::{self, Exhibit, Shelf};
-use crate::facts::{Fact, FactKind};
+use crate::facts::{Fact, FactKind, Numbers};
 use crate::identity;
 use crate::identity::device::{Device, DeviceId};
 use crate::identity::entity::Entity;
@@ -195,6 +195,7 @@ struct Stages {
     expired: Timestamp,
     /// The time of the latest fact.
     latest: Timestamp,
+    numbers: Numbers,
     findings: Vec<Finding>,
     facts: Tally,
     sessions: Tally,
@@ -214,6 +215,7 @@ impl Analysis {
             court: Court::new(rules, settings.limits.correlations, settings.risk, shelf),
             expired: Timestamp::ZERO,
             latest: Timestamp::ZERO,
+            numbers: Numbers::default(),
             findings: Vec::new(),
             facts: Tally::default(),
             sessions: Tally::default(),
@@ -296,11 +298,14 @@ impl Analysis {
         self.stages.court.risk.riskiest()
     }
 
-    /// What outlives the process. Detectors' windows and profiles do not, nor what still waits for a slow shard.
+    /// What outlives the process; what still waits for a slow shard does not.
     pub fn memory(&self) -> Memory {
         let (stages, mut memory) = (&self.stages, Memory::default());
         memory.put("clock", &stages.latest);
+        memory.put("numbers", &stages.numbers);
         stages.world.remember(&mut memory);
+        stages.activity.remember(&mut memory);
+        stages.detectors.remember(&mut memory);
         stages.court.remember(&mut memory);
         memory
     }
@@ -309,13 +314,21 @@ impl Analysis {
     pub fn recall(&mut self, memory: &Memory) -> Result<(), MemoryError> {
         let stages = &mut self.stages;
         stages.latest = memory.get("clock")?.unwrap_or_default();
+        stages.numbers = memory.get("numbers")?.unwrap_or_default();
         stages.world.recall(memory)?;
+        stages.activity.recall(memory)?;
+        stages.detectors.recall(memory)?;
         stages.court.recall(memory)
     }
 
     /// Takes dismissals that were said before, without a word.
     pub fn recall_dismissals(&mut self, dismissals: &[Dismissal]) {
         self.stages.court.risk.restore_dismissals(dismissals);
+    }
+
+    /// How far frames and recordings were numbered.
+    pub const fn numbers(&self) -> Numbers {
+        self.stages.numbers
     }
 
     /// The time of the latest fact.
@@ -370,6 +383,7 @@ impl Stages {
 
     fn on_fact(&mut self, fact: &Fact, out: &mut dyn Output) {
         self.latest = self.latest.max(fact.at);
+        self.numbers.note(fact.seq);
         self.expire(fact.at, out);
         self.court.before(fact);
         let application = self.world.observe(fact);

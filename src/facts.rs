@@ -6,6 +6,7 @@
 
 mod fields;
 mod minute;
+mod numbers;
 pub mod words;
 
 use std::net::IpAddr;
@@ -21,6 +22,7 @@ use words::Word;
 
 pub use fields::{Fields, Value};
 pub use minute::{Channel, Groups, Minute, Quarters, Rhythm};
+pub use numbers::Numbers;
 
 /// Something that was seen on the wire, at a moment of packet time.
 #[derive(Clone, Debug)]

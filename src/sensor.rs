@@ -134,8 +134,8 @@ pub fn replay(
     let (recordings, captures): (Vec<PathBuf>, Vec<PathBuf>) =
         files.iter().cloned().partition(|path| recording::is_recording(path));
     let open = |(number, path): (usize, &PathBuf)| Reader::open(path, number);
-    let readers = recordings.iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
-    let source = Replay::open(&captures, config.capture.filter.as_deref())?;
+    let mut readers = recordings.iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
+    let mut source = Replay::open(&captures, config.capture.filter.as_deref())?;
     let progress = source.progress();
     let folder = config.evidence_captures.dir.as_deref();
     let listening = serves.then(|| serve::listen(&config.server, folder)).transpose()?;
@@ -150,6 +150,11 @@ pub fn replay(
     let tapes = Tapes::new(shards, tapes);
     let mut analysis = policy.start(tapes.shards())?;
     let keeping = keeper::open(&config.state, &mut analysis)?;
+    let numbers = analysis.numbers();
+    source.number_from(numbers.frames);
+    for (number, reader) in (numbers.recordings..).zip(&mut readers) {
+        reader.renumber(number);
+    }
     let filing = archive::open(&config.evidence_captures, Kind::Replay)?;
     let mut desk = Desk::new(analysis, outputs, tapes, Kind::Replay);
     desk.tell(Risks::open(&config.metrics)?);
@@ -192,7 +197,7 @@ pub fn run(
 ) -> Result<Report, SensorError> {
     let shards = config.shards.map_or(1, NonZeroUsize::get);
     let listener = serve::listen(&config.server, config.evidence_captures.dir.as_deref())?;
-    let sources = Live::open(&config.capture, shards)?;
+    let mut sources = Live::open(&config.capture, shards)?;
     let view = Arc::new(View::new());
     let (pushes, deliveries) = Pushes::open(&config.sinks.push)?;
     let outputs =
@@ -202,6 +207,7 @@ pub fn run(
 
     let mut analysis = policy.start(shards)?;
     let keeping = keeper::open(&config.state, &mut analysis)?;
+    sources.iter_mut().for_each(|source| source.number_from(analysis.numbers().frames));
     let tapes = Tapes::new(shards, Vec::new());
     let filing = archive::open(&config.evidence_captures, Kind::Live)?;
     let mut desk = Desk::new(analysis, outputs, tapes, Kind::Live);

@@ -136,7 +136,7 @@ fn parse(text: &str) -> Option<Timestamp> {
 }
 
 /// The times of the first and the last of several things.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Span {
     pub first: Timestamp,
     pub last: Timestamp,

@@ -1,11 +1,12 @@
-//! What outlives the process: incidents that are said once, dismissals, and a memory that was damaged.
+//! What outlives the process: incidents that are said once, what takes days to find, dismissals, and a memory that was
+//! damaged.
 
 mod support;
 
 use std::fs;
 use std::path::Path;
 
-use support::{Outcome, Place, RULES, configuration, scenarios};
+use support::{Outcome, Place, RULES, configuration, recordings, scenarios};
 
 /// Replays the farm with the state in `state`.
 fn replay(place: &Place) -> Outcome {
@@ -87,5 +88,82 @@ fn a_damaged_memory_is_refused_before_anything_is_read() {
             "spanwatch: {} cannot be restored: it is damaged: its digest does not fit; move it away to begin anew\n",
             path.display()
         )
+    );
+}
+
+/// The two halves of a recording, as recordings of their own, cut amid a day of work.
+fn halves(recording: &Path) -> [String; 2] {
+    let text = zstd::decode_all(fs::File::open(recording).unwrap()).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    let fact_at = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line["fact"]["at"].as_u64()
+    };
+    let times: Vec<u64> = text.lines().filter_map(fact_at).collect();
+    let middle = times[times.len() / 2];
+    let half = |keeps: &dyn Fn(u64) -> bool| {
+        let kept = text.lines().filter(|line| fact_at(line).is_none_or(keeps));
+        kept.map(|line| format!("{line}\n")).collect()
+    };
+    [half(&|at| at < middle), half(&|at| at >= middle)]
+}
+
+/// Alerts, incidents and findings, without the numbers of flows, which are a process's own.
+fn found(place: &Place, state: &[&str], file: &str) -> Vec<String> {
+    let config = configuration(&recordings()[0]);
+    let arguments = ["--config", config.to_str().unwrap(), "--rules", RULES, "--alerts", "a.jsonl"];
+    let outcome = place.run(&[&["replay"], &arguments[..], &["--events", "e.jsonl"], state, &[file]].concat());
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{file}");
+    let findings = place.read("e.jsonl");
+    let findings = findings.lines().filter(|line| line.contains("\"spanwatch.finding.family\""));
+    let alerts = place.read("a.jsonl");
+    let without_numbers = |line: &str| {
+        let mut said: serde_json::Value = serde_json::from_str(line).unwrap();
+        said.as_object_mut().unwrap().remove("spanwatch.flow.id");
+        said.to_string()
+    };
+    alerts.lines().chain(findings).map(without_numbers).collect()
+}
+
+#[test]
+fn what_takes_days_to_find_is_found_across_a_restart_just_as_without_one() {
+    for recording in recordings() {
+        let name = recording.display();
+        let place = Place::new();
+        let whole = found(&place, &[], recording.to_str().unwrap());
+        let [first, second] = halves(&recording);
+        place.write("first.facts.jsonl", first);
+        place.write("second.facts.jsonl", second);
+        let state = ["--state", "state"];
+        let mut across = found(&place, &state, "first.facts.jsonl");
+        across.extend(found(&place, &state, "second.facts.jsonl"));
+        let sorted = |mut said: Vec<String>| {
+            said.sort();
+            said
+        };
+        assert_eq!(sorted(across), sorted(whole), "{name}");
+    }
+}
+
+#[test]
+fn a_part_of_the_memory_that_is_not_understood_is_named() {
+    let place = Place::new();
+    assert_eq!(replay(&place).code, Some(0));
+    let text = place.read("state/memory");
+    let (_, body) = text.split_once('\n').unwrap();
+    let at = body.find("\ndetect.relay\n").unwrap() + "\ndetect.relay\n".len();
+    let end = at + body[at..].find('\n').unwrap();
+    let body = format!("{}{{}}{}", &body[..at], &body[end..]);
+    let digest = ring::digest::digest(&ring::digest::SHA256, body.as_bytes());
+    let digest: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    place.write("state/memory", format!("spanwatch-memory 1 {digest}\n{body}"));
+    let outcome = replay(&place);
+    assert_eq!(outcome.code, Some(2));
+    assert!(
+        outcome.stderr.starts_with(
+            "spanwatch: state/memory cannot be restored: its section detect.relay is not what this sensor writes: "
+        ) && outcome.stderr.ends_with("; move it away to begin anew\n"),
+        "{}",
+        outcome.stderr
     );
 }

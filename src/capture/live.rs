@@ -96,6 +96,11 @@ impl Live {
         Ok(sources)
     }
 
+    /// Numbers the frames behind those that are remembered of earlier captures.
+    pub const fn number_from(&mut self, first: u64) {
+        self.numbering.next = self.numbering.next.saturating_add(first);
+    }
+
     fn open_one(settings: &LiveSettings, member: u64, members: u64) -> Result<Self, CaptureError> {
         let interface = &settings.interface;
         let capture = Capture::from_device(interface.as_str())

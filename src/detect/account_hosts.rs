@@ -21,7 +21,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::log_on::proven;
 use crate::detect::sightings::Sightings;
@@ -59,7 +59,7 @@ impl Default for AccountHosts {
 }
 
 /// A machine, by what the log-on tells of it.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum Machine {
     Device(DeviceId),
     Named(Text),
@@ -67,13 +67,13 @@ pub enum Machine {
 }
 
 /// The numbers of a day.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 struct Counts {
     hosts: usize,
     stations: usize,
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     day: u64,
     machines: Sightings<Machine>,

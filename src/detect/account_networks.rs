@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::fleet::Prevalence;
 use crate::detect::log_on::LogOn;
@@ -38,6 +38,7 @@ use crate::enrich::point::Point;
 use crate::event::Event;
 use crate::facts::Fields;
 use crate::identity::entity::Entity;
+use crate::memory::{Memory, MemoryError};
 use crate::net::Text;
 use crate::protocol::FieldSpec;
 use crate::quantity;
@@ -103,7 +104,7 @@ pub struct AccountNetworks {
 }
 
 /// A log-on from a network.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Arrival {
     network: IpAddr,
     system: Option<u32>,
@@ -116,6 +117,7 @@ pub struct Arrival {
 }
 
 /// A stay in a network, from the first log-on to the last before another network's.
+#[derive(Deserialize, Serialize)]
 struct Stay {
     at: Arrival,
     first: Timestamp,
@@ -132,17 +134,18 @@ struct Leap {
     km_per_hour: f64,
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     /// The latest last.
     stays: VecDeque<Stay>,
     /// The days on which the account returned between two networks.
+    #[serde(with = "crate::memory::pairs")]
     habits: BTreeMap<(IpAddr, IpAddr), BTreeSet<u64>>,
     told: Numbers,
 }
 
 /// What is counted.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 struct Numbers {
     networks: usize,
     systems: usize,
@@ -255,6 +258,14 @@ impl Detector for AccountNetworks {
         if let Some(log_on) = LogOn::of(event) {
             self.fleet.add(&log_on.network(), &log_on.account, event.at());
         }
+    }
+
+    fn remember(&self, section: &str, memory: &mut Memory) {
+        self.fleet.remember(section, memory);
+    }
+
+    fn recall(&mut self, section: &str, memory: &Memory) -> Result<(), MemoryError> {
+        self.fleet.recall(section, memory)
     }
 
     fn sight(&self, event: &Event<'_>) -> Option<(Text, Arrival)> {

@@ -22,7 +22,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::log_on::{LogOn, is_a_crowds};
 use crate::detect::sightings::Sightings;
@@ -76,13 +76,13 @@ pub struct Sighting {
 }
 
 /// An account, and in which zone the inventory says that it lives, in minutes before UTC.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Guest {
     account: Text,
     zone_minutes: Option<i16>,
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     accounts: Sightings<Guest>,
     /// Those of the latest day.

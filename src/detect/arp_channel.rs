@@ -22,7 +22,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::sightings::Sightings;
 use crate::detect::{Detector, Family};
@@ -61,7 +61,7 @@ impl Default for ArpChannel {
     }
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     /// The latest last.
     probes: VecDeque<Timestamp>,

@@ -23,7 +23,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::fleet::Users;
 use crate::detect::{Detector, Family};
@@ -32,6 +32,7 @@ use crate::event::Event;
 use crate::facts::{FactKind, Fields, Sender};
 use crate::identity::device::DeviceId;
 use crate::identity::entity::Entity;
+use crate::memory::{Memory, MemoryError};
 use crate::net::{Endpoint, Transport};
 use crate::protocol::FieldSpec;
 use crate::quantity;
@@ -78,14 +79,14 @@ pub struct Beacon {
     call: Option<(DeviceId, Endpoint, Call)>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct Call {
     started: Timestamp,
     sent_bytes: u64,
     devices: usize,
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     /// The latest last.
     calls: VecDeque<Call>,
@@ -158,6 +159,14 @@ impl Detector for Beacon {
     fn learn(&mut self, event: &Event<'_>) {
         let call = Self::call(event);
         self.call = call.filter(|(device, server, _)| self.fleet.add(server, device, event.at()));
+    }
+
+    fn remember(&self, section: &str, memory: &mut Memory) {
+        self.fleet.remember(section, memory);
+    }
+
+    fn recall(&mut self, section: &str, memory: &Memory) -> Result<(), MemoryError> {
+        self.fleet.recall(section, memory)
     }
 
     fn sight(&self, event: &Event<'_>) -> Option<((DeviceId, Endpoint), Call)> {

@@ -8,11 +8,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::facts::FlowId;
 use crate::time::Timestamp;
 
 /// A connection, once it was told of.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct Connection {
     /// The identification of its SYN.
     pub(super) syn_id: u16,
@@ -23,14 +25,15 @@ pub struct Connection {
 }
 
 /// The chains of one address to one server.
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Chains {
     /// Those that earlier ones may still come before: a connection is told of a minute after it began.
+    #[serde(with = "crate::memory::pairs")]
     waiting: BTreeMap<(Timestamp, FlowId), Connection>,
     chains: Vec<Chain>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Deserialize, Serialize)]
 struct Chain {
     first: Timestamp,
     last: Timestamp,

@@ -23,7 +23,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::log_on::is_a_crowds;
 use crate::detect::{Detector, Family};
@@ -31,6 +31,7 @@ use crate::event::Event;
 use crate::facts::{EndReason, FactKind, Fields, FlowId, Sender};
 use crate::identity::entity::Entity;
 use crate::identity::site::Site;
+use crate::memory::{Memory, MemoryError};
 use crate::protocol::FieldSpec;
 use crate::quantity;
 use crate::time::Timestamp;
@@ -77,7 +78,7 @@ pub struct CoOutage {
 }
 
 /// A tunnel as far as it was seen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct Span {
     flow: FlowId,
     first: Timestamp,
@@ -85,7 +86,7 @@ pub struct Span {
     is_over: bool,
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     spans: BTreeMap<FlowId, Span>,
     /// When each outage began, with how many tunnels shared it.
@@ -173,6 +174,15 @@ impl Detector for CoOutage {
         if self.silences.len() > Self::SLICES_MAX {
             self.silences.pop_first();
         }
+    }
+
+    fn remember(&self, section: &str, memory: &mut Memory) {
+        memory.put(&format!("{section}.silences"), &self.silences);
+    }
+
+    fn recall(&mut self, section: &str, memory: &Memory) -> Result<(), MemoryError> {
+        self.silences = memory.get(&format!("{section}.silences"))?.unwrap_or_default();
+        Ok(())
     }
 
     fn sight(&self, event: &Event<'_>) -> Option<(Site, Span)> {

@@ -21,7 +21,7 @@
 
 use std::net::IpAddr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::{Detector, Family};
 use crate::event::Event;
@@ -80,14 +80,14 @@ impl Default for ControlledHost {
 }
 
 /// The device, and where it is driven from.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Subject {
     device: DeviceId,
     driver: IpAddr,
 }
 
 /// What is counted in a day.
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     day: u64,
     since: Option<Timestamp>,

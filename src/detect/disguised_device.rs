@@ -22,7 +22,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::{Detector, Family};
 use crate::event::Event;
@@ -58,7 +58,7 @@ impl Default for DisguisedDevice {
     }
 }
 
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 enum Contradiction {
     ClassAndTcp,
     NameAndClass,
@@ -85,7 +85,7 @@ pub struct Sighting {
     vendor_class: Option<Text>,
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     contradictions: BTreeSet<Contradiction>,
 }

@@ -25,7 +25,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::handshake::Handshake;
 use crate::detect::{Detector, Family};
@@ -34,6 +34,7 @@ use crate::event::Event;
 use crate::facts::Fields;
 use crate::identity::entity::Entity;
 use crate::identity::site::Site;
+use crate::memory::{Memory, MemoryError};
 use crate::protocol::FieldSpec;
 use crate::quantity;
 use crate::recent::{Recent, Retention};
@@ -73,19 +74,19 @@ pub struct DistantClient {
 }
 
 /// Where sites are comparable.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum Neighbourhood {
     Class(AddressClass),
     Provider { system: u32, country: Box<str> },
 }
 
 /// The least round trip of the latest day of each site.
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 struct Peers {
     sites: BTreeMap<Site, Least>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 struct Least {
     day: u64,
     rtt: Duration,
@@ -98,7 +99,7 @@ pub struct Sighting {
     neighbourhood: Neighbourhood,
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     least: Least,
     /// The days on which the site was too far away.
@@ -178,6 +179,15 @@ impl Detector for DistantClient {
         let peers = self.neighbourhoods.get_or_insert_with(neighbourhood, event.at(), Peers::default);
         peers.add(site, rtt, event.at().as_secs() / 86_400);
         self.neighbourhoods.expire(event.at());
+    }
+
+    fn remember(&self, section: &str, memory: &mut Memory) {
+        memory.put(&format!("{section}.neighbourhoods"), &self.neighbourhoods);
+    }
+
+    fn recall(&mut self, section: &str, memory: &Memory) -> Result<(), MemoryError> {
+        self.neighbourhoods.restore(memory.get(&format!("{section}.neighbourhoods"))?.unwrap_or_default());
+        Ok(())
     }
 
     fn sight(&self, event: &Event<'_>) -> Option<(Site, Sighting)> {

@@ -3,6 +3,10 @@
 use std::hash::Hash;
 use std::time::Duration;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::memory::{Memory, MemoryError};
 use crate::recent::{Recent, Retention};
 use crate::time::Timestamp;
 
@@ -73,6 +77,23 @@ impl<K: Clone + Eq + Hash, M: Clone + Eq + Hash + Ord> Prevalence<K, M> {
 impl<K: Clone + Eq + Hash, M: Clone + Ord> Default for Users<K, M> {
     fn default() -> Self {
         Self { users: Recent::new(Self::THINGS) }
+    }
+}
+
+impl<K, M> Prevalence<K, M>
+where
+    K: Clone + DeserializeOwned + Eq + Hash + Serialize,
+    M: Clone + DeserializeOwned + Eq + Hash + Ord + Serialize,
+{
+    pub fn remember(&self, section: &str, memory: &mut Memory) {
+        memory.put(&format!("{section}.users"), &self.users);
+        memory.put(&format!("{section}.members"), &self.members);
+    }
+
+    pub fn recall(&mut self, section: &str, memory: &Memory) -> Result<(), MemoryError> {
+        self.users.restore(memory.get(&format!("{section}.users"))?.unwrap_or_default());
+        self.members.restore(memory.get(&format!("{section}.members"))?.unwrap_or_default());
+        Ok(())
     }
 }
 

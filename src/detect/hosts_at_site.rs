@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::chains::{Chains, Connection};
 use crate::detect::handshake::Handshake;
@@ -91,9 +91,10 @@ enum Sign {
     Tunnel(Way, Span),
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     accounts: Sightings<Text>,
+    #[serde(with = "crate::memory::pairs")]
     tunnels: BTreeMap<Way, BTreeMap<FlowId, Span>>,
     /// The most tunnels at a time, with the day on which they were.
     together: BTreeMap<u64, usize>,

@@ -22,7 +22,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::{Detector, Family};
 use crate::event::Event;
@@ -59,7 +59,7 @@ impl Default for Jiggler {
 }
 
 /// The device at home, and who drives it or is driven by it.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Subject {
     device: DeviceId,
     client: IpAddr,
@@ -67,7 +67,7 @@ pub struct Subject {
 }
 
 /// The intervals that are looked at together, and the row of regular ones before them.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Deserialize, Serialize)]
 pub struct Window {
     block: Block,
     /// When the regular row began.
@@ -75,7 +75,7 @@ pub struct Window {
     told: bool,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Deserialize, Serialize)]
 struct Block {
     first: Option<Timestamp>,
     last: Timestamp,

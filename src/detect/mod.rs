@@ -44,11 +44,13 @@ pub mod wrong_clock;
 use std::hash::Hash;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
 use crate::facts::{FactKind, Fields, FlowRef};
 use crate::identity::entity::Entity;
+use crate::memory::{Memory, MemoryError};
 use crate::protocol::{FieldSpec, Protocol};
 use crate::recent::Retention;
 use crate::time::Timestamp;
@@ -404,14 +406,22 @@ pub trait Detector: Send + 'static {
     /// The categories of the facts it is shown, of [`FactKind::CATEGORIES`]: all others say nothing to it.
     const HEARS: &'static [&'static str] = FactKind::CATEGORIES;
     /// Whom it watches.
-    type Subject: Clone + Eq + Hash + Send;
+    type Subject: Clone + DeserializeOwned + Eq + Hash + Send + Serialize;
     /// What it needs to know of an event.
     type Sighting;
     /// What it remembers of a subject.
-    type Window: Default + Send;
+    type Window: Default + DeserializeOwned + Send + Serialize;
 
     /// Learns of the whole fleet from every fact, before anybody is judged by it.
     fn learn(&mut self, _event: &Event<'_>) {}
+
+    /// Writes down what it knows of the whole fleet, in sections whose names begin with `section`. What is counted of flows
+    /// that are still open needs not be: after a restart they are others.
+    fn remember(&self, _section: &str, _memory: &mut Memory) {}
+
+    fn recall(&mut self, _section: &str, _memory: &Memory) -> Result<(), MemoryError> {
+        Ok(())
+    }
 
     /// Whom the event is about, and what it says of them; none where it says nothing.
     fn sight(&self, event: &Event<'_>) -> Option<(Self::Subject, Self::Sighting)>;

@@ -23,7 +23,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::{Detector, Family};
 use crate::enrich::products::Kind;
@@ -31,6 +31,7 @@ use crate::event::Event;
 use crate::facts::{FactKind, Fields, FlowId, FlowSummary, Sender};
 use crate::identity::device::DeviceId;
 use crate::identity::entity::Entity;
+use crate::memory::{Memory, MemoryError};
 use crate::net::Transport;
 use crate::protocol::FieldSpec;
 use crate::quantity;
@@ -87,15 +88,16 @@ pub struct Report {
     is_over: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 struct Carried {
     out: u64,
     back: u64,
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     /// What the flows had carried at their last reports.
+    #[serde(skip)]
     reported: BTreeMap<FlowId, (Timestamp, Carried)>,
     /// By the hour since the epoch.
     hours: BTreeMap<u64, Carried>,
@@ -175,6 +177,15 @@ impl Detector for OneWayCall {
         if let Some(device) = event.home_side().and_then(|side| event.device(side)) {
             *self.in_touch.get_or_insert_with(device, event.at(), || event.at()) = event.at();
         }
+    }
+
+    fn remember(&self, section: &str, memory: &mut Memory) {
+        memory.put(&format!("{section}.in_touch"), &self.in_touch);
+    }
+
+    fn recall(&mut self, section: &str, memory: &Memory) -> Result<(), MemoryError> {
+        self.in_touch.restore(memory.get(&format!("{section}.in_touch"))?.unwrap_or_default());
+        Ok(())
     }
 
     fn sight(&self, event: &Event<'_>) -> Option<(DeviceId, Report)> {

@@ -22,7 +22,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::spans::{self, Span, Way};
 use crate::detect::{Detector, Family};
@@ -55,7 +55,7 @@ impl Default for OverlappingTunnels {
     }
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     spans: BTreeMap<FlowId, Span>,
     told: usize,

@@ -19,7 +19,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::fleet::Users;
 use crate::detect::sightings::Sightings;
@@ -29,6 +29,7 @@ use crate::event::Event;
 use crate::facts::Fields;
 use crate::identity::device::DeviceId;
 use crate::identity::entity::Entity;
+use crate::memory::{Memory, MemoryError};
 use crate::net::Text;
 use crate::protocol::FieldSpec;
 use crate::quantity;
@@ -72,7 +73,7 @@ pub struct Sighting {
     devices_known: usize,
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     products: Sightings<Text>,
 }
@@ -105,6 +106,14 @@ impl Detector for RareProduct {
         if let Some(device) = event.home_side().and_then(|side| event.device(side)) {
             self.fleet.add(&product, &device, event.at());
         }
+    }
+
+    fn remember(&self, section: &str, memory: &mut Memory) {
+        self.fleet.remember(section, memory);
+    }
+
+    fn recall(&mut self, section: &str, memory: &Memory) -> Result<(), MemoryError> {
+        self.fleet.recall(section, memory)
     }
 
     fn sight(&self, event: &Event<'_>) -> Option<(DeviceId, Sighting)> {

@@ -25,7 +25,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::handshake::Handshake;
 use crate::detect::{Detector, Family};
@@ -70,13 +70,13 @@ impl Default for Relay {
 }
 
 /// Both round trips of a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct RoundTrips {
     tcp: Duration,
     tls: Duration,
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     /// The latest last.
     connections: VecDeque<(Timestamp, RoundTrips)>,

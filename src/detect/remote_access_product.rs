@@ -23,7 +23,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::{Detector, Family};
 use crate::enrich::products::Kind;
@@ -62,15 +62,16 @@ impl Default for RemoteAccessProduct {
 }
 
 /// A product, by its id.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Use {
     product: String,
     sanctioned: bool,
 }
 
 /// When each was first and last seen.
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
+    #[serde(with = "crate::memory::pairs")]
     uses: BTreeMap<Use, (Timestamp, Timestamp)>,
 }
 

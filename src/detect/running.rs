@@ -3,6 +3,7 @@
 use crate::detect::{ALL, Detector, Finding, Settings};
 use crate::event::Event;
 use crate::facts::FactKind;
+use crate::memory::{Memory, MemoryError};
 use crate::recent::{Recent, Retention, Usage};
 use crate::time::Timestamp;
 
@@ -35,6 +36,16 @@ impl Detectors {
         }
     }
 
+    /// What outlives the process: the windows, and what is known of the whole fleet.
+    pub fn remember(&self, memory: &mut Memory) {
+        self.running.iter().for_each(|detector| detector.remember(memory));
+    }
+
+    /// A detector that was not there when the memory was written begins anew.
+    pub fn recall(&mut self, memory: &Memory) -> Result<(), MemoryError> {
+        self.running.iter_mut().try_for_each(|detector| detector.recall(memory))
+    }
+
     /// How full the tables of windows are together.
     pub fn usage(&self) -> Usage {
         self.running.iter().map(|detector| detector.usage()).sum()
@@ -52,6 +63,8 @@ pub(super) trait Run: Send {
     fn expire(&mut self, now: Timestamp);
     fn evicted(&self) -> u64;
     fn usage(&self) -> Usage;
+    fn remember(&self, memory: &mut Memory);
+    fn recall(&mut self, memory: &Memory) -> Result<(), MemoryError>;
 }
 
 pub(super) struct Running<D: Detector> {
@@ -62,6 +75,10 @@ pub(super) struct Running<D: Detector> {
 impl<D: Detector> Running<D> {
     pub(super) fn new(detector: D, windows: Retention) -> Self {
         Self { detector, windows: Recent::new(windows) }
+    }
+
+    fn section() -> String {
+        format!("detect.{}", D::NAME)
     }
 }
 
@@ -98,5 +115,15 @@ impl<D: Detector> Run for Running<D> {
 
     fn usage(&self) -> Usage {
         self.windows.usage()
+    }
+
+    fn remember(&self, memory: &mut Memory) {
+        memory.put(&Self::section(), &self.windows);
+        self.detector.remember(&Self::section(), memory);
+    }
+
+    fn recall(&mut self, memory: &Memory) -> Result<(), MemoryError> {
+        self.windows.restore(memory.get(&Self::section())?.unwrap_or_default());
+        self.detector.recall(&Self::section(), memory)
     }
 }

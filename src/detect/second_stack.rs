@@ -21,7 +21,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::fleet::Prevalence;
 use crate::detect::log_on::proven;
@@ -31,6 +31,7 @@ use crate::event::Event;
 use crate::facts::{FactKind, Fields, FingerprintMethod, FlowId, FlowSummary, Sender};
 use crate::identity;
 use crate::identity::entity::Entity;
+use crate::memory::{Memory, MemoryError};
 use crate::net::Text;
 use crate::protocol::FieldSpec;
 use crate::quantity;
@@ -95,7 +96,7 @@ pub struct Sighting {
     is_common: bool,
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     known: Sightings<Text>,
     last: Option<(Text, Timestamp)>,
@@ -177,6 +178,14 @@ impl Detector for SecondStack {
             }
             _ => {}
         }
+    }
+
+    fn remember(&self, section: &str, memory: &mut Memory) {
+        self.fleet.remember(section, memory);
+    }
+
+    fn recall(&mut self, section: &str, memory: &Memory) -> Result<(), MemoryError> {
+        self.fleet.recall(section, memory)
     }
 
     fn sight(&self, event: &Event<'_>) -> Option<(Text, Sighting)> {

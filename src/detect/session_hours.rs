@@ -21,7 +21,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::{Detector, Family};
 use crate::enrich::products::Kind;
@@ -78,9 +78,10 @@ pub struct Report {
     is_over: bool,
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     /// What the flows had carried at their last reports.
+    #[serde(skip)]
     reported: BTreeMap<FlowId, (Timestamp, u64)>,
     /// The hours since the epoch in which the device was driven.
     hours: BTreeSet<u64>,

@@ -21,13 +21,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rsigma_eval::EventValue;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::sightings::Sightings;
 use crate::detect::{Detector, Family};
 use crate::enrich::products::Kind;
 use crate::event::Event;
 use crate::facts::Fields;
+use crate::facts::words;
 use crate::identity::device::DeviceId;
 use crate::identity::entity::Entity;
 use crate::net::Text;
@@ -60,9 +61,10 @@ impl Default for SharedInstallation {
 }
 
 /// A field and its value.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Installation {
-    field: &'static str,
+    #[serde(deserialize_with = "words::word")]
+    field: words::Word,
     id: Text,
 }
 
@@ -72,7 +74,7 @@ pub struct Sighting {
     group: Option<Text>,
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     devices: Sightings<DeviceId>,
     groups: BTreeSet<Text>,

@@ -3,10 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::{Span, Timestamp};
 
 /// Each value with its first and last time.
+#[derive(Deserialize, Serialize)]
+#[serde(bound(serialize = "T: Serialize", deserialize = "T: Ord + Deserialize<'de>"))]
 pub(super) struct Sightings<T> {
+    #[serde(with = "crate::memory::pairs")]
     seen: BTreeMap<T, Span>,
 }
 

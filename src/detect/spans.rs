@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::Event;
 use crate::facts::{FactKind, FlowId, Sender};
 use crate::identity::site::Site;
@@ -11,7 +13,7 @@ use crate::net::Transport;
 use crate::time::Timestamp;
 
 /// A flow as far as it was seen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct Span {
     pub(super) flow: FlowId,
     pub(super) first: Timestamp,
@@ -19,7 +21,7 @@ pub struct Span {
 }
 
 /// Where a tunnel goes: flows of different transports are counted apart, because one client may use two together.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Way {
     gateway: IpAddr,
     transport: Transport,

@@ -20,7 +20,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::{Detector, Family};
 use crate::enrich::products::Kind;
@@ -60,7 +60,7 @@ impl Default for Transfer {
     }
 }
 
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum What {
     CloudUpload,
     CodeRead,
@@ -84,8 +84,9 @@ pub struct Report {
     is_over: bool,
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
+    #[serde(skip)]
     reported: BTreeMap<FlowId, u64>,
     /// What came in each slice of time, the latest last.
     slices: VecDeque<(u64, u64)>,

@@ -21,7 +21,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::fleet::Prevalence;
 use crate::detect::handshake::Handshake;
@@ -30,6 +30,7 @@ use crate::event::Event;
 use crate::facts::Fields;
 use crate::identity::entity::Entity;
 use crate::identity::site::Site;
+use crate::memory::{Memory, MemoryError};
 use crate::protocol::FieldSpec;
 use crate::time::Timestamp;
 
@@ -74,7 +75,7 @@ pub struct Sighting {
     provider_sites: usize,
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     days: BTreeSet<u64>,
     told: usize,
@@ -110,6 +111,14 @@ impl Detector for TunnelMss {
             self.fleet.add(&(provider, Self::ANY), &site, event.at());
             self.fleet.add(&(provider, mss), &site, event.at());
         }
+    }
+
+    fn remember(&self, section: &str, memory: &mut Memory) {
+        self.fleet.remember(section, memory);
+    }
+
+    fn recall(&mut self, section: &str, memory: &Memory) -> Result<(), MemoryError> {
+        self.fleet.recall(section, memory)
     }
 
     fn sight(&self, event: &Event<'_>) -> Option<(Site, Sighting)> {

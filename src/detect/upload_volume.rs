@@ -20,7 +20,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::{Detector, Family};
 use crate::enrich::networks::Role;
@@ -71,8 +71,9 @@ pub struct Report {
     is_over: bool,
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
+    #[serde(skip)]
     reported: BTreeMap<FlowId, u64>,
     day: u64,
     today_bytes: u64,

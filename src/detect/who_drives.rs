@@ -25,13 +25,14 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::{Detector, Family};
 use crate::event::Event;
 use crate::facts::{Channel, FactKind, Fields, Minute, Quarters, Sender};
 use crate::identity::device::DeviceId;
 use crate::identity::entity::Entity;
+use crate::memory::{Memory, MemoryError};
 use crate::protocol::FieldSpec;
 use crate::recent::{Recent, Retention};
 use crate::time::Timestamp;
@@ -73,7 +74,7 @@ pub struct WhoDrives {
 }
 
 /// The device, and where it is driven from.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Subject {
     device: DeviceId,
     driver: IpAddr,
@@ -86,7 +87,7 @@ pub struct Driven {
     begun: Vec<Timestamp>,
 }
 
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     /// The minute that is not judged yet: what the device sent in it into another desktop is told at its end, too.
     last: Option<(Timestamp, Quarters)>,
@@ -97,7 +98,7 @@ pub struct Window {
 }
 
 /// What is counted in a day.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Deserialize, Serialize)]
 struct Tally {
     since: Option<Timestamp>,
     minutes: u32,
@@ -170,6 +171,15 @@ impl Detector for WhoDrives {
             let moment = |place: usize| minute.start + Quarters::LENGTH * place as u32;
             self.note(event, input.marked().map(moment));
         }
+    }
+
+    fn remember(&self, section: &str, memory: &mut Memory) {
+        memory.put(&format!("{section}.driven"), &self.driven);
+    }
+
+    fn recall(&mut self, section: &str, memory: &Memory) -> Result<(), MemoryError> {
+        self.driven.restore(memory.get(&format!("{section}.driven"))?.unwrap_or_default());
+        Ok(())
     }
 
     fn sight(&self, event: &Event<'_>) -> Option<(Subject, Driven)> {

@@ -10,13 +10,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
 use crate::facts::{Channel, FactKind, FlowId, FlowRef, Minute, Sender};
 use crate::identity;
 use crate::identity::device::DeviceId;
 use crate::identity::site::Site;
+use crate::memory::{self, MemoryError};
 use crate::net::{Text, Transport};
 use crate::profile::co_activity::Worker;
 use crate::profile::day::Day;
@@ -62,7 +63,7 @@ impl Default for Settings {
 }
 
 /// Whose minutes they are.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum Whose {
     Device(DeviceId),
     /// One of the tunnels that a site holds open, numbered in the order in which they came.
@@ -87,6 +88,7 @@ pub struct Activity {
 }
 
 /// One who works, or whose machine does.
+#[derive(Deserialize, Serialize)]
 struct Tracked {
     /// The number of the day, the earliest first.
     days: VecDeque<(u64, Day)>,
@@ -110,13 +112,14 @@ struct FleetSize {
 }
 
 /// A sign of a person, and to which destination it leads.
+#[derive(Deserialize, Serialize)]
 struct Seen {
     whose: Whose,
     sign: Sign,
     destination: Option<Destination>,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 enum Sign {
     Question = 1,
     Connection = 2,
@@ -127,13 +130,17 @@ enum Sign {
 }
 
 /// The tunnels of one site.
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 struct Seats(Vec<Seat>);
 
+#[derive(Deserialize, Serialize)]
 struct Seat {
     flow: FlowId,
     port: u16,
     heard: Timestamp,
+    /// The flow may go on: it was seen since the sensor started. One of before has another number if it does.
+    #[serde(skip)]
+    is_followed: bool,
 }
 
 impl Activity {
@@ -186,6 +193,23 @@ impl Activity {
         self.workers.expire(now);
         self.seats.expire(now);
         self.audiences.expire(now);
+    }
+
+    /// What outlives the process: the minutes of everybody, that which is not over among them, and what they are judged by.
+    pub fn remember(&self, memory: &mut memory::Memory) {
+        memory.put("activity.minute", &self.minute);
+        memory.put("activity.signs", &self.signs);
+        memory.put("activity.workers", &self.workers);
+        memory.put("activity.seats", &self.seats);
+        self.audiences.remember(memory);
+    }
+
+    pub fn recall(&mut self, memory: &memory::Memory) -> Result<(), MemoryError> {
+        self.minute = memory.get("activity.minute")?.unwrap_or_default();
+        self.signs = memory.get("activity.signs")?.unwrap_or_default();
+        self.workers.restore(memory.get("activity.workers")?.unwrap_or_default());
+        self.seats.restore(memory.get("activity.seats")?.unwrap_or_default());
+        self.audiences.recall(memory)
     }
 
     /// How full the table of those who work is.
@@ -433,11 +457,12 @@ impl Seats {
     fn of(&mut self, flow: &FlowRef, at: Timestamp) -> Option<u16> {
         let (id, port) = (flow.id, flow.client.port);
         let is_free = |seat: &Seat| at.since(seat.heard) >= Self::SILENCE;
+        let is_over = |seat: &Seat| is_free(seat) || !seat.is_followed;
         let by_flow = || self.0.iter().position(|seat| seat.flow == id);
-        let by_port = || self.0.iter().position(|seat| seat.port == port && port != 0 && is_free(seat));
+        let by_port = || self.0.iter().position(|seat| seat.port == port && port != 0 && is_over(seat));
         let latest = || (0..).zip(&self.0).filter(|(_, seat)| is_free(seat)).max_by_key(|(_, seat)| seat.heard);
         let found = by_flow().or_else(by_port).or_else(|| latest().map(|(index, _)| index));
-        let seat = Seat { flow: id, port, heard: at };
+        let seat = Seat { flow: id, port, heard: at, is_followed: true };
         let index = match found {
             Some(index) => index,
             None if self.0.len() == Self::SEATS_MAX => return None,

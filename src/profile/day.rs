@@ -1,7 +1,9 @@
 //! One day of somebody's minutes, a bit each, and what is counted over them.
 
+use serde::{Deserialize, Serialize};
+
 /// Which minutes of a day somebody was at work in.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Day {
     words: [u64; Self::WORDS],
 }

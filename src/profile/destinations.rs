@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::identity::device::DeviceId;
+use crate::memory::{self, MemoryError};
 use crate::recent::{Recent, Retention};
 use crate::time::Timestamp;
 
 /// A name or an address, by its hash: two that are taken for one are both common or both called lately.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub(super) struct Destination(u64);
 
 impl Destination {
@@ -24,7 +27,7 @@ impl Destination {
 }
 
 /// What a device called lately.
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub(super) struct Memory {
     /// The name asked for, and when, in seconds; the latest last.
     questions: Vec<(u32, u32)>,
@@ -32,6 +35,7 @@ pub(super) struct Memory {
 }
 
 /// The latest connections to a destination.
+#[derive(Deserialize, Serialize)]
 struct Call {
     destination: u32,
     /// In seconds.
@@ -103,6 +107,7 @@ pub(super) struct Audiences(Recent<Destination, Audience>);
 
 /// A sketch of the devices of a day (Whang et al., "A Linear-Time Probabilistic Counting Algorithm", TODS 1990); of a large
 /// fleet it is a sample's, so that it counts up to all of them.
+#[derive(Deserialize, Serialize)]
 struct Audience {
     day: u64,
     bits: [u64; 4],
@@ -150,6 +155,15 @@ impl Audiences {
             audience.common = Some(day);
         }
         audience.common.is_some_and(|common| day.saturating_sub(common) < Self::COMMON_DAYS)
+    }
+
+    pub(super) fn remember(&self, memory: &mut memory::Memory) {
+        memory.put("activity.audiences", &self.0);
+    }
+
+    pub(super) fn recall(&mut self, memory: &memory::Memory) -> Result<(), MemoryError> {
+        self.0.restore(memory.get("activity.audiences")?.unwrap_or_default());
+        Ok(())
     }
 
     pub(super) fn expire(&mut self, now: Timestamp) {

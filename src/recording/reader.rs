@@ -7,7 +7,7 @@ use std::path::Path;
 use hashbrown::HashMap;
 
 use super::{Fault, Header, Line, Record, RecordingError, SAID_MAX, Said, VERSION};
-use crate::facts::{Fact, FactKind, FlowId, FlowRef};
+use crate::facts::{Fact, FactKind, FlowId, FlowRef, Numbers};
 use crate::time::Timestamp;
 
 /// Reads one recording.
@@ -29,13 +29,12 @@ impl Reader {
     pub const LINE_BYTES_MAX: usize = 64 << 10;
     /// The most flows that are open at a time.
     pub const FLOWS_MAX: usize = 1 << 21;
-    /// The recordings of a replay that are told apart.
-    pub const RECORDINGS_MAX: usize = 1 << 14;
     /// Zstandard at its strongest needs a window of this many bits.
     const WINDOW_LOG_MAX: u32 = 27;
     const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-    /// Opens a file and reads its first line. `number` tells the recordings of one replay apart.
+    /// Opens a file and reads its first line. `number` tells the recordings of one replay, and of those before it that are
+    /// remembered, apart.
     pub fn open(path: &Path, number: usize) -> Result<Self, RecordingError> {
         let file = path.display().to_string();
         let opened = File::open(path).map_err(|source| RecordingError::Open { file: file.clone(), source })?;
@@ -55,12 +54,17 @@ impl Reader {
             line_number: 0,
             flows: HashMap::new(),
             said: Vec::new(),
-            base: base(number),
+            base: Numbers::of_recording(number as u64),
             facts_read: 0,
             last: Timestamp::ZERO,
         };
         reader.header().map_err(|fault| reader.damaged(fault))?;
         Ok(reader)
+    }
+
+    /// Numbers the recording behind those that are remembered of earlier replays.
+    pub const fn renumber(&mut self, number: u64) {
+        self.base = Numbers::of_recording(number);
     }
 
     /// The next fact; none at the end.
@@ -105,7 +109,7 @@ impl Reader {
         if self.flows.len() >= Self::FLOWS_MAX && !self.flows.contains_key(&number) {
             return Err(Fault::TooMany { what: "open flows", max: Self::FLOWS_MAX });
         }
-        flow.id = FlowId(self.base | (number & ((1 << NUMBER_BITS) - 1)));
+        flow.id = FlowId(self.base | (number & ((1 << Numbers::RECORDING_BITS) - 1)));
         self.flows.insert(number, flow);
         Ok(Step::Noted)
     }
@@ -164,14 +168,6 @@ enum Step {
     Fact(Box<Fact>),
     Noted,
 }
-
-/// The numbers of a recording begin so far behind those of the frames of any capture, and of the recordings before it,
-/// that they never meet: 2⁴⁸ facts each, all of them less than what a signed number of 64 bits holds.
-const fn base(number: usize) -> u64 {
-    (1 << 62) | ((number as u64 % Reader::RECORDINGS_MAX as u64) << NUMBER_BITS)
-}
-
-const NUMBER_BITS: u32 = 48;
 
 fn uncompressed(mut input: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
     let mut magic = Vec::new();

@@ -104,6 +104,11 @@ impl Replay {
         Ok(replay)
     }
 
+    /// Numbers the frames behind those that are remembered of earlier captures.
+    pub const fn number_from(&mut self, first: u64) {
+        self.seq = first;
+    }
+
     /// Reads one capture file out of `reader`, which messages call `name`.
     pub fn from_reader(
         name: &str,
