@@ -128,7 +128,7 @@ struct Stay {
 }
 
 /// A way that nobody travels in the time it took.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Deserialize, Serialize)]
 struct Leap {
     distance_km: f64,
     km_per_hour: f64,

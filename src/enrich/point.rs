@@ -1,7 +1,9 @@
 //! Two points on the earth in, how far they are apart out.
 
+use serde::{Deserialize, Serialize};
+
 /// Where an address is said to be, and how far it may be from there.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Point {
     /// In degrees, north and east.
     pub latitude: f64,
