@@ -25,12 +25,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::detect::log_on::{is_a_crowds, network};
 use crate::detect::{Detector, Family};
 use crate::enrich::classes::AddressClass;
 use crate::event::Event;
+use crate::facts::words::{self, Word};
 use crate::facts::{AccessPhase, FactKind, Fields};
 use crate::identity;
 use crate::identity::entity::Entity;
@@ -76,7 +77,7 @@ pub struct Sighting {
 }
 
 /// The sessions of an account.
-#[derive(Default)]
+#[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     /// By the network they come from.
     open: BTreeMap<IpAddr, Session>,
@@ -86,10 +87,11 @@ pub struct Window {
     days: BTreeMap<u64, BTreeSet<(IpAddr, IpAddr)>>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Deserialize, Serialize)]
 struct Session {
     from: IpAddr,
-    class: Option<&'static str>,
+    #[serde(deserialize_with = "words::maybe_word")]
+    class: Option<Word>,
     since: Timestamp,
 }
 
