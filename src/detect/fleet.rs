@@ -80,18 +80,33 @@ impl<K: Clone + Eq + Hash, M: Clone + Ord> Default for Users<K, M> {
     }
 }
 
+impl<K, M> Users<K, M>
+where
+    K: Clone + DeserializeOwned + Eq + Hash + Serialize,
+    M: Clone + DeserializeOwned + Ord + Serialize,
+{
+    pub fn remember(&self, section: &str, memory: &mut Memory) {
+        memory.put(&format!("{section}.users"), &self.users);
+    }
+
+    pub fn recall(&mut self, section: &str, memory: &Memory) -> Result<(), MemoryError> {
+        self.users.restore(memory.get(&format!("{section}.users"))?.unwrap_or_default());
+        Ok(())
+    }
+}
+
 impl<K, M> Prevalence<K, M>
 where
     K: Clone + DeserializeOwned + Eq + Hash + Serialize,
     M: Clone + DeserializeOwned + Eq + Hash + Ord + Serialize,
 {
     pub fn remember(&self, section: &str, memory: &mut Memory) {
-        memory.put(&format!("{section}.users"), &self.users);
+        self.users.remember(section, memory);
         memory.put(&format!("{section}.members"), &self.members);
     }
 
     pub fn recall(&mut self, section: &str, memory: &Memory) -> Result<(), MemoryError> {
-        self.users.restore(memory.get(&format!("{section}.users"))?.unwrap_or_default());
+        self.users.recall(section, memory)?;
         self.members.restore(memory.get(&format!("{section}.members"))?.unwrap_or_default());
         Ok(())
     }
