@@ -227,6 +227,12 @@ fn days_of_several_laptops_and_input_by_the_clock() {
         vec![operator(4.5, 2)],
         vec![operator(4.4, 2), operator(9.0, 1), operator(9.0, 9).on(OF_A_PARTNER)],
     );
+    let picked = |score: f64, days: u64| operator(score, days).with("spanwatch.operator.picked", true);
+    check(
+        "one_operator_drives_some_laptops",
+        vec![picked(3.5, 2)],
+        vec![picked(3.4, 2), picked(9.0, 1), picked(9.0, 9).on(OF_A_PARTNER), operator(9.0, 9)],
+    );
     let shift = |shared: f64| said("synchronised_shift", &[]).with("spanwatch.shift.shared", shared);
     check("laptops_of_one_site_keep_one_shift", vec![shift(0.6)], vec![shift(0.59), shift(0.9).on(OF_A_PARTNER)]);
     let input = |variation: f64, period: f64| {

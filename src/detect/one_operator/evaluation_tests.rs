@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::null::Null;
+use super::picked::Picked;
 use crate::analysis::tests::{events, settings};
 use crate::detect::daily::Other;
 use crate::detect::daily::draw::Draw;
@@ -204,6 +205,35 @@ fn one_operator_is_told_from_independent_people_within_a_day() {
         let auc = evaluate(7, count, days, 60, None).auc;
         assert!(auc >= bar, "{count} laptops in {days} days: {auc}");
     }
+}
+
+#[test]
+fn the_three_laptops_of_one_of_two_operators_are_picked_out_of_six() {
+    const DAYS: usize = 3;
+    let mut draw = Draw::new(11);
+    let activity = activity(&mut draw, 3);
+    let mut group = |draw: &mut Draw, is_farm: bool| {
+        let grid = match is_farm {
+            true => [farm(draw, DAYS, 3), farm(draw, DAYS, 3)].concat(),
+            false => people(draw, DAYS, 6, activity),
+        };
+        observed(draw, &grid)
+    };
+    let others: Vec<Other> = (0..50).flat_map(|_| group(&mut draw, false)).map(|worker| (None, worker)).collect();
+    let shape = Shape::of(others.iter().map(|(_, worker)| worker)).unwrap();
+    let level = 480.0 * (activity * 0.75 + (1.0 - activity) * 0.03);
+    let null = Null::of_fleet(&others, (6, level), &shape, &mut draw).unwrap();
+    let mut share_picked = |is_farm: bool, groups: usize| {
+        let is_picked = |_: &usize| {
+            let workers = group(&mut draw, is_farm);
+            let picked = Picked::of(&workers.iter().collect::<Vec<_>>()).unwrap();
+            null.score_of_picked(&picked).unwrap() >= super::OneOperator::default().picked_score_min
+        };
+        (0..groups).filter(is_picked).count() as f64 / groups as f64
+    };
+    let (farms, innocent) = (share_picked(true, 60), share_picked(false, 300));
+    println!("of farms {farms}, of people {innocent}");
+    assert!(farms >= 0.8 && innocent <= 0.015, "{farms}, {innocent}");
 }
 
 /// What the sensor finds on facts of tunnels: three laptops of one operator, three of independent people, each at a site,

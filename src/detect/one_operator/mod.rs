@@ -71,6 +71,10 @@ pub const FIELDS: &[FieldSpec] = &[
     },
     FieldSpec { name: "spanwatch.operator.devices", help: "How many devices or tunnels fall together like that." },
     FieldSpec { name: "spanwatch.operator.compared", help: "How many of the site were compared to find them." },
+    FieldSpec {
+        name: "spanwatch.operator.picked",
+        help: "Whether they are three picked out of more; their score is that of the best pick.",
+    },
     FieldSpec { name: "spanwatch.operator.members", help: "The devices; absent where only tunnels are seen." },
     FieldSpec { name: "spanwatch.operator.days", help: "Days on which two or more of them were active." },
     FieldSpec { name: "spanwatch.operator.since", help: "When the first of the days began that were looked at." },
@@ -113,7 +117,7 @@ pub struct OneOperator {
 
 impl Default for OneOperator {
     fn default() -> Self {
-        Self { devices_min: 3, minutes_per_day_min: 10.0, score_min: 4.5, picked_score_min: 6.0 }
+        Self { devices_min: 3, minutes_per_day_min: 10.0, score_min: 4.5, picked_score_min: 3.5 }
     }
 }
 
@@ -161,6 +165,7 @@ fn told(
     evidence.push("spanwatch.operator.score", rounded(score));
     evidence.push("spanwatch.operator.devices", members.len() as u64);
     evidence.push("spanwatch.operator.compared", compared as u64);
+    evidence.push("spanwatch.operator.picked", is_picked);
     let devices: Vec<Text> = members.iter().filter_map(|member| device(member.whose)).collect();
     evidence.push_some("spanwatch.operator.members", (!devices.is_empty()).then_some(devices));
     evidence.push("spanwatch.operator.days", ratios.days);
