@@ -87,6 +87,6 @@ fn recordings_of_the_scenarios() {
     let pauses: Vec<u64> = (0..5000).map(|_| (300.0 / draw.unit().max(0.002)) as u64).collect();
     write("input-by-hand", desktop(pauses.into_iter()));
     let mut grid: Grid = farm(&mut draw, 9, 3);
-    grid.append(&mut farm(&mut draw, 9, 3));
-    write("two-operators", site(&observed(&mut draw, &grid), 9));
+    grid.append(&mut people(&mut draw, 9, 6, 0.35));
+    write("operator-among-colleagues", site(&observed(&mut draw, &grid), 9));
 }
