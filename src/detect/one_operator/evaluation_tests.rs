@@ -212,7 +212,7 @@ fn the_three_laptops_of_one_of_two_operators_are_picked_out_of_six() {
     const DAYS: usize = 3;
     let mut draw = Draw::new(11);
     let activity = activity(&mut draw, 3);
-    let mut group = |draw: &mut Draw, is_farm: bool| {
+    let group = |draw: &mut Draw, is_farm: bool| {
         let grid = match is_farm {
             true => [farm(draw, DAYS, 3), farm(draw, DAYS, 3)].concat(),
             false => people(draw, DAYS, 6, activity),
