@@ -359,25 +359,6 @@ impl Analysis {
 }
 
 impl Stages {
-    fn entities(&self) -> BTreeMap<&'static str, u64> {
-        let identity = &self.world.identity;
-        let counts = [
-            ("account", identity.sites().account_count()),
-            ("device", identity.device_count()),
-            ("site", identity.sites().count()),
-        ];
-        counts.map(|(kind, count)| (kind, count as u64)).into()
-    }
-
-    fn tables(&self) -> BTreeMap<&'static str, Usage> {
-        let own = [
-            ("sessions", self.lengths.usage()),
-            ("windows", self.detectors.usage()),
-            ("workers", self.activity.usage()),
-        ];
-        self.world.usage().chain(self.court.usage()).chain(own).collect()
-    }
-
     /// What is out of date is forgotten so often, in packet time.
     const EXPIRY_INTERVAL_SECS: u64 = 10;
 
@@ -423,6 +404,25 @@ impl Stages {
         self.activity.expire(now);
         self.detectors.expire(now);
         self.court.expire(now, &self.world, out);
+    }
+
+    fn entities(&self) -> BTreeMap<&'static str, u64> {
+        let identity = &self.world.identity;
+        let counts = [
+            ("account", identity.sites().account_count()),
+            ("device", identity.device_count()),
+            ("site", identity.sites().count()),
+        ];
+        counts.map(|(kind, count)| (kind, count as u64)).into()
+    }
+
+    fn tables(&self) -> BTreeMap<&'static str, Usage> {
+        let own = [
+            ("sessions", self.lengths.usage()),
+            ("windows", self.detectors.usage()),
+            ("workers", self.activity.usage()),
+        ];
+        self.world.usage().chain(self.court.usage()).chain(own).collect()
     }
 
     fn count(&mut self, fact: &Fact, application: Option<&world::Application>) {

@@ -106,6 +106,7 @@ impl AccountSessions {
 impl Detector for AccountSessions {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::Identity;
+    const HEARS: &'static [&'static str] = &["credential"];
     type Subject = Text;
     type Sighting = Sighting;
     type Window = Window;

@@ -23,7 +23,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::detect::{Detector, Family};
+use crate::detect::{Detector, Family, rounded};
 use crate::event::Event;
 use crate::facts::{Channel, FactKind, Fields, Minute, Quarters, Rhythm, Sender};
 use crate::identity::device::DeviceId;
@@ -216,11 +216,6 @@ fn peak(lags: &[u32]) -> Option<(u64, f64)> {
     let (place, deviations) = (0..lags.len()).filter_map(stands_out).max_by(|a, b| a.1.total_cmp(&b.1))?;
     let lag = Rhythm::LAG_STEP * place as u32 + Rhythm::LAG_STEP / 2;
     Some((lag.as_millis() as u64, deviations))
-}
-
-/// To a hundredth: more is not known.
-fn rounded(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
 }
 
 #[cfg(test)]

@@ -121,15 +121,14 @@ impl DisguisedDevice {
         Some(Sighting { contradictions, name: lease.host_name.clone(), vendor_class: lease.vendor_class.clone() })
     }
 
-    fn of_syn(device: &Device, stack: &str) -> Option<Sighting> {
+    /// Of a device that opens connections as Linux does.
+    fn of_linux(device: &Device) -> Option<Sighting> {
         let mut contradictions = Vec::new();
-        if is_linux_stack(stack) {
-            if device.host_name.as_ref().is_some_and(|name| is_windows_name(name.as_str())) {
-                contradictions.push(Contradiction::NameAndTcp);
-            }
-            if device.vendor_class.as_ref().is_some_and(is_windows_class) {
-                contradictions.push(Contradiction::ClassAndTcp);
-            }
+        if device.host_name.as_ref().is_some_and(|name| is_windows_name(name.as_str())) {
+            contradictions.push(Contradiction::NameAndTcp);
+        }
+        if device.vendor_class.as_ref().is_some_and(is_windows_class) {
+            contradictions.push(Contradiction::ClassAndTcp);
         }
         let (name, vendor_class) = (device.host_name.clone(), device.vendor_class.clone());
         (!contradictions.is_empty()).then_some(Sighting { contradictions, name, vendor_class })
@@ -158,11 +157,6 @@ fn asks_like_windows(fingerprint: &str) -> bool {
     ["44", "249"].iter().all(|option| asked.split(',').any(|number| number == *option))
 }
 
-/// The SYN of Linux: TTL 64, and options in this order.
-fn is_linux_stack(stack: &str) -> bool {
-    stack.starts_with("64:") && stack.contains(":mss,sok,ts,nop,ws:")
-}
-
 fn is_small_machine(mac: Mac) -> bool {
     !mac.is_local() && DisguisedDevice::MAKERS.iter().any(|maker| mac.0.starts_with(maker))
 }
@@ -182,10 +176,10 @@ impl Detector for DisguisedDevice {
                 Some((device, Self::of_lease(lease)?))
             }
             FactKind::Activity(summary) | FactKind::FlowEnded(summary) => {
-                let signature = summary.client.syn_signature.as_ref().filter(|signature| signature.may_be_linux())?;
+                summary.client.syn_signature.as_ref().filter(|signature| signature.is_of_linux())?;
                 let id = event.device(Sender::Client)?;
                 let device = event.world().identity.device(id).filter(|device| device.host_name.is_some())?;
-                Some((id, Self::of_syn(device, &signature.stack())?))
+                Some((id, Self::of_linux(device)?))
             }
             _ => None,
         }
@@ -219,8 +213,6 @@ mod tests {
     use crate::identity::device::Key;
 
     const WINDOWS_OPTIONS: &str = "53,61,12,60,55/1,3,6,15,31,33,43,44,46,47,119,121,249,252";
-    const LINUX_STACK: &str = "64:64240,7:mss,sok,ts,nop,ws:df,id+";
-    const WINDOWS_STACK: &str = "128:65535,8:mss,nop,ws,nop,nop,sok:df,id+";
     const DELL: Mac = Mac([0x00, 0x14, 0x22, 1, 2, 3]);
     const RASPBERRY: Mac = Mac([0xb8, 0x27, 0xeb, 1, 2, 3]);
 
@@ -235,23 +227,22 @@ mod tests {
         DisguisedDevice::of_lease(&lease).map(|sighting| sighting.contradictions).unwrap_or_default()
     }
 
-    fn syn(name: &str, class: &str, stack: &str) -> Vec<Contradiction> {
+    fn linux(name: &str, class: &str) -> Vec<Contradiction> {
         let mut device = Device::new(Key::Mac(DELL), Timestamp::ZERO);
         (device.host_name, device.vendor_class) = (Some(name.into()), Some(class.into()));
-        DisguisedDevice::of_syn(&device, stack).map(|sighting| sighting.contradictions).unwrap_or_default()
+        DisguisedDevice::of_linux(&device).map(|sighting| sighting.contradictions).unwrap_or_default()
     }
 
     #[test]
     fn windows_is_what_it_says() {
         assert_eq!(lease(DELL, "DESKTOP-4F7K2QA", Some("MSFT 5.0"), WINDOWS_OPTIONS), []);
-        assert_eq!(syn("DESKTOP-4F7K2QA", "MSFT 5.0", WINDOWS_STACK), []);
     }
 
     #[test]
     fn linux_under_its_own_name_contradicts_nothing() {
         assert_eq!(lease(RASPBERRY, "raspberrypi", Some("dhcpcd-9"), "53,61/1,3,6"), []);
         assert_eq!(lease(DELL, "DESKTOP-ann", Some("udhcp 1.36"), "53/1,3"), [], "a name that a person gave");
-        assert_eq!(syn("build-7", "udhcp 1.36", LINUX_STACK), []);
+        assert_eq!(linux("build-7", "udhcp 1.36"), []);
     }
 
     #[test]
@@ -260,10 +251,7 @@ mod tests {
             lease(RASPBERRY, "DESKTOP-4F7K2QA", Some("udhcp 1.36"), "53,61,12,60,55/1,3,6,12,15,28,42"),
             [Contradiction::NameAndClass, Contradiction::NameAndOptions, Contradiction::NameAndMaker]
         );
-        assert_eq!(
-            syn("DESKTOP-4F7K2QA", "MSFT 5.0", LINUX_STACK),
-            [Contradiction::NameAndTcp, Contradiction::ClassAndTcp]
-        );
+        assert_eq!(linux("DESKTOP-4F7K2QA", "MSFT 5.0"), [Contradiction::NameAndTcp, Contradiction::ClassAndTcp]);
     }
 
     #[test]

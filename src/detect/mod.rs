@@ -479,3 +479,8 @@ pub struct Finding {
     pub application: Option<Application>,
     pub evidence: Fields,
 }
+
+/// To a hundredth: more is not known.
+fn rounded(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}

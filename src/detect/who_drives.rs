@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::detect::{Detector, Family};
+use crate::detect::{Detector, Family, rounded};
 use crate::event::Event;
 use crate::facts::{Channel, FactKind, Fields, Minute, Quarters, Sender};
 use crate::identity::device::DeviceId;
@@ -117,7 +117,7 @@ impl WhoDrives {
         Self { settings, driven: Recent::new(Self::DRIVEN) }
     }
 
-    /// The desktop minute of a flow, with the side whose hand it shows.
+    /// The minute of a desktop or a shell, and when there was input in it.
     fn rhythm<'e>(event: &Event<'e>) -> Option<(&'e Minute, Quarters)> {
         let FactKind::Minute(minute) = &event.fact()?.kind else {
             return None;
@@ -260,11 +260,6 @@ impl Tally {
     fn deviations(&self) -> f64 {
         (f64::from(self.coincidences) - self.expected) / (self.variance + 1.0).sqrt()
     }
-}
-
-/// To a hundredth: more is not known.
-fn rounded(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
 }
 
 #[cfg(test)]

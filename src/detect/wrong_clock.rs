@@ -26,8 +26,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::detect::Family;
 use crate::detect::daily::{One, OneDetector};
+use crate::detect::{Family, rounded};
 use crate::enrich::inventory::UtcOffset;
 use crate::facts::Fields;
 use crate::net::Text;
@@ -192,11 +192,6 @@ fn active_hours(day: &Day) -> u16 {
     let mut hours: Vec<u16> = day.minutes().map(|minute| minute / 60).collect();
     hours.dedup();
     hours.len() as u16
-}
-
-/// To a hundredth: more is not known.
-fn rounded(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
 }
 
 #[cfg(test)]

@@ -67,8 +67,8 @@ impl SynSignature {
         format!("{}:{},{}:{layout}:{quirks}", initial_ttl(self.ttl), self.window, self.window_scale)
     }
 
-    /// Whether the TTL and the options are those of Linux (`mss,sok,ts,nop,ws`), where [`Self::stack`] would cost more.
-    pub fn may_be_linux(&self) -> bool {
+    /// Whether the TTL and the options are those of Linux: 64, and `mss,sok,ts,nop,ws`.
+    pub fn is_of_linux(&self) -> bool {
         const LAYOUT: [u8; 5] =
             [option::MSS, option::SACK_PERMITTED, option::TIMESTAMPS, option::NOP, option::WINDOW_SCALE];
         initial_ttl(self.ttl) == 64 && self.kinds.get(..usize::from(self.kinds_len)) == Some(LAYOUT.as_slice())
@@ -422,6 +422,19 @@ mod tests {
         let through_a_tunnel = [2, 4, 5, 0x64, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7];
         assert_eq!(stack(LINUX, 57), "64:64240,7:mss,sok,ts,nop,ws:df,id+");
         assert_eq!(stack(&through_a_tunnel, 43), stack(LINUX, 57));
+    }
+
+    #[test]
+    fn linux_is_told_by_its_ttl_and_its_options() {
+        let is_of_linux = |options: &[u8], ttl: u8| {
+            let (mut head, tcp) = syn(options);
+            head.ip.ttl = ttl;
+            SynSignature::read(&head, &tcp).is_of_linux()
+        };
+        assert!(is_of_linux(LINUX, 64) && is_of_linux(LINUX, 43));
+        assert!(!is_of_linux(LINUX, 65), "a Windows machine, say, some hops away");
+        assert!(!is_of_linux(&[2, 4, 5, 0xb4, 1, 3, 3, 8, 1, 1, 4, 2], 64), "the options of Windows");
+        assert!(!is_of_linux(LINUX.get(..8).unwrap(), 64), "the first of the options alone");
     }
 
     #[test]

@@ -20,9 +20,9 @@
 //!
 //! # Blind spots
 //!
-//! One operator for each laptop or for two, several calls at once, programs that type. More than twenty laptops of one operator take
-//! more days, because sweeps through all of them look like work at the same time. Where more than one minute in ten is
-//! taken for work by mistake, nothing is left to be seen.
+//! One operator for each laptop or for two, several calls at once, programs that type. More than twenty laptops of one
+//! operator take more days, because sweeps through all of them look like work at the same time. Where more than one minute
+//! in ten is taken for work by mistake, nothing is left to be seen.
 //!
 //! # How well
 //!
@@ -52,8 +52,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::detect::Family;
 use crate::detect::daily::{DailyDetector, Fleet, Group, Member};
+use crate::detect::{Family, rounded};
 use crate::facts::Fields;
 use crate::net::Text;
 use crate::profile::activity::Whose;
@@ -205,9 +205,4 @@ fn device(whose: Whose) -> Option<Text> {
         Whose::Device(device) => Some(device.to_string().into()),
         Whose::Tunnel { .. } => None,
     }
-}
-
-/// To a hundredth: more is not known.
-fn rounded(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
 }
