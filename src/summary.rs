@@ -4,13 +4,10 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::Value;
-
-use crate::alert::Alert;
+use crate::alert::{Alert, words};
 use crate::decode::Skip;
 use crate::identity::device::{Device, DeviceId, Key};
 use crate::metrics::Snapshot;
-use crate::net::Text;
 use crate::risk::Incident;
 
 /// The most devices that are listed, those heard of last.
@@ -140,13 +137,13 @@ impl Page<'_> {
             (None, _) => writeln!(f, "\nAlerts    none: no directory of rules was found; name one with --rules")?,
         }
         for alert in self.summary.alerts.iter().take(ALERTS_SHOWN_MAX) {
-            let (rule, entity) = (&alert.rule, &alert.entity);
+            let rule = &alert.rule;
             writeln!(f, "\n  {}  {}  ({})", rule.level.as_str().to_uppercase(), rule.title, rule.name)?;
             writeln!(f, "    at        {}", alert.at)?;
-            writeln!(f, "    about     {} {entity}", entity.kind())?;
+            writeln!(f, "    about     {}", words::whom(&alert.entity))?;
             writeln!(f, "    between   {} and {}", alert.flow.client, alert.flow.server)?;
             for (field, value) in &alert.evidence {
-                writeln!(f, "    evidence  {field}: {}", escaped(value))?;
+                writeln!(f, "    evidence  {}", words::said(field, value))?;
             }
             paragraph(f, "why", &rule.description)?;
             if !rule.falsepositives.is_empty() {
@@ -189,14 +186,6 @@ fn most_first<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> impl Iterator
 fn listed<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> Option<String> {
     let list: Vec<String> = counts.map(|(name, count)| format!("{name} {count}")).collect();
     (!list.is_empty()).then(|| list.join(", "))
-}
-
-/// A value that may hold text from the wire.
-fn escaped(value: &Value) -> String {
-    match value {
-        Value::String(text) => Text::from(text.as_str()).to_string(),
-        other => Text::from(other.to_string()).to_string(),
-    }
 }
 
 struct Lasting(Duration);
@@ -242,11 +231,5 @@ mod tests {
         assert_eq!(Lasting(Duration::from_millis(1500)).to_string(), "1.500 s");
         assert_eq!(Lasting(Duration::from_secs(90)).to_string(), "1 min 30 s");
         assert_eq!(Lasting(Duration::from_secs(100_000)).to_string(), "1 d 3 h");
-    }
-
-    #[test]
-    fn a_value_from_the_wire_cannot_steer_the_terminal() {
-        assert_eq!(escaped(&Value::from("a\u{1b}[2J\u{202e}")), "a\\u{1b}[2J\\u{202e}");
-        assert_eq!(escaped(&serde_json::json!(["\u{1b}"])), "[\"\\u001b\"]");
     }
 }

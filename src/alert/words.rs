@@ -42,7 +42,7 @@ pub fn text(field: &str, value: &Value) -> String {
         (Value::Bool(is_so), _) => if *is_so { "yes" } else { "no" }.into(),
         (Value::Number(number), unit) => quantity(number.as_f64().unwrap_or(0.0), unit),
         (Value::String(text), _) => moment(text).unwrap_or_else(|| Text::from(text.as_str()).to_string()),
-        (other, _) => other.to_string(),
+        (other, _) => Text::from(other.to_string()).to_string(),
     }
 }
 
@@ -327,6 +327,14 @@ mod tests {
         ] {
             assert_eq!(said(field, &value), expected);
         }
+    }
+
+    #[test]
+    fn a_value_from_the_wire_cannot_steer_a_terminal() {
+        let text = |value| text("user.name", &value);
+        assert_eq!(text(json!("a\u{1b}[2J\u{202e}")), "a\\u{1b}[2J\\u{202e}");
+        assert_eq!(text(json!(["\u{1b}", ["\u{202e}"]])), "\\u{1b}, \\u{202e}");
+        assert_eq!(text(json!({"a": "\u{1b}\u{202e}"})), "{\"a\":\"\\u001b\\u{202e}\"}");
     }
 
     #[test]
