@@ -26,8 +26,13 @@ fn the_same_seed_gives_the_same_files_and_another_one_others() {
     let place = Place::new();
     for (seed, out) in [("7", "one"), ("7", "two"), ("8", "three")] {
         let outcome = simulate(&place, "family", seed, out);
-        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+        let said = format!("spanwatch: writing about 2 MB to {out}\n");
+        assert_eq!((outcome.code, outcome.stderr), (Some(0), said));
         assert!(outcome.stdout.starts_with("2 people, 1 days, 0 farms, "), "{}", outcome.stdout);
+        let files = std::fs::read_dir(place.path(out)).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len());
+        let bytes: u64 = files.sum();
+        let end = format!(", {} MB in {out}\n", bytes.div_ceil(1_000_000));
+        assert!(outcome.stdout.ends_with(&end), "{} for {bytes}", outcome.stdout);
     }
     for file in ["capture.pcap.zst", "company.facts.jsonl.zst", "truth.json", "spanwatch.yml", "README.md"] {
         let read = |directory: &str| std::fs::read(place.path(directory).join(file)).unwrap();

@@ -43,7 +43,7 @@ enum Wanted {
     Capture,
     /// A recording of facts
     Facts,
-    /// Both where people times days are no more than 300, or else a recording of facts
+    /// Both where people times days are no more than 300 (about 240 MB then), or else a recording of facts
     Fitting,
 }
 
@@ -68,9 +68,10 @@ pub(super) fn simulate(options: &Options) -> Result<(), Failure> {
         Wanted::Both => Form::Both,
         Wanted::Capture => Form::Capture,
         Wanted::Facts => Form::Facts,
-        Wanted::Fitting if employees * days <= CAPTURE_PERSON_DAYS_MAX => Form::Both,
-        Wanted::Fitting => Form::Facts,
+        Wanted::Fitting => fitting(employees, days),
     };
+    let about = megabytes(form.bytes_about(employees, days));
+    eprintln!("spanwatch: writing about {about} to {}", out.display());
     let outcome = simulate::simulate(&simulated, form, out).map_err(|error| Failure::OnTheWay(error.to_string()))?;
     let mut page = format!("{} people, {days} days, {} farms", outcome.people, outcome.farms);
     if outcome.packets > 0 {
@@ -79,7 +80,16 @@ pub(super) fn simulate(options: &Options) -> Result<(), Failure> {
     if outcome.facts > 0 {
         page += &format!(", {} facts", outcome.facts);
     }
-    print(&format!("{page} in {}\n", out.display()))
+    print(&format!("{page}, {} in {}\n", megabytes(outcome.bytes), out.display()))
+}
+
+/// What is written where nobody asks for a form.
+const fn fitting(employees: usize, days: usize) -> Form {
+    if employees * days <= CAPTURE_PERSON_DAYS_MAX { Form::Both } else { Form::Facts }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{} MB", bytes.div_ceil(1_000_000))
 }
 
 /// What cannot be simulated, and what can be instead.
@@ -96,7 +106,9 @@ fn fault(options: &simulate::Options) -> Option<String> {
 fn list() -> String {
     let line = |scenario: &Scenario| {
         let (name, summary) = (scenario.name, scenario.summary);
-        format!("{name:18} {summary} ({} people, {} days)\n", scenario.employees, scenario.days)
+        let (employees, days) = (scenario.employees, scenario.days);
+        let about = megabytes(fitting(employees, days).bytes_about(employees, days));
+        format!("{name:18} {summary} ({employees} people, {days} days, about {about})\n")
     };
     scenario::ALL.iter().map(line).collect()
 }

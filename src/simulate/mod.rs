@@ -73,6 +73,24 @@ pub struct Outcome {
     pub farms: usize,
     pub packets: u64,
     pub facts: u64,
+    /// What the files take.
+    pub bytes: u64,
+}
+
+impl Form {
+    /// What a person's day takes in a capture and in a recording, compressed; measured on the scenario farm-rmm.
+    const CAPTURE_BYTES_A_DAY: u64 = 740_000;
+    const FACTS_BYTES_A_DAY: u64 = 48_000;
+
+    /// About how much is written.
+    pub const fn bytes_about(self, people: usize, days: usize) -> u64 {
+        let bytes_a_day = match self {
+            Self::Both => Self::CAPTURE_BYTES_A_DAY + Self::FACTS_BYTES_A_DAY,
+            Self::Capture => Self::CAPTURE_BYTES_A_DAY,
+            Self::Facts => Self::FACTS_BYTES_A_DAY,
+        };
+        people as u64 * days as u64 * bytes_a_day
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +129,9 @@ pub fn simulate(options: &Options, form: Form, directory: &Path) -> Result<Outco
         (README, label::readme(&company, options, &files)),
     ] {
         fs::write(at(name), text).map_err(failed(&at(name)))?;
+    }
+    for name in files {
+        outcome.bytes += fs::metadata(at(name)).map_err(failed(&at(name)))?.len();
     }
     Ok(outcome)
 }
