@@ -192,7 +192,26 @@ fn the_folder_never_takes_more_than_its_bound() {
     let kept = files(&bounded);
     assert_eq!(kept.len(), all.len() - 1, "the oldest session gave way");
     assert!(kept.keys().eq(all.keys().skip(1)) && kept.values().map(Vec::len).sum::<usize>() <= bound);
-    assert!(bounded.read("metrics.prom").contains("spanwatch_evidence_captures_removed_total 1\n"));
+    // The oldest session is over last: when it comes, the folder is full of later ones.
+    let too_old = "spanwatch_evidence_captures_total{outcome=\"too_old\"} 1\n";
+    let metrics = bounded.read("metrics.prom");
+    assert!(
+        metrics.contains(too_old) && metrics.contains("spanwatch_evidence_captures_removed_total 0\n"),
+        "{metrics}"
+    );
+}
+
+#[test]
+fn a_capture_that_alone_is_larger_than_the_folder_is_refused_and_counted() {
+    let place = Place::new();
+    replay(&place, "house-farm", RULES, 1, ", folder_bytes_max: 100B");
+    assert!(files(&place).is_empty());
+    let metrics = place.read("metrics.prom");
+    let count = |outcome: &str| {
+        let line = format!("spanwatch_evidence_captures_total{{outcome=\"{outcome}\"}} ");
+        metrics.lines().find_map(|said| said.strip_prefix(&line)?.parse::<u64>().ok()).unwrap()
+    };
+    assert!(count("too_large") > 0 && count("written") == 0, "{metrics}");
 }
 
 #[test]

@@ -10,6 +10,10 @@ pub struct Captures {
     pub failed: u64,
     /// Too many waited for the disk.
     pub refused: u64,
+    /// One alone takes more than the folder may.
+    pub too_large: u64,
+    /// Of earlier sessions than all that the folder has room for.
+    pub too_old: u64,
     /// Removed, to make room for later ones.
     pub removed: u64,
     /// Gauge: files in the folder, and their bytes.
@@ -22,7 +26,8 @@ pub(super) const BY_OUTCOME: Metric = Metric {
     kind: Kind::Counter,
     labels: &["outcome"],
     help: "Captures that rules asked for: written, failed (the disk did not take it), refused (too many waited for the \
-           disk), or missed (the session's first packets were not in memory any more).",
+           disk), missed (the session's first packets were not in memory any more), too_large (it alone takes more than \
+           evidence_captures.folder_bytes_max), or too_old (the folder is full of later sessions).",
     read: |snapshot, samples| {
         let Some(captures) = snapshot.captures else { return };
         let missed = snapshot.analysis.exhibits.map_or(0, |exhibits| exhibits.missed);
@@ -30,6 +35,8 @@ pub(super) const BY_OUTCOME: Metric = Metric {
             ("failed", captures.failed),
             ("missed", missed),
             ("refused", captures.refused),
+            ("too_large", captures.too_large),
+            ("too_old", captures.too_old),
             ("written", captures.written),
         ] {
             samples.labelled(&[outcome], count);

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::desk::Kind;
 use crate::exhibit::{self, Exhibit};
 use crate::metrics::Captures;
-use crate::sinks::{CaptureFolder, SinkError};
+use crate::sinks::{CaptureFolder, Kept, SinkError};
 
 /// Captures that may wait for the disk.
 const CAPTURES_WAITING: usize = 64;
@@ -38,6 +38,8 @@ pub(super) struct Archivist {
 struct Tally {
     written: AtomicU64,
     failed: AtomicU64,
+    too_large: AtomicU64,
+    too_old: AtomicU64,
     removed: AtomicU64,
     files: AtomicU64,
     bytes: AtomicU64,
@@ -68,11 +70,13 @@ impl Archive {
 
     pub(super) fn counters(&self) -> Captures {
         let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
-        let Tally { written, failed, removed, files, bytes } = &*self.tally;
+        let Tally { written, failed, too_large, too_old, removed, files, bytes } = &*self.tally;
         Captures {
             written: count(written),
             failed: count(failed),
             refused: self.refused,
+            too_large: count(too_large),
+            too_old: count(too_old),
             removed: count(removed),
             files: count(files),
             bytes: count(bytes),
@@ -93,14 +97,17 @@ impl Archivist {
         for exhibit in &self.captures {
             let outcome = self.folder.keep(&exhibit);
             self.tally.note(&self.folder);
-            match outcome {
-                Ok(()) => self.tally.written.fetch_add(1, Ordering::Relaxed),
-                Err(_) => self.tally.failed.fetch_add(1, Ordering::Relaxed),
+            let counter = match outcome {
+                Ok(Kept::Written) => &self.tally.written,
+                Ok(Kept::TooLarge) => &self.tally.too_large,
+                Ok(Kept::TooOld) => &self.tally.too_old,
+                Err(_) => &self.tally.failed,
             };
+            counter.fetch_add(1, Ordering::Relaxed);
             // Once for each time that it begins: a full disk stays full for a while.
             match &outcome {
                 Err(error) if !is_failing => tracing::error!(capture = %exhibit.name, "cannot be written: {error}"),
-                Ok(()) if is_failing => tracing::info!("evidence captures are written again"),
+                Ok(_) if is_failing => tracing::info!("evidence captures are written again"),
                 _ => {}
             }
             is_failing = outcome.is_err();

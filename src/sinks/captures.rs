@@ -1,4 +1,5 @@
-//! Evidence captures in; a folder of files that never takes more than its share out, the oldest sessions giving way.
+//! Evidence captures in; a folder of files that never takes more than its share out, the oldest sessions giving way. One that
+//! alone takes more is refused.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -17,6 +18,16 @@ pub struct CaptureFolder {
     files: BTreeMap<ExhibitName, u64>,
     bytes: u64,
     removed: u64,
+}
+
+/// What became of a capture.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kept {
+    Written,
+    /// It is of an earlier session than all others, and there is no room for it.
+    TooOld,
+    /// It alone takes more than the folder may.
+    TooLarge,
 }
 
 /// What is in the folder.
@@ -42,26 +53,27 @@ impl CaptureFolder {
         Ok(folder)
     }
 
-    /// Writes a capture, whole or not at all, over the one of its name. The oldest give way before; it may be the oldest.
-    pub fn keep(&mut self, exhibit: &Exhibit) -> io::Result<()> {
+    /// Writes a capture, whole or not at all, over the one of its name. Those of earlier sessions give way before.
+    pub fn keep(&mut self, exhibit: &Exhibit) -> io::Result<Kept> {
         let name = &exhibit.name;
         let bytes = exhibit.bytes.len() as u64;
+        if bytes > self.bytes_max {
+            return Ok(Kept::TooLarge);
+        }
         while self.bytes - self.bytes_of(name) + bytes > self.bytes_max {
-            let oldest = self.files.keys().next().filter(|oldest| *oldest < name).cloned();
-            let goes = oldest.as_ref().unwrap_or(name);
-            self.remove(goes)?;
-            self.forget(goes);
+            let Some(oldest) = self.files.keys().next().filter(|oldest| *oldest < name).cloned() else {
+                return Ok(Kept::TooOld);
+            };
+            self.remove(&oldest)?;
+            self.forget(&oldest);
             self.removed += 1;
-            if oldest.is_none() {
-                return Ok(());
-            }
         }
         let part = self.path.join(Self::PART);
         self.write_part(&part, &exhibit.bytes)?;
         fs::rename(&part, self.path.join(name.as_str()))?;
         self.forget(name);
         self.note(name.clone(), bytes);
-        Ok(())
+        Ok(Kept::Written)
     }
 
     pub fn contents(&self) -> Contents {
@@ -145,11 +157,24 @@ mod tests {
         }
         assert_eq!(seconds(&path), [3, 4, 5]);
         assert_eq!(folder.contents(), Contents { files: 3, bytes: 100, removed: 1 });
-        folder.keep(&exhibit(1, 10)).unwrap();
-        assert_eq!(seconds(&path), [3, 4, 5], "it would be the first to go");
-        folder.keep(&exhibit(9, 1000)).unwrap();
-        assert_eq!(seconds(&path), [0; 0], "one that is larger than all drives out all, and is not there");
-        assert_eq!(folder.contents(), Contents { files: 0, bytes: 0, removed: 6 });
+        assert_eq!(folder.keep(&exhibit(1, 10)).unwrap(), Kept::TooOld);
+        assert_eq!(seconds(&path), [3, 4, 5]);
+        assert_eq!(folder.keep(&exhibit(6, 100)).unwrap(), Kept::Written);
+        assert_eq!(seconds(&path), [6]);
+        assert_eq!(folder.contents(), Contents { files: 1, bytes: 100, removed: 4 });
+    }
+
+    #[test]
+    fn one_capture_that_is_larger_than_the_folder_may_be_drives_out_no_other() {
+        let place = tempfile::tempdir().unwrap();
+        let mut folder = CaptureFolder::open(place.path(), 100).unwrap();
+        for secs in [1, 2] {
+            folder.keep(&exhibit(secs, 50)).unwrap();
+        }
+        let before = folder.contents();
+        assert_eq!(folder.keep(&exhibit(3, 101)).unwrap(), Kept::TooLarge);
+        assert_eq!(folder.keep(&exhibit(2, 101)).unwrap(), Kept::TooLarge, "nor the one of its name");
+        assert_eq!((seconds(place.path()), folder.contents()), (vec![1, 2], before));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::tls::CertificatesError;
-pub use captures::{CaptureFolder, Contents};
+pub use captures::{CaptureFolder, Contents, Kept};
 pub use jsonl::JsonLines;
 pub use notice::Notice;
 pub use pseudonyms::Pseudonyms;
