@@ -187,12 +187,5 @@ fn main() {
     );
     let rate = feed(&mut analysis, (0..1_000_000).map(traffic));
     println!("facts: {rate:.0} a second with all of them known");
-    let begun = processor_seconds();
-    let memory = analysis.memory().to_bytes();
-    println!(
-        "memory: {:.0} MiB, written in {:.1} s",
-        memory.len() as f64 / f64::from(1 << 20),
-        (processor_seconds() - begun)
-    );
     ledgers(&rules);
 }

@@ -25,7 +25,7 @@ use crate::memory::{Memory, MemoryError};
 use crate::net::Transport;
 use crate::profile::activity::{self, Activity};
 use crate::recent::Usage;
-use crate::risk::{self, Dismissal, Incident, Openings};
+use crate::risk::{self, Dismissal, Incident, IncidentKey, Openings};
 use crate::rules::{Level, Rules};
 use crate::shard::Batch;
 use crate::time::Timestamp;
@@ -300,14 +300,23 @@ impl Analysis {
 
     /// What outlives the process; what still waits for a slow shard does not.
     pub fn memory(&self) -> Memory {
-        let (stages, mut memory) = (&self.stages, Memory::default());
-        memory.put("clock", &stages.latest);
-        memory.put("numbers", &stages.numbers);
-        stages.world.remember(&mut memory);
-        stages.activity.remember(&mut memory);
-        stages.detectors.remember(&mut memory);
-        stages.court.remember(&mut memory);
+        let mut memory = Memory::default();
+        self.remember(&mut memory);
         memory
+    }
+
+    /// Puts what outlives the process into a memory, as much of it as the pass takes. Stages may be of different moments then;
+    /// what numbers and times are counted on from comes last, so that it is behind all of them.
+    pub fn remember(&self, memory: &mut Memory) {
+        let stages = &self.stages;
+        stages.world.remember(memory);
+        memory.together("activity", |memory| stages.activity.remember(memory));
+        stages.detectors.remember(memory);
+        stages.court.remember(memory);
+        memory.together("numbers", |memory| {
+            memory.put("clock", &stages.latest);
+            memory.put("numbers", &stages.numbers);
+        });
     }
 
     /// Takes up what an earlier process remembered, and the dismissals.
@@ -319,6 +328,11 @@ impl Analysis {
         stages.activity.recall(memory)?;
         stages.detectors.recall(memory)?;
         stages.court.recall(memory)
+    }
+
+    /// Makes the ids of incidents that open from here on with a key.
+    pub fn use_incident_key(&mut self, key: IncidentKey) {
+        self.stages.court.risk.use_key(key);
     }
 
     /// Takes dismissals that were said before, without a word.

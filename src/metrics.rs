@@ -4,6 +4,7 @@
 //! the analysis thread, which publishes them together as a [`Snapshot`], so a scrape sees all of them at one moment.
 
 mod captures;
+mod state;
 mod openmetrics;
 mod risks;
 mod table;
@@ -19,6 +20,7 @@ use prometheus::{Registry, TextEncoder};
 pub use captures::Captures;
 pub use openmetrics::{CONTENT_TYPE as OPENMETRICS, is_preferred as prefers_openmetrics};
 pub use risks::{Risks, Settings};
+pub use state::State;
 pub use table::{EntityRisk, METRICS, Reload, Snapshot};
 
 use crate::distribution::Distribution;

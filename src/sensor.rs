@@ -148,8 +148,7 @@ pub fn replay(
     let channels = || crossbeam_channel::bounded(tape::BATCHES_WAITING);
     let (batches, tapes): (Vec<_>, Vec<_>) = readers.iter().map(|_| channels()).unzip();
     let tapes = Tapes::new(shards, tapes);
-    let mut analysis = policy.start(tapes.shards())?;
-    let keeping = keeper::open(&config.state, &mut analysis)?;
+    let (analysis, keeping) = keeper::open(&config.state, &policy, tapes.shards(), Kind::Replay)?;
     let numbers = analysis.numbers();
     source.number_from(numbers.frames);
     for (number, reader) in (numbers.recordings..).zip(&mut readers) {
@@ -205,8 +204,8 @@ pub fn run(
     let (requests, requested) = crossbeam_channel::bounded(REQUESTS_WAITING);
     let mut edge = Edge::start(requests.clone())?;
 
-    let mut analysis = policy.start(shards)?;
-    let keeping = keeper::open(&config.state, &mut analysis)?;
+    let (analysis, keeping) = keeper::open(&config.state, &policy, shards, Kind::Live)?;
+    outputs.settle(&analysis);
     sources.iter_mut().for_each(|source| source.number_from(analysis.numbers().frames));
     let tapes = Tapes::new(shards, Vec::new());
     let filing = archive::open(&config.evidence_captures, Kind::Live)?;

@@ -112,9 +112,21 @@ fn free_port() -> u16 {
 /// A replay of the farm that serves its metrics, and its address.
 fn serve(place: &Place) -> (Running, String) {
     let root = root().display();
-    let (config, farm) = (format!("{root}/pcaps/spanwatch.yml"), format!("{root}/{FARM}"));
-    let mut command =
-        place.command(&["replay", "--serve", "127.0.0.1:0", "--config", &config, "--rules", RULES, &farm]);
+    let farm = format!("{root}/{FARM}");
+    let config = fs::read_to_string(format!("{root}/pcaps/spanwatch.yml")).unwrap() + "\nstate: {interval: 1m}\n";
+    let config = place.write("spanwatch.yml", config).display().to_string();
+    let mut command = place.command(&[
+        "replay",
+        "--serve",
+        "127.0.0.1:0",
+        "--config",
+        &config,
+        "--rules",
+        RULES,
+        "--state",
+        "state",
+        &farm,
+    ]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();

@@ -16,6 +16,8 @@ const CONFIG: &str = "server: {listen: \"127.0.0.1:0\"}\nsinks: {events: events.
 struct Sensor {
     place: Place,
     child: Child,
+    /// The faults that it told before it watched.
+    said: String,
     log: BufReader<ChildStderr>,
     address: String,
 }
@@ -27,14 +29,23 @@ impl Sensor {
     }
 
     fn start_on(interface: &str) -> Option<Self> {
-        let place = Place::new();
-        place.write("spanwatch.yml", CONFIG);
+        Self::start_in(Place::new(), CONFIG, interface)
+    }
+
+    fn start_in(place: Place, config: &str, interface: &str) -> Option<Self> {
+        place.write("spanwatch.yml", config);
         let mut command =
             place.command(&["run", "--log-format", "json", "--config", "spanwatch.yml", "--interface", interface]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
-        log.read_line(&mut line).unwrap();
+        let mut said = String::new();
+        while line.is_empty() || line.contains("\"level\":\"ERROR\"") {
+            said += &std::mem::take(&mut line);
+            if log.read_line(&mut line).unwrap() == 0 {
+                break;
+            }
+        }
         if line.contains("no permission to capture") {
             eprintln!("skipped: {line}");
             child.wait().unwrap();
@@ -43,7 +54,7 @@ impl Sensor {
         let started: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
         assert_eq!(started["fields"]["message"], "watching");
         let address = started["fields"]["http"].as_str().unwrap().to_owned();
-        Some(Self { place, child, log, address })
+        Some(Self { place, child, said, log, address })
     }
 
     fn ask(&self, request: &str) -> String {
@@ -163,4 +174,67 @@ fn an_interface_that_goes_ends_the_sensor_with_everything_written() {
     let fault =
         format!("\nspanwatch: interface {name}: has disappeared; bring it back, and capture can be opened again\n");
     assert!(log.contains("\"message\":\"stopped\"") && log.ends_with(&fault), "{log}");
+}
+
+const WITH_STATE: &str = "server: {listen: \"127.0.0.1:0\"}\nstate: {dir: state}\n";
+
+#[test]
+fn a_sensor_whose_memory_was_damaged_watches_says_so_and_keeps_the_file_and_the_dismissals() {
+    let place = Place::new();
+    place.write("state/memory", "spanwatch-memory 1 00\n");
+    let dismissed = place.run(&["dismiss", "--state", "state", "site", "198.51.100.7", "--reason", "ours"]);
+    assert_eq!(dismissed.code, Some(0), "{}", dismissed.stderr);
+    let whole = place.read("state/dismissals.jsonl");
+    place.write("state/dismissals.jsonl", format!("{whole}{}", &whole[..20]));
+
+    let Some(sensor) = Sensor::start_in(place, WITH_STATE, "lo") else { return };
+    let said = sensor.said.clone();
+    assert!(
+        said.contains("the memory cannot be restored: it is damaged: its digest does not fit")
+            && said.contains("\"kept_as\":\"state/memory.damaged-1\"")
+            && said.contains("dismissals.jsonl:2: a dismissal that is not in force"),
+        "{said}"
+    );
+    sensor.wait_for("spanwatch_state_damaged_files", |files| files == 1.0);
+    sensor.wait_for("spanwatch_state_unreadable_dismissals", |lines| lines == 1.0);
+    let (code, log, place) = sensor.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert_eq!(place.read("state/memory.damaged-1"), "spanwatch-memory 1 00\n");
+    assert!(place.read("state/memory").starts_with("spanwatch-memory 1 ") && place.read("state/memory").len() > 1000);
+    assert!(place.read("state/dismissals.jsonl").starts_with(&whole));
+
+    std::fs::remove_file(place.path("state/memory.damaged-1")).unwrap();
+    let key = place.read("state/incident.key");
+    let Some(sensor) = Sensor::start_in(place, WITH_STATE, "lo") else { return };
+    assert!(!sensor.said.contains("memory"), "{}", sensor.said);
+    sensor.wait_for("spanwatch_state_damaged_files", |files| files == 0.0);
+    let (code, log, place) = sensor.stop();
+    assert_eq!((code, place.read("state/incident.key")), (Some(0), key), "{log}");
+}
+
+#[test]
+fn a_state_that_the_user_may_not_read_is_a_fault_before_anything_is_watched() {
+    let place = Place::new();
+    place.write("spanwatch.yml", WITH_STATE);
+    place.write("state/memory", "");
+    let nobody = 65_534;
+    let closed = std::os::unix::fs::chown(place.path("spanwatch.yml"), Some(nobody), None).is_ok();
+    if !closed {
+        return eprintln!("skipped: only root becomes another user");
+    }
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    for (path, mode) in [("", 0o755), ("state", 0o755), ("state/memory", 0o600)] {
+        std::fs::set_permissions(place.path(path), std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let capture = place.write("empty.pcap", support::pcap(1));
+    let arguments = ["replay", "--state", "state", capture.to_str().unwrap()];
+    // The sensor itself may lie where another user cannot reach it.
+    let sensor = place.path("sensor");
+    std::fs::copy(env!("CARGO_BIN_EXE_spanwatch"), &sensor).unwrap();
+    let mut command = Command::new(sensor);
+    let ended = command.args(arguments).current_dir(place.path("")).uid(nobody).gid(nobody).output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{said}");
+    assert_eq!(said, "spanwatch: cannot read state/memory: Permission denied (os error 13)\n");
 }

@@ -1,5 +1,5 @@
-//! What outlives the process: incidents that are said once, what takes days to find, dismissals, and a memory that was
-//! damaged.
+//! What outlives the process: incidents that are said once, what takes days to find, dismissals, and what a replay makes of a
+//! memory that was damaged.
 
 mod support;
 

@@ -163,6 +163,9 @@ def health():
         (f"increase(spanwatch_flow_buffer_refusals_total{OF}[1h])", "buffers {{instance}}"),
         (f"increase(spanwatch_analysis_evictions_total{OF}[1h])", "analysis {{instance}}")])
     board.panel("timeseries", "Given up by parsers", [(f"sum by (protocol, reason) (rate(spanwatch_malformed_total{OF}[5m])) > 0 or sum by (protocol) (rate(spanwatch_sessions_total{OF}[5m])) * 0", "{{protocol}} {{reason}}")], unit="ops")
+    board.panel("timeseries", "State on disk", [(f"spanwatch_state_bytes{OF}", "{{instance}}")], unit="bytes", description="What outlives the process; while it is written, the disk needs room for two.")
+    board.panel("timeseries", "Age of the state", [(f"spanwatch_last_packet_timestamp_seconds{OF} - (spanwatch_state_saved_timestamp_seconds{OF} > 0)", "{{instance}}")], unit="s", description="How much a crash would forget, in packet time.")
+    board.panel("stat", "Damaged parts of the state", [(f"sum(spanwatch_state_damaged_files{OF} + spanwatch_state_unreadable_dismissals{OF})", "")], 6, 8, thresholds=BAD_ABOVE_ZERO)
     board.panel("stat", "Parser panics", [(f"sum(spanwatch_parser_panics_total{OF})", "")], 6, 8, thresholds=BAD_ABOVE_ZERO)
     board.panel("stat", "Version", [(f"count by (version) (spanwatch_build_info{OF})", "{{version}}")], 6, 8, options={"textMode": "name"})
     return board

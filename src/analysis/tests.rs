@@ -204,7 +204,7 @@ fn a_process_that_takes_up_a_memory_says_what_one_process_would_have_said() {
             }
             analysis.on_batch(batch(0, facts, Watermark::END), &mut out);
             analysis.finish(&mut out);
-            memory = Some(crate::memory::Memory::parse(&analysis.memory().to_bytes()).unwrap());
+            memory = Some(written_and_read(&analysis.memory()));
         }
         (out.events, out.alerts, out.incidents)
     };
@@ -212,4 +212,10 @@ fn a_process_that_takes_up_a_memory_says_what_one_process_would_have_said() {
     assert!(!whole.1.is_empty());
     let (first, second) = facts.split_at(facts.len() / 2);
     assert!(run(vec![first.to_vec(), second.to_vec()]) == whole);
+}
+
+fn written_and_read(memory: &crate::memory::Memory) -> crate::memory::Memory {
+    let mut bytes = Vec::new();
+    memory.write_to(&mut bytes).unwrap();
+    crate::memory::Memory::parse(&bytes).unwrap()
 }

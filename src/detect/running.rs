@@ -118,8 +118,10 @@ impl<D: Detector> Run for Running<D> {
     }
 
     fn remember(&self, memory: &mut Memory) {
-        memory.put(&Self::section(), &self.windows);
-        self.detector.remember(&Self::section(), memory);
+        memory.together(D::NAME, |memory| {
+            memory.put(&Self::section(), &self.windows);
+            self.detector.remember(&Self::section(), memory);
+        });
     }
 
     fn recall(&mut self, memory: &Memory) -> Result<(), MemoryError> {

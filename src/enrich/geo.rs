@@ -34,9 +34,9 @@ pub enum GeoError {
 }
 
 /// The databases, asked in their order: the first to know a thing counts.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Geo {
-    readers: Vec<Reader<Vec<u8>>>,
+    readers: Arc<[Reader<Vec<u8>>]>,
     known: RefCell<HashMap<IpAddr, Arc<Place>>>,
     undecodable: Cell<u64>,
 }
@@ -82,7 +82,7 @@ impl Geo {
 
     fn look_up(&self, address: IpAddr) -> Place {
         let mut place = Place::default();
-        for reader in &self.readers {
+        for reader in self.readers.iter() {
             // The database has no IPv6 tree: not a fault of the record.
             let Ok(found) = reader.lookup(address) else {
                 continue;

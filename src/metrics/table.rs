@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::captures::{self, Captures};
+use super::state::{self, State};
 use super::{Kind, Metric, Samples};
 use crate::decode::Skip;
 use crate::detect;
@@ -37,6 +38,8 @@ pub struct Snapshot {
     pub pushes: Vec<push::Counters>,
     /// What came of evidence captures; none where none are kept.
     pub captures: Option<Captures>,
+    /// What became of the state; none where nothing outlives the process.
+    pub state: Option<State>,
     /// What came of reading configuration and rules; none in a replay, which does not read them anew.
     pub reload: Option<Reload>,
 }
@@ -572,6 +575,11 @@ pub const METRICS: &[Metric] = &[
     captures::FILES,
     captures::BYTES,
     captures::MEMORY_BYTES,
+    state::WRITES,
+    state::BYTES,
+    state::SAVED,
+    state::DAMAGED_FILES,
+    state::UNREADABLE_DISMISSALS,
 ];
 
 fn tables(snapshot: &Snapshot, samples: &mut Samples, number: fn(&Usage) -> u64) {

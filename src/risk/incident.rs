@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use ring::digest::{SHA256, digest};
+use ring::hmac::{self, HMAC_SHA256};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
@@ -15,14 +15,32 @@ use crate::net::Text;
 use crate::rules::Level;
 use crate::time::Timestamp;
 
-/// Names an incident for its lifetime: the first eight bytes of a SHA-256 over whom it is about and when it opened.
+/// What ids of incidents are made with. Ids stand in metrics and in other programs: without the key nobody can try addresses
+/// and names against one.
+#[derive(Clone, Debug)]
+pub struct IncidentKey(hmac::Key);
+
+impl IncidentKey {
+    pub const BYTES: usize = 32;
+
+    pub fn new(secret: &[u8; Self::BYTES]) -> Self {
+        Self(hmac::Key::new(HMAC_SHA256, secret))
+    }
+
+    /// No secret: the same capture gives the same ids everywhere.
+    pub fn published() -> Self {
+        Self::new(b"spanwatch incident id, published")
+    }
+}
+
+/// Names an incident for its lifetime: the first eight bytes of an HMAC-SHA256 of whom it is about and when it opened.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct IncidentId([u8; 8]);
 
 impl IncidentId {
-    pub fn of(entity: &Entity, opened: Timestamp) -> Self {
-        let hash = digest(&SHA256, format!("{} {entity} {opened}", entity.kind()).as_bytes());
-        Self(hash.as_ref().first_chunk().copied().expect("a SHA-256 has 32 bytes"))
+    pub fn of(key: &IncidentKey, entity: &Entity, opened: Timestamp) -> Self {
+        let hash = hmac::sign(&key.0, format!("{} {entity} {opened}", entity.kind()).as_bytes());
+        Self(hash.as_ref().first_chunk().copied().expect("an HMAC-SHA256 has 32 bytes"))
     }
 
     /// Reads what `Display` writes.
@@ -227,7 +245,7 @@ pub(crate) mod tests {
         };
         let families = vec![FamilyEvidence { family: Family::Multiplicity, nats: 3.5, items: vec![item] }];
         Incident {
-            id: IncidentId::of(&entity, opened),
+            id: IncidentId::of(&IncidentKey::published(), &entity, opened),
             entity,
             state: State::Opened,
             opened,
@@ -266,7 +284,20 @@ pub(crate) mod tests {
     fn an_id_names_entity_and_opening_and_is_read_as_it_is_written() {
         let incident = incident();
         assert_eq!(IncidentId::parse(&incident.id.to_string()), Some(incident.id));
-        assert_ne!(IncidentId::of(&incident.entity, Timestamp::ZERO), incident.id);
+        let key = IncidentKey::published();
+        assert_ne!(IncidentId::of(&key, &incident.entity, Timestamp::ZERO), incident.id);
         assert_eq!(IncidentId::parse("xyz"), None);
+    }
+
+    #[test]
+    fn an_id_tells_nobody_whom_it_is_about_who_has_not_the_key() {
+        let incident = incident();
+        let ids = [[1; 32], [2; 32]].map(|secret| {
+            let id = || IncidentId::of(&IncidentKey::new(&secret), &incident.entity, incident.opened);
+            assert_eq!(id(), id(), "stable under one key");
+            id()
+        });
+        assert!(ids[0] != ids[1] && !ids.contains(&incident.id), "{ids:?}");
+        assert!(!format!("{:?}", IncidentKey::new(&[1; 32])).contains("[1,"));
     }
 }

@@ -57,7 +57,7 @@ impl Risk {
             items: ledger.items.iter().map(KeptItem::of).collect(),
             open: ledger.open.as_ref().map(KeptOpen::of),
         });
-        memory.put("risk", &ledgers.collect::<Vec<_>>());
+        memory.put_list("risk", ledgers);
     }
 
     /// Evidence of rules that are no more is left out.

@@ -25,7 +25,7 @@ use crate::time::Timestamp;
 use crate::world::World;
 pub use dismissal::{Dismissal, Dismissals};
 use explain::Story;
-pub use incident::{EvidenceItem, FamilyEvidence, Incident, IncidentId, State};
+pub use incident::{EvidenceItem, FamilyEvidence, Incident, IncidentId, IncidentKey, State};
 pub use ledger::Evidence;
 use ledger::{Balance, Ledger, Open};
 pub use newness::Newness;
@@ -76,6 +76,7 @@ impl Default for Settings {
 /// The evidence about everybody.
 pub struct Risk {
     settings: Settings,
+    key: IncidentKey,
     ledgers: Recent<Entity, Ledger>,
     dismissals: Dismissals,
     /// Open incidents by when their evidence will have faded.
@@ -122,6 +123,7 @@ impl Risk {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
+            key: IncidentKey::published(),
             ledgers: Recent::new(settings.entities),
             dismissals: Dismissals::default(),
             closing: BTreeSet::new(),
@@ -131,6 +133,11 @@ impl Risk {
             riskiest: Vec::new(),
             distribution: [0; SHARES.len()],
         }
+    }
+
+    /// Makes the ids of incidents that open from here on with a key.
+    pub fn use_key(&mut self, key: IncidentKey) {
+        self.key = key;
     }
 
     /// Takes note of a match that counts already. Where it is false, [`Self::credit`] it.
@@ -326,7 +333,7 @@ impl Risk {
                 (is_news.then_some(State::Updated), open)
             }
             None if score >= settings.threshold && counted.len() >= settings.families_min => {
-                let id = IncidentId::of(entity, at);
+                let id = IncidentId::of(&self.key, entity, at);
                 let latest = Example { incident: id, at };
                 let opened = self.opened.entry(entity.kind()).or_insert(Openings { count: 0, latest });
                 *opened = Openings { count: opened.count + 1, latest };

@@ -137,7 +137,7 @@ impl Judge {
     }
 
     pub fn remember(&self, memory: &mut Memory) {
-        memory.put("correlations", &self.correlations.export_state());
+        memory.put_made("correlations", || self.correlations.export_state());
     }
 
     /// What correlations of rules that are no more have counted is left out.

@@ -131,7 +131,7 @@ impl Desk {
 
     /// Takes dismissals that were said beside the sensor since.
     fn take_dismissals(&mut self) {
-        let Some(keeper) = &self.keeper else { return };
+        let Some(keeper) = &mut self.keeper else { return };
         match keeper.dismissals() {
             Ok(dismissals) => {
                 for dismissal in &dismissals {
@@ -195,6 +195,7 @@ impl Desk {
             pushes: self.outputs.pushes().collect(),
             risks: self.risks.as_ref().map_or_else(Vec::new, |risks| risks.tell(self.analysis.riskiest())),
             captures: self.outputs.archive.as_ref().map(Archive::counters),
+            state: self.keeper.as_ref().map(Keeper::counters),
             reload: self.reload,
             ..Snapshot::default()
         };
@@ -212,7 +213,7 @@ impl Desk {
 
     fn finish(mut self) -> Report {
         self.analysis.finish(&mut self.outputs);
-        if let Some(keeper) = self.keeper.take() {
+        if let Some(keeper) = &mut self.keeper {
             keeper.finish(&self.analysis);
         }
         if let Some(archive) = &mut self.outputs.archive {

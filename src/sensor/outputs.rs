@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::archive::Archive;
 use super::showcase::Showcase;
 use crate::alert::Alert;
-use crate::analysis::Output;
+use crate::analysis::{Analysis, Output};
 use crate::event::Event;
 use crate::exhibit::Exhibit;
 use crate::risk::{Incident, IncidentId};
@@ -65,6 +65,13 @@ impl Outputs {
             if let Err(error) = sink.reopen() {
                 tracing::error!("{error}; the file that was open is written on");
             }
+        }
+    }
+
+    /// Tells those that hold incidents open which ones are.
+    pub(super) fn settle(&self, analysis: &Analysis) {
+        if !self.pushes.is_empty() {
+            self.pushes.settle(&analysis.incidents().map(|incident| incident.id.to_string()).collect());
         }
     }
 

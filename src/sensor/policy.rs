@@ -45,8 +45,9 @@ impl Policy {
         &self.rules
     }
 
-    pub(super) fn start(self, shards: usize) -> Result<Analysis, NetworksError> {
-        Analysis::new(&self.settings, &self.rules, self.geo, shards)
+    /// An analysis that knows nothing yet.
+    pub(super) fn start(&self, shards: usize) -> Result<Analysis, NetworksError> {
+        Analysis::new(&self.settings, &self.rules, self.geo.clone(), shards)
     }
 
     pub(super) fn replace(self, analysis: &mut Analysis) -> Result<(), NetworksError> {

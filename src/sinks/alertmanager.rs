@@ -4,7 +4,7 @@
 //! but the list of what is open, an entry for each incident and level: whatever is repeated after an outage or a restart of
 //! either side has the same labels and the same beginning, and is the same alert.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,19 @@ impl Alertmanager {
             }
         }
         spool.put(&own, &body(&self.alert(notice)))
+    }
+
+    /// Ends the alerts of all incidents but those that are open: the sensor that raised them has forgotten them.
+    pub(super) fn settle(&self, open: &BTreeSet<String>, spool: &mut Spool) -> std::io::Result<()> {
+        for key in spool.keys().map(str::to_owned).collect::<Vec<_>>() {
+            let message = spool.read(&key)?;
+            let Ok(mut alert) = serde_json::from_slice::<Alert>(&message.body) else { continue };
+            if alert.ends_at.is_none() && !alert.labels.get("incident").is_some_and(|id| open.contains(id)) {
+                alert.ends_at = Some(timestamp(now()));
+                spool.put(&key, &body(&alert))?;
+            }
+        }
+        Ok(())
     }
 
     fn alert(&self, notice: &Notice) -> Alert {
@@ -252,6 +265,20 @@ mod tests {
         alertmanager.note(&told, &mut spool).unwrap();
         assert!(written(&spool, "1f-high").ends_at.is_some());
         assert!(written(&spool, "1f-critical").ends_at.is_none());
+    }
+
+    #[test]
+    fn what_a_sensor_has_forgotten_is_over_and_what_it_remembers_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let (alertmanager, mut spool) = (alertmanager(), spool(directory.path()));
+        alertmanager.note(&notice(), &mut spool).unwrap();
+        alertmanager.note(&Notice { id: "2f".into(), ..notice() }, &mut spool).unwrap();
+        alertmanager.settle(&BTreeSet::from(["2f".into()]), &mut spool).unwrap();
+        let forgotten = written(&spool, "1f-high");
+        assert!(forgotten.ends_at.as_deref().unwrap() > "2026", "{forgotten:?}");
+        assert!(written(&spool, "2f-high").ends_at.is_none());
+        alertmanager.settle(&BTreeSet::new(), &mut spool).unwrap();
+        assert_eq!(written(&spool, "1f-high"), forgotten, "it ended once");
     }
 
     #[test]

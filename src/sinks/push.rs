@@ -1,6 +1,7 @@
 //! Notices in, deliveries to other programs out: written down on the analysis thread, sent on the asynchronous edge, tried
 //! until they were heard.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -171,6 +172,16 @@ impl Pushes {
         };
         for receiver in &mut self.receivers {
             receiver.write(&notice);
+        }
+    }
+
+    /// Ends, for Alertmanager, whatever is not among the incidents that are open.
+    pub fn settle(&self, open: &BTreeSet<String>) {
+        for receiver in &self.receivers {
+            let Form::Alertmanager(server) = &receiver.form else { continue };
+            if let Err(error) = server.settle(open, &mut receiver.post_box.spool()) {
+                tracing::error!(sink = receiver.sink, "cannot end the alerts of incidents that are forgotten: {error}");
+            }
         }
     }
 
