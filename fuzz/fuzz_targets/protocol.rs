@@ -10,8 +10,9 @@ use spanwatch::protocol::{Chunk, Protocol, Start};
 use spanwatch::time::Timestamp;
 
 const SEPARATOR: &[u8] = b"\xfa\x17|\xfa";
-/// A session remembers so many deliveries until it knows its protocol: with each cut in two, no more than that.
-const CHUNKS_MAX: usize = Session::HISTORY_CHUNKS_MAX / 2;
+
+/// Longer conversations are cut in two only.
+const BYTEWISE_MAX: usize = 512;
 
 const TRANSPORTS: [Transport; 5] = [Transport::Tcp, Transport::Udp, Transport::Esp, Transport::Ah, Transport::Link];
 
@@ -26,17 +27,22 @@ fuzz_target!(|input: &[u8]| {
     let said = said(conversation);
     let whole = facts(start, &said);
     // Amid a flow a segment is all there is to go by.
-    if start.transport != Transport::Tcp || start.is_midway || said.len() > CHUNKS_MAX || conversation.len() > Session::HISTORY_BYTES_MAX {
+    if start.transport != Transport::Tcp || start.is_midway {
         return;
     }
-    let cut: Vec<(Sender, &[u8])> = said
-        .iter()
-        .flat_map(|&(sender, bytes)| {
-            let (before, behind) = bytes.split_at(usize::from(selector >> 3) * bytes.len() / 32);
-            [(sender, before), (sender, behind)]
-        })
-        .collect();
-    assert_eq!(shown(&facts(start, &cut)), shown(&whole), "the facts depend on how the stream was cut");
+    let whole = shown(&whole);
+    let place = usize::from(selector >> 3 & 15);
+    let in_two = said.iter().flat_map(|&(sender, bytes)| {
+        let (before, behind) = bytes.split_at(place * bytes.len() / 16);
+        [(sender, before), (sender, behind)]
+    });
+    let in_bytes = said.iter().flat_map(|&(sender, bytes)| bytes.chunks(1).map(move |byte| (sender, byte)));
+    let cut: Vec<_> = in_two.collect();
+    assert_eq!(shown(&facts(start, &cut)), whole, "the facts depend on how the stream was cut in two");
+    if conversation.len() <= BYTEWISE_MAX {
+        let cut: Vec<_> = in_bytes.collect();
+        assert_eq!(shown(&facts(start, &cut)), whole, "the facts depend on how the stream was cut into bytes");
+    }
 });
 
 fn said(mut conversation: &[u8]) -> Vec<(Sender, &[u8])> {

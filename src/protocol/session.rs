@@ -44,7 +44,7 @@ pub struct Session {
     history: Vec<Said>,
     history_bytes: usize,
     /// The protocols that gave the flow up after they had begun with it, a bit each in probing order: they are not asked
-    /// again, or the same beginning would win them over for ever.
+    /// again, or the same beginning would win them over for ever, and it would matter where a stream was cut.
     rejected: u64,
     /// How often a segment amid the flow was the beginning of nothing.
     beginnings: u8,
@@ -54,10 +54,11 @@ pub struct Session {
     shape: Option<Shape>,
 }
 
+/// A datagram, or what a side said on TCP until the other one spoke.
 struct Said {
     at: Timestamp,
     sender: Sender,
-    bytes: Box<[u8]>,
+    bytes: Vec<u8>,
 }
 
 enum State {
@@ -94,8 +95,8 @@ enum Step {
 impl Session {
     /// The most bytes kept until a protocol is sure of itself.
     pub const HISTORY_BYTES_MAX: usize = 32 << 10;
-    /// The most datagrams or segments kept until then.
-    pub const HISTORY_CHUNKS_MAX: usize = 12;
+    /// The most datagrams, or turns of a stream's sides, kept until then.
+    pub const HISTORY_TURNS_MAX: usize = 12;
     /// The most bytes of a side that wait for a parser.
     pub const PENDING_BYTES_MAX: usize = 64 << 10;
 
@@ -152,8 +153,22 @@ impl Session {
 
     /// Takes bytes of the flow's client or server, in order and each once (TCP), or one datagram (UDP).
     pub fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, FactKind)>) {
+        if !self.is_stream() {
+            return self.take(chunk, facts);
+        }
+        // What the limit falls into is cut there, so that the limit stands at one place of the stream.
+        let room = Self::HISTORY_BYTES_MAX.saturating_sub(self.history_bytes);
+        let (within, beyond) = chunk.bytes.split_at_checked(room).unwrap_or((chunk.bytes, &[]));
+        self.take(Chunk { bytes: within, ..chunk }, facts);
+        self.take(Chunk { bytes: beyond, ..chunk }, facts);
+    }
+
+    fn take(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, FactKind)>) {
         if chunk.bytes.is_empty() {
             return;
+        }
+        if self.is_stream() && !self.has_room_for(&chunk) {
+            self.decide();
         }
         match &self.state {
             State::Done => {}
@@ -166,7 +181,7 @@ impl Session {
                 match self.feed(chunk, facts) {
                     Step::Go => {
                         if unclaimed && self.protocol.is_none() {
-                            self.remember_or_commit(chunk);
+                            self.remember_or_decide(chunk);
                         }
                     }
                     Step::Stop => self.finish(),
@@ -218,7 +233,7 @@ impl Session {
     }
 
     fn finish(&mut self) {
-        if self.protocol.is_none() && self.start.transport == Transport::Tcp {
+        if self.protocol.is_none() && self.is_stream() {
             let opening = self.history.first().filter(|said| said.sender == Sender::Client);
             self.shape = self.shape.or(opening.and_then(|said| shape::of_opening(&said.bytes)));
         }
@@ -233,28 +248,43 @@ impl Session {
 
     fn remember(&mut self, chunk: Chunk<'_>) {
         self.history_bytes = self.history_bytes.saturating_add(chunk.bytes.len());
-        self.history.push(Said { at: chunk.at, sender: chunk.sender, bytes: chunk.bytes.into() });
-    }
-
-    /// Keeps `chunk` for a rejection to come; where the history is full there is no way back any more.
-    fn remember_or_commit(&mut self, chunk: Chunk<'_>) {
-        if !self.history_is_full() {
-            return self.remember(chunk);
-        }
-        self.forget();
-        if let State::Parsing(parsing) = &mut self.state {
-            parsing.others = None;
+        let is_stream = self.is_stream();
+        match self.history.last_mut().filter(|turn| is_stream && turn.sender == chunk.sender) {
+            Some(turn) => turn.bytes.extend_from_slice(chunk.bytes),
+            None => self.history.push(Said { at: chunk.at, sender: chunk.sender, bytes: chunk.bytes.into() }),
         }
     }
 
-    const fn history_is_full(&self) -> bool {
-        self.history.len() >= Self::HISTORY_CHUNKS_MAX || self.history_bytes >= Self::HISTORY_BYTES_MAX
+    /// Keeps `chunk` for a rejection to come, where the history has room for it.
+    fn remember_or_decide(&mut self, chunk: Chunk<'_>) {
+        if self.has_room_for(&chunk) { self.remember(chunk) } else { self.decide() }
+    }
+
+    /// So much was said that there is no way back any more: whoever reads the flow keeps it.
+    fn decide(&mut self) {
+        match &mut self.state {
+            State::Probing(_) => self.finish(),
+            State::Parsing(parsing) => {
+                parsing.others = None;
+                self.forget();
+            }
+            State::Done => {}
+        }
+    }
+
+    fn has_room_for(&self, chunk: &Chunk<'_>) -> bool {
+        let goes_on = self.is_stream() && self.history.last().is_some_and(|turn| turn.sender == chunk.sender);
+        self.history_bytes < Self::HISTORY_BYTES_MAX && (goes_on || self.history.len() < Self::HISTORY_TURNS_MAX)
+    }
+
+    fn is_stream(&self) -> bool {
+        self.start.transport == Transport::Tcp
     }
 
     /// What `chunk`'s side has sent so far, `chunk` at the end. A datagram stands alone.
     fn opening(&self, chunk: &Chunk<'_>) -> Option<Vec<u8>> {
         let earlier = || self.history.iter().filter(|said| said.sender == chunk.sender);
-        if self.start.transport != Transport::Tcp || earlier().next().is_none() {
+        if !self.is_stream() || earlier().next().is_none() {
             return None;
         }
         Some(earlier().flat_map(|said| said.bytes.iter()).chain(chunk.bytes).copied().collect())
@@ -271,7 +301,7 @@ impl Session {
             is_midway: self.start.is_midway,
             bytes,
         };
-        let of_datagram = self.start.transport != Transport::Tcp;
+        let of_datagram = !self.is_stream();
         let side = candidates.side(chunk.sender);
         let mut mask = match *side {
             Some(mask) if !of_datagram => mask,
@@ -292,6 +322,7 @@ impl Session {
             match self.begin((bit, candidate), roles, candidates, chunk, facts) {
                 Step::Go => return,
                 Step::Stop => return self.finish(),
+                Step::Reject if self.is_stream() && !self.start.is_midway => self.rejected |= bit,
                 Step::Reject => {}
             }
         }
@@ -299,7 +330,8 @@ impl Session {
         if mask == 0 && self.may_begin_again() {
             return self.begin_again(chunk.sender, candidates);
         }
-        if self.history_is_full() || (!of_datagram && candidates.client == Some(0) && candidates.server == Some(0)) {
+        let is_nobodys = !of_datagram && candidates.client == Some(0) && candidates.server == Some(0);
+        if is_nobodys || !self.has_room_for(&chunk) {
             return self.finish();
         }
         self.remember(chunk);
@@ -371,11 +403,11 @@ impl Session {
 
     /// The parser rejected the flow on a later chunk: the other candidates see the beginning again.
     fn go_back(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, FactKind)>) {
-        if self.history_is_full() {
+        if !self.has_room_for(&chunk) {
             return self.finish();
         }
         self.ask_others(facts);
-        self.on_bytes(chunk, facts);
+        self.take(chunk, facts);
     }
 
     /// Shows the beginning to those that were not asked yet; there are none once the flow is claimed or too much was said.
@@ -390,16 +422,16 @@ impl Session {
         self.history_bytes = 0;
         self.state = State::Probing(others);
         for said in &history {
-            self.on_bytes(Chunk { at: said.at, sender: said.sender, bytes: &said.bytes }, facts);
+            self.take(Chunk { at: said.at, sender: said.sender, bytes: &said.bytes }, facts);
         }
     }
 
     fn feed(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, FactKind)>) -> Step {
+        let of_datagram = !self.is_stream();
         let State::Parsing(parsing) = &mut self.state else {
             return Step::Stop;
         };
         let sender = self.roles.of(chunk.sender);
-        let of_datagram = self.start.transport != Transport::Tcp;
         let mut pending = std::mem::take(parsing.pending(sender));
         let bytes = if pending.is_empty() || of_datagram {
             chunk.bytes

@@ -255,7 +255,7 @@ fn nobody_probes_what_begins_otherwise() {
 #[test]
 fn an_undecided_flow_is_kept_up_to_a_limit() {
     let mut talk = Talk::over(Transport::Udp);
-    for _ in 0..=Session::HISTORY_CHUNKS_MAX {
+    for _ in 0..=Session::HISTORY_TURNS_MAX {
         assert!(!talk.session.is_done());
         talk = talk.client("HELLO\n");
     }
@@ -268,6 +268,45 @@ fn an_undecided_flow_is_kept_up_to_a_limit() {
     // There is no way back to the others any more.
     let talk = talk.server("no\n").client("x\n");
     assert_eq!((talk.session.is_done(), talk.shown().len()), (true, 0));
+}
+
+/// Facts of a stream that is said whole, and in pieces of `len` bytes.
+fn whole_and_cut(turns: &[(Sender, String)], len: usize) -> [Vec<String>; 2] {
+    let said = |len: usize| {
+        let pieces = turns.iter().flat_map(|(sender, text)| {
+            text.as_bytes().chunks(len).map(|piece| (*sender, String::from_utf8(piece.to_vec()).unwrap()))
+        });
+        pieces.fold(Talk::over(Transport::Tcp), |talk, (sender, piece)| talk.says(sender, &piece)).ends().shown()
+    };
+    [said(usize::MAX), said(len)]
+}
+
+#[test]
+fn the_limit_of_a_streams_history_stands_at_one_place_however_it_is_cut() {
+    let greeting = "hello\n".len();
+    for beyond in [0, 1] {
+        let silence = "\n".repeat(Session::HISTORY_BYTES_MAX - greeting - "no\n".len() + beyond);
+        let turns = [(Sender::Client, format!("hello\n{silence}no\nx\n"))];
+        for len in [1, 700, 30_000] {
+            let [whole, cut] = whole_and_cut(&turns, len);
+            assert_eq!(whole, cut, "{len}");
+            assert_eq!(whole.is_empty(), beyond == 1, "a rejection beyond the limit shows the beginning to nobody");
+        }
+    }
+}
+
+#[test]
+fn a_turn_of_many_segments_is_one() {
+    let turns = [(Sender::Client, format!("hello\n{}no\nx\n", "\n".repeat(3 * Session::HISTORY_TURNS_MAX)))];
+    let [whole, cut] = whole_and_cut(&turns, 1);
+    assert_eq!((whole.len(), whole), (cut.len(), cut));
+}
+
+#[test]
+fn who_rejected_a_stream_is_not_asked_again_about_the_other_side() {
+    let turns = [(Sender::Client, "hello\nno\n".into()), (Sender::Server, "hello\nyes\n".into())];
+    let [whole, cut] = whole_and_cut(&turns, 7);
+    assert_eq!(whole, cut);
 }
 
 #[test]

@@ -50,6 +50,8 @@ struct Socks {
     version: u8,
     request: Option<wire::Request>,
     user: Option<Text>,
+    /// The proxy began with something else, before it was asked.
+    names_itself: bool,
     /// The proxy spoke the protocol.
     is_certain: bool,
     said: bool,
@@ -116,7 +118,8 @@ impl Parser for Socks {
         match (self.phase, cursor.peek()) {
             (Phase::Method, _) if wire::begins_request5(cursor.rest()) => Progress::Continue { consumed },
             // Proxies that call their clients (back connections) may name themselves before they are asked.
-            (Phase::Opening, first) if !matches!(first, Some(4 | 5)) => {
+            (Phase::Opening, first) if self.names_itself || !matches!(first, Some(4 | 5)) => {
+                self.names_itself = true;
                 Progress::Continue { consumed: chunk.bytes.len() }
             }
             _ => Progress::Reject,
@@ -138,7 +141,16 @@ impl Parser for Socks {
 
 impl Socks {
     fn new(start: Start) -> Self {
-        Self { start, phase: Phase::Opening, version: 0, request: None, user: None, is_certain: false, said: false }
+        Self {
+            start,
+            phase: Phase::Opening,
+            version: 0,
+            request: None,
+            user: None,
+            names_itself: false,
+            is_certain: false,
+            said: false,
+        }
     }
 
     fn step(&mut self, cursor: &mut Cursor<'_>, facts: &mut Vec<FactKind>) -> Result<Step, &'static str> {

@@ -129,6 +129,21 @@ fn a_back_connection_is_read_in_its_own_roles() {
 }
 
 #[test]
+fn what_a_proxy_says_before_it_is_asked_is_passed_over_however_it_was_cut() {
+    let name = hex("4e 5a 05 08 04 01 00");
+    let rest = [(Sender::Server, hex("05 01 00")), (Sender::Client, hex("05 ff"))];
+    let facts = |opening: &[&[u8]]| {
+        let opening = opening.iter().map(|bytes| (Sender::Client, bytes.to_vec()));
+        fixtures()[0].facts_of(&opening.chain(rest.clone()).collect::<Vec<_>>())
+    };
+    assert_eq!(facts(&[&name]).len(), 1);
+    for at in 1..name.len() {
+        let (before, behind) = name.split_at(at);
+        assert_eq!(format!("{:?}", facts(&[before, behind])), format!("{:?}", facts(&[&name])), "cut at {at}");
+    }
+}
+
+#[test]
 fn a_client_that_is_sure_of_the_answer_may_ask_at_once() {
     let ask = || hex("05 01 00 01 c0 00 02 07 00 50");
     let (method, granted) = (hex("05 00"), hex("05 00 00 01 00 00 00 00 10 10"));
