@@ -1,6 +1,8 @@
 //! RDP ([MS-RDPBCGR] §1.3.1.1): the X.224 negotiation, and in clear the MCS settings and client info, in; one
-//! [`RemoteDesktop`] and where it shows a [`Credential`] out. A negotiated TLS goes on as TLS.
+//! [`RemoteDesktop`] and where it shows a [`Credential`] out. A negotiated TLS goes on as TLS. What a client says to
+//! Hyper-V or to a gateway before all that ([MS-RDPEPS]) is read, too.
 
+mod preconnection;
 mod wire;
 
 #[cfg(test)]
@@ -9,18 +11,28 @@ pub(crate) mod tests;
 use crate::facts::{Credential, FactKind, RemoteDesktop, Sender};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
+use crate::protocol::rdp::preconnection::{Begun, Preconnection};
 use crate::protocol::rdp::wire::{ClientSettings, Confirm, DomainPdu, EncryptionMethod, Protocols, Request};
-use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, tls};
+use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, tls};
 
 pub const PROTOCOL: Protocol = Protocol::new("rdp");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,
     transports: &[Transport::Tcp],
-    opens_with: &[(0x03, 0x03)],
+    // A TPKT, or the size of a preconnection PDU.
+    opens_with: ANY_BYTE,
     probe,
     start: |_| Box::<Rdp>::default(),
     fields: &[
+        FieldSpec {
+            name: "rdp.preconnection_id",
+            help: "The number that says whom a gateway hands on to ([MS-RDPEPS] §2.2.1)",
+        },
+        FieldSpec {
+            name: "rdp.virtual_machine",
+            help: "The GUID of the Hyper-V machine asked for ([MS-RDPEPS] §2.2.1.2)",
+        },
         FieldSpec { name: "rdp.cookie", help: "The user name in `Cookie: mstshash=` ([MS-RDPBCGR] §2.2.1.1)" },
         FieldSpec { name: "rdp.requested_protocols", help: "The security protocols the client offers (§2.2.1.1.1)" },
         FieldSpec { name: "rdp.selected_protocol", help: "The security protocol the server chose (§2.2.1.2.1)" },
@@ -44,6 +56,14 @@ const DOMAIN_PDUS_MAX: u8 = 64;
 /// believed when the settings follow.
 fn probe(opening: &Opening<'_>) -> Probe {
     let mut cursor = Cursor::new(opening.bytes);
+    if cursor.peek() != Some(wire::TPKT_VERSION) {
+        return match preconnection::begins(opening.bytes) {
+            Begun::No => Probe::No,
+            Begun::Wanting => Probe::More,
+            Begun::Preconnection if opening.sender == Sender::Client => Probe::Match,
+            Begun::Preconnection => Probe::Reversed,
+        };
+    }
     let body = match wire::tpkt(&mut cursor) {
         Ok(Some(body)) => body,
         Ok(None) => return Probe::More,
@@ -61,6 +81,7 @@ fn probe(opening: &Opening<'_>) -> Probe {
 
 #[derive(Default)]
 struct Rdp {
+    preconnection: Option<Preconnection>,
     request: Option<Request>,
     confirm: Option<Confirm>,
     settings: Option<ClientSettings>,
@@ -116,6 +137,12 @@ enum Step {
 
 impl Rdp {
     fn on_client(&mut self, cursor: &mut Cursor<'_>, facts: &mut Vec<FactKind>) -> Step {
+        if self.request.is_none()
+            && self.settings.is_none()
+            && let Some(step) = self.before_the_request(cursor, facts)
+        {
+            return step;
+        }
         // After the request it depends on the server's answer what the client's next bytes are.
         if self.request.is_some() && self.confirm.is_none() && !self.is_standard_only() {
             return Step::Wait;
@@ -139,6 +166,33 @@ impl Rdp {
         match self.request {
             Some(_) => self.negotiated(facts),
             None => Step::Foreign,
+        }
+    }
+
+    /// What may stand before the request; none once that is due. A host of virtual machines begins with TLS where
+    /// others ask for it.
+    fn before_the_request(&mut self, cursor: &mut Cursor<'_>, facts: &mut Vec<FactKind>) -> Option<Step> {
+        if self.preconnection.is_none() {
+            if matches!(cursor.peek(), None | Some(wire::TPKT_VERSION)) {
+                return None;
+            }
+            return Some(match preconnection::begins(cursor.rest()) {
+                Begun::No => Step::Foreign,
+                Begun::Wanting => Step::Wait,
+                Begun::Preconnection => {
+                    self.preconnection = preconnection::read(cursor);
+                    if self.preconnection.is_some() { Step::Again } else { Step::Wait }
+                }
+            });
+        }
+        match tls::begins_with_client_hello(cursor.rest()) {
+            _ if cursor.is_empty() => Some(Step::Wait),
+            Some(true) => {
+                self.say(facts);
+                Some(Step::Tls)
+            }
+            Some(false) => None,
+            None => Some(Step::Wait),
         }
     }
 
@@ -227,6 +281,10 @@ impl Rdp {
         }
         self.said = true;
         let mut desktop = RemoteDesktop::default();
+        if let Some(preconnection) = &self.preconnection {
+            desktop.fields.push("rdp.preconnection_id", preconnection.id);
+            desktop.fields.push_some("rdp.virtual_machine", preconnection.machine.clone());
+        }
         if let Some(request) = &self.request {
             desktop.user.clone_from(&request.cookie);
             desktop.fields.push_some("rdp.cookie", request.cookie.clone());

@@ -74,7 +74,35 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
                 (server, hex(CONNECT_RESPONSE)),
             ],
         ),
+        fixture(
+            "a preconnection PDU",
+            vec![(client, [hex(PRECONNECTION_1), request_of(0x0b)].concat()), (server, confirm_of(2, 8))],
+        ),
+        fixture(
+            "a virtual machine of Hyper-V, which begins with TLS",
+            vec![(client, preconnection_2(&format!("{MACHINE};EnhancedMode=1"))), (client, client_hello())],
+        ),
     ]
+}
+
+/// [MS-RDPEPS] §4.1: version 1, with the id 0xf1a9e6b4 in place of the example's.
+const PRECONNECTION_1: &str = "10 00 00 00 00 00 00 00 01 00 00 00 b4 e6 a9 f1";
+const MACHINE: &str = "b3d5444c-2611-405a-9ca0-7aa8da94df0b";
+
+/// §2.2.1.2: version 2.
+fn preconnection_2(text: &str) -> Vec<u8> {
+    let text: Vec<u8> = text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect();
+    let mut bytes = u32::try_from(18 + text.len()).unwrap().to_le_bytes().to_vec();
+    bytes.extend(hex("00 00 00 00 02 00 00 00 00 00 00 00"));
+    bytes.extend(u16::try_from(text.len() / 2).unwrap().to_le_bytes());
+    bytes.extend(text);
+    bytes
+}
+
+fn client_hello() -> Vec<u8> {
+    let hello =
+        crate::protocol::tls::tests::fixtures().into_iter().find(|fixture| fixture.chunks[0].0 == Sender::Client);
+    hello.unwrap().chunks[0].1.clone()
 }
 
 fn request_of(protocols: u8) -> Vec<u8> {
@@ -206,6 +234,41 @@ fn a_routing_token_and_correlation_info_are_passed_over() {
     assert_eq!(bytes.len(), 91);
     let request = wire::tpkt(&mut Cursor::new(&bytes)).unwrap().and_then(wire::request).unwrap();
     assert_eq!(request, Request { cookie: None, is_routed: true, protocols: Some(Protocols(3)) });
+}
+
+#[test]
+fn a_preconnection_pdu_is_told_with_the_desktop() {
+    let facts = fixtures()[4].facts();
+    assert_eq!(desktop(&facts).security, Some("nla"));
+    assert_eq!(desktop(&facts).fields.get("rdp.preconnection_id"), Some(&0xf1a9_e6b4_u32.into()));
+}
+
+#[test]
+fn the_virtual_machine_asked_for_is_told_and_the_flow_goes_on_as_tls() {
+    let facts = fixtures()[5].facts();
+    assert_eq!(desktop(&facts).fields.get("rdp.virtual_machine"), Some(&Text::from(MACHINE).into()));
+    assert!(matches!(&facts[1], (tls::PROTOCOL, FactKind::Hello(_))), "{facts:?}");
+}
+
+#[test]
+fn a_token_before_the_request_is_not_told() {
+    let mut fixture = fixtures().remove(4);
+    fixture.chunks[0].1 = [preconnection_2("eyJhbGciOiJSUzI1NiJ9.hunter2"), request_of(1)].concat();
+    let facts = fixture.facts();
+    assert_eq!(desktop(&facts).fields.get("rdp.virtual_machine"), None);
+    assert!(!format!("{facts:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_preconnection_pdu_alone_is_no_claim() {
+    for index in [4, 5] {
+        let mut fixture = fixtures().remove(index);
+        fixture.chunks.truncate(1);
+        fixture.chunks[0].1.truncate(if index == 4 { 16 } else { usize::MAX });
+        assert_eq!(fixture.facts().len(), 0);
+        fixture.chunks.push((Sender::Client, b"GET / HTTP/1.1\r\n".to_vec()));
+        assert_eq!(fixture.facts().len(), 0);
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use crate::net::Text;
 use crate::protocol::cursor::Cursor;
 
+pub const TPKT_VERSION: u8 = 3;
 const X224_CONNECTION_REQUEST: u8 = 0xe0;
 const X224_CONNECTION_CONFIRM: u8 = 0xd0;
 const X224_DATA: [u8; 3] = [0x02, 0xf0, 0x80];
@@ -111,7 +112,7 @@ pub const fn failure_name(code: u32) -> Option<&'static str> {
 pub fn tpkt<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Cursor<'a>>, &'static str> {
     let mut ahead = *cursor;
     let Some(version) = ahead.u8() else { return Ok(None) };
-    if version != 3 {
+    if version != TPKT_VERSION {
         return Err("rdp_tpkt");
     }
     let (Some(_reserved), Some(len)) = (ahead.u8(), ahead.u16()) else { return Ok(None) };

@@ -104,6 +104,14 @@ fn first_message(cursor: &mut Cursor<'_>) -> Option<Result<Sender, ()>> {
     Some(if is_sane { Ok(from) } else { Err(()) })
 }
 
+/// Whether a stream begins with a ClientHello. None as long as that cannot be told.
+pub(super) fn begins_with_client_hello(bytes: &[u8]) -> Option<bool> {
+    if bytes.first().is_some_and(|&first| first != content::HANDSHAKE) {
+        return Some(false);
+    }
+    first_message(&mut Cursor::new(bytes)).map(|from| from == Ok(Sender::Client))
+}
+
 fn begins_with_hello(mut cursor: Cursor<'_>, sender: Sender) -> bool {
     cursor.peek() == Some(content::HANDSHAKE) && matches!(first_message(&mut cursor), Some(Ok(from)) if from == sender)
 }
