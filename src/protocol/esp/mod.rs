@@ -29,13 +29,16 @@ fn probe(opening: &Opening<'_>) -> Probe {
     if fits { Probe::Match } else { Probe::No }
 }
 
+/// Whether bytes have the header of a packet of ESP.
+pub(super) fn is_packet(bytes: &[u8]) -> bool {
+    Header::parse(bytes).is_some_and(|header| header.spi >= Header::SPI_MIN)
+}
+
 /// Whether a datagram on the NAT traversal port can be ESP: no marker of IKE, room for a vector, a trailer and a tag,
 /// and the padding to 4 bytes that RFC 4303 §2.4 asks for.
 pub(super) fn is_in_udp(datagram: &[u8]) -> bool {
     const BYTES_MIN: usize = 28;
-    datagram.len() >= BYTES_MIN
-        && datagram.len().is_multiple_of(4)
-        && Header::parse(datagram).is_some_and(|header| header.spi >= Header::SPI_MIN)
+    datagram.len() >= BYTES_MIN && datagram.len().is_multiple_of(4) && is_packet(datagram)
 }
 
 /// What is readable of a packet.

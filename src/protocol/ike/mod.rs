@@ -1,6 +1,8 @@
-//! IKE version 1 and 2 in (RFC 2408, 2409, 7296; behind a NAT RFC 3947 and 3948), a tunnel out; in aggressive mode of
-//! version 1 also who asked for it, which it says in clear. ESP that follows on the same flow is handed on.
+//! IKE version 1 and 2 in (RFC 2408, 2409, 7296; behind a NAT RFC 3947 and 3948; over TCP RFC 9329), a tunnel out; in
+//! aggressive mode of version 1 also who asked for it, which it says in clear. ESP that follows on the same flow is
+//! handed on, and over TCP told of.
 
+mod stream;
 mod vendor;
 mod wire;
 
@@ -9,6 +11,7 @@ pub(crate) mod tests;
 
 use crate::facts::{Confidence, Credential, FactKind, Fields, Sender, Tunnel};
 use crate::net::{Text, Transport};
+use crate::protocol::cursor::Cursor;
 use crate::protocol::{
     ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, esp,
 };
@@ -16,7 +19,7 @@ use wire::{Exchange, Message, Payload, Spi, Version};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new("ike"),
-    transports: &[Transport::Udp],
+    transports: &[Transport::Tcp, Transport::Udp],
     opens_with: ANY_BYTE,
     probe,
     start: |start| Box::new(Ike::new(start)),
@@ -43,16 +46,38 @@ const PORT: u16 = 500;
 const NAT_PORT: u16 = 4500;
 
 fn probe(opening: &Opening<'_>) -> Probe {
-    let Some(message) = message(opening.bytes) else {
+    if opening.transport == Transport::Tcp {
+        return probe_stream(opening);
+    }
+    let is_on_port = opening.on_port(PORT) || opening.on_port(NAT_PORT);
+    let on_nat_port = opening.on_port(NAT_PORT);
+    let damaged = || damaged(opening.bytes, on_nat_port).filter(|_| is_on_port);
+    let Some(message) = message(opening.bytes).or_else(damaged) else {
         return Probe::No;
     };
-    if !opening.on_port(PORT) && !opening.on_port(NAT_PORT) && !message.opens() {
+    if !is_on_port && !message.opens() {
         return Probe::No;
     }
     match speaks_as(&message) {
         Some(role) if role != opening.sender => Probe::Reversed,
         _ => Probe::Match,
     }
+}
+
+fn probe_stream(opening: &Opening<'_>) -> Probe {
+    let said = opening.bytes.get(..stream::PREFIX.len()).unwrap_or(opening.bytes);
+    match stream::PREFIX.starts_with(said) {
+        false => Probe::No,
+        true if said.len() < stream::PREFIX.len() => Probe::More,
+        true if opening.sender == Sender::Client => Probe::Match,
+        true => Probe::Reversed,
+    }
+}
+
+/// What has a message's header, and is cut or broken behind it; where ESP may stand, the marker has to be there, too.
+fn damaged(datagram: &[u8], on_nat_port: bool) -> Option<Message<'_>> {
+    let bytes = if on_nat_port { wire::without_marker(datagram)? } else { datagram };
+    Message::parse_header(bytes)
 }
 
 fn message(datagram: &[u8]) -> Option<Message<'_>> {
@@ -76,10 +101,17 @@ fn speaks_as(message: &Message<'_>) -> Option<Sender> {
 }
 
 struct Ike {
+    transport: Transport,
     on_nat_port: bool,
     association: Option<Association>,
     said: bool,
-    datagrams: u32,
+    messages: u32,
+    /// On TCP: the client has said what it begins with.
+    has_begun: bool,
+    /// On TCP: of whom bytes were lost, so that nothing more of that side is read.
+    lost: Option<Sender>,
+    /// Something came that has no more than a message's header.
+    is_damaged: bool,
 }
 
 /// What the messages of one association told.
@@ -95,12 +127,20 @@ struct Association {
 }
 
 impl Ike {
-    /// An association that did not come about among so many datagrams is told as it is.
-    const DATAGRAMS_MAX: u32 = 32;
+    /// An association that did not come about among so many messages is told as it is.
+    const MESSAGES_MAX: u32 = 32;
 
     const fn new(start: &Start) -> Self {
-        let on_nat_port = start.client_port == NAT_PORT || start.server_port == NAT_PORT;
-        Self { on_nat_port, association: None, said: false, datagrams: 0 }
+        Self {
+            transport: start.transport,
+            on_nat_port: start.client_port == NAT_PORT || start.server_port == NAT_PORT,
+            association: None,
+            said: false,
+            messages: 0,
+            has_begun: false,
+            lost: None,
+            is_damaged: false,
+        }
     }
 
     fn on_message(&mut self, from: Sender, message: &Message<'_>, facts: &mut Vec<FactKind>) {
@@ -116,8 +156,55 @@ impl Ike {
         }
     }
 
+    fn on_stream(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+        let mut cursor = Cursor::new(chunk.bytes);
+        if self.lost == Some(chunk.sender) {
+            return Progress::Continue { consumed: chunk.bytes.len() };
+        }
+        if !self.has_begun {
+            if chunk.sender == Sender::Server || cursor.len() < stream::PREFIX.len() {
+                return Progress::Continue { consumed: 0 };
+            }
+            if cursor.take(stream::PREFIX.len()) != Some(stream::PREFIX) {
+                return Progress::Reject;
+            }
+            self.has_begun = true;
+        }
+        loop {
+            let framed = match stream::message(&mut cursor) {
+                Ok(Some(framed)) => framed,
+                Ok(None) => return Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) },
+                Err(_) if self.association.is_none() => return Progress::Reject,
+                Err(reason) => return Progress::Malformed(reason),
+            };
+            self.messages = self.messages.saturating_add(1);
+            match framed {
+                stream::Framed::Ike(bytes) => match Message::parse(bytes) {
+                    Some(message) => self.on_message(chunk.sender, &message, facts),
+                    None if self.association.is_none() => return Progress::Reject,
+                    None => {}
+                },
+                stream::Framed::Esp(packet) if self.association.is_some() && esp::is_packet(packet) => {
+                    self.say(true, facts);
+                    let protocol = Some(esp::SPEC.protocol);
+                    let tunnel = Tunnel { protocol, ..Tunnel::new(Confidence::Certain, true) };
+                    facts.push(FactKind::Tunnel(Box::new(tunnel)));
+                    return Progress::Done;
+                }
+                stream::Framed::Esp(_) if self.association.is_none() => return Progress::Reject,
+                stream::Framed::Esp(_) => {}
+            }
+            if self.messages >= Self::MESSAGES_MAX {
+                self.say(false, facts);
+                return Progress::Done;
+            }
+        }
+    }
+
     fn say(&mut self, established: bool, facts: &mut Vec<FactKind>) {
-        let Some(association) = self.association.as_ref().filter(|_| !self.said) else {
+        // What was lost may have been the answer.
+        let is_known = !self.said && (established || self.lost.is_none());
+        let Some(association) = self.association.as_ref().filter(|_| is_known) else {
             return;
         };
         self.said = true;
@@ -128,25 +215,42 @@ impl Ike {
 
 impl Parser for Ike {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
-        self.datagrams = self.datagrams.saturating_add(1);
+        if self.transport == Transport::Tcp {
+            return self.on_stream(chunk, facts);
+        }
+        self.messages = self.messages.saturating_add(1);
         if let Some(message) = message(chunk.bytes) {
             self.on_message(chunk.sender, &message, facts);
         } else if self.on_nat_port && esp::is_in_udp(chunk.bytes) && self.association.is_some() {
             self.say(true, facts);
             return Progress::Upgrade { to: esp::SPEC.protocol, consumed: 0 };
+        } else {
+            self.is_damaged |= damaged(chunk.bytes, self.on_nat_port).is_some();
         }
         if self.said && !self.on_nat_port {
             return Progress::Done;
         }
-        if self.datagrams >= Self::DATAGRAMS_MAX {
+        if self.messages >= Self::MESSAGES_MAX {
             self.say(false, facts);
             return Progress::Done;
         }
         Progress::Continue { consumed: 0 }
     }
 
+    /// The other side shows, too, whether it was answered.
+    fn on_gap(&mut self, sender: Sender, _len: u32) -> Progress {
+        match self.lost.replace(sender) {
+            Some(other) if other != sender => Progress::Done,
+            _ if !self.has_begun => Progress::Done,
+            _ => Progress::Continue { consumed: 0 },
+        }
+    }
+
     fn on_end(&mut self, facts: &mut Vec<FactKind>) {
         self.say(false, facts);
+        if self.is_damaged && !self.said {
+            facts.push(FactKind::Malformed("ike_message"));
+        }
     }
 }
 

@@ -4,7 +4,25 @@ use crate::protocol::Protocol;
 use crate::protocol::tests::{Fixture, hex};
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![version_2(), main_mode(), aggressive_mode(), behind_a_nat()]
+    vec![version_2(), main_mode(), aggressive_mode(), behind_a_nat(), over_tcp()]
+}
+
+/// RFC 9329 appendix A.1 in short: the prefix, IKE_SA_INIT and IKE_AUTH both ways, ESP.
+fn over_tcp() -> Fixture {
+    let framed = |packet: &[u8]| [&u16::try_from(packet.len() + 2).unwrap().to_be_bytes(), packet].concat();
+    let auth = |flags| message(INITIATOR, RESPONDER, 0x20, 35, flags, &[(46, "c0c1c2c3c4c5c6c7 d0d1d2d3")]);
+    let mut chunks = version_2().chunks;
+    chunks.truncate(2);
+    chunks.push((Sender::Client, auth(0x08)));
+    chunks.push((Sender::Server, auth(0x20)));
+    chunks.iter_mut().for_each(|(_, bytes)| drop(bytes.splice(0..0, [0; 4])));
+    chunks.push((Sender::Client, esp(0xc0ff_ee01, 1)));
+    chunks.push((Sender::Server, esp(0xc0ff_ee02, 1)));
+    for (_, bytes) in &mut chunks {
+        *bytes = framed(bytes);
+    }
+    chunks[0].1.splice(0..0, *b"IKETCP");
+    Fixture { transport: Transport::Tcp, client_port: 40_000, ..fixture("ikev2 over tcp", 4500, chunks) }
 }
 
 const INITIATOR: &str = "e47a591f78c99d7f";
@@ -164,14 +182,30 @@ fn a_request_without_an_answer_is_no_established_tunnel() {
 }
 
 #[test]
+fn over_tcp_both_are_told() {
+    let names: Vec<_> =
+        tunnels(&over_tcp()).iter().map(|(protocol, tunnel)| (protocol.as_str(), tunnel.established)).collect();
+    assert_eq!(names, [("ike", true), ("esp", true)]);
+}
+
+#[test]
+fn a_prefix_alone_is_no_claim() {
+    let mut other = over_tcp();
+    other.chunks[0].1.truncate(6);
+    other.chunks.truncate(1);
+    assert_eq!(other.facts().len(), 0);
+    other.chunks.push((Sender::Client, b" is what they call it\r\n".to_vec()));
+    assert_eq!(other.facts().len(), 0);
+}
+
+#[test]
 fn what_does_not_add_up_is_not_ike() {
     let sound = version_2();
-    let spoil: [fn(&mut Vec<u8>); 5] = [
-        |bytes| bytes.push(0),      // longer than it says
-        |bytes| bytes[17] = 0x30,   // version 3
-        |bytes| bytes[18] = 77,     // no such exchange
-        |bytes| bytes[19] |= 0x40,  // a reserved flag
-        |bytes| bytes[28 + 3] += 1, // payloads that do not meet
+    let spoil: [fn(&mut Vec<u8>); 4] = [
+        |bytes| bytes.push(0),     // longer than it says
+        |bytes| bytes[17] = 0x30,  // version 3
+        |bytes| bytes[18] = 77,    // no such exchange
+        |bytes| bytes[19] |= 0x40, // a reserved flag
     ];
     for spoil in spoil {
         let mut fixture = sound.clone();
@@ -182,4 +216,21 @@ fn what_does_not_add_up_is_not_ike() {
     let mut elsewhere = behind_a_nat();
     (elsewhere.client_port, elsewhere.server_port) = (40_000, 443);
     assert!(elsewhere.facts().is_empty(), "nothing readable, and not on its ports");
+}
+
+#[test]
+fn on_its_port_a_header_with_what_does_not_add_up_is_told_as_that() {
+    let spoil: [fn(&mut Vec<u8>); 2] = [
+        |bytes| bytes[28 + 3] += 1,              // payloads that do not meet
+        |bytes| bytes.truncate(bytes.len() - 9), // cut
+    ];
+    for spoil in spoil {
+        let mut fixture = version_2();
+        fixture.chunks.truncate(1);
+        spoil(&mut fixture.chunks[0].1);
+        let facts = fixture.facts();
+        assert!(matches!(&facts[..], [(_, FactKind::Malformed("ike_message"))]), "{facts:?}");
+        (fixture.client_port, fixture.server_port) = (40_000, 443);
+        assert_eq!(fixture.facts().len(), 0);
+    }
 }

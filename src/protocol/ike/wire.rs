@@ -1,4 +1,4 @@
-//! A datagram in, an IKE message out: the header that versions 1 and 2 share (RFC 2408 §3.1, RFC 7296 §3.1), and its
+//! A datagram, or a message of a stream, in, an IKE message out: the header that versions 1 and 2 share (RFC 2408 §3.1, RFC 7296 §3.1), and its
 //! payloads as far as they are not encrypted.
 
 use crate::protocol::cursor::Cursor;
@@ -67,6 +67,10 @@ pub(super) struct Message<'a> {
     pub(super) is_response: bool,
     /// The payloads can be read: one after the other they fill the message.
     pub(super) is_readable: bool,
+    /// The header, or the exchange, says that they are encrypted.
+    is_encrypted: bool,
+    /// It has the length that it says.
+    is_whole: bool,
     first_payload: u8,
     payloads: &'a [u8],
 }
@@ -96,7 +100,13 @@ pub(super) fn without_marker(datagram: &[u8]) -> Option<&[u8]> {
 }
 
 impl<'a> Message<'a> {
+    /// A message whose payloads hold together, as far as they are not encrypted.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
+        Self::parse_header(bytes).filter(|message| message.is_whole && (message.is_readable || message.is_encrypted))
+    }
+
+    /// A message whose header fits, where a port says what it should be: it may be cut, or its payloads broken.
+    pub(super) fn parse_header(bytes: &'a [u8]) -> Option<Self> {
         let mut cursor = Cursor::new(bytes);
         let (initiator, responder) = (cursor.array()?, cursor.array()?);
         let first_payload = cursor.u8()?;
@@ -113,7 +123,7 @@ impl<'a> Message<'a> {
             Version::V1 => (V1_FLAGS, flags & V1_ENCRYPTED != 0),
             Version::V2 => (V2_FLAGS, matches!(exchange, Exchange::Other)),
         };
-        if initiator == [0; 8] || len != bytes.len() || len < HEADER_BYTES || flags & !known_flags != 0 {
+        if initiator == [0; 8] || len < bytes.len().max(HEADER_BYTES) || flags & !known_flags != 0 {
             return None;
         }
         let mut message = Self {
@@ -122,12 +132,14 @@ impl<'a> Message<'a> {
             version,
             exchange,
             is_response: version == Version::V2 && flags & V2_RESPONSE != 0,
-            is_readable: !encrypted,
+            is_readable: false,
+            is_encrypted: encrypted,
+            is_whole: len == bytes.len(),
             first_payload,
             payloads: cursor.rest(),
         };
-        message.is_readable = !encrypted && message.payloads_fill();
-        (encrypted || message.is_readable).then_some(message)
+        message.is_readable = !encrypted && message.is_whole && message.payloads_fill();
+        Some(message)
     }
 
     /// Whether it asks for an association that the other side does not know yet.
