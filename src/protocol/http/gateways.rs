@@ -39,6 +39,17 @@ const GATEWAYS: &[Gateway] = &[
     tunnel("sstp", &["SSTP_DUPLEX_POST"], "/sra_{ba195980-cd49-458b-9e23-c84ee0adcd75}/"),
 ];
 
+/// Tunnels that a request asks for in its `Upgrade`, whatever its path.
+const UPGRADES: &[(&str, Protocol)] = &[
+    // RFC 9298 §3.2, RFC 9484 §4.2.
+    ("connect-udp", MASQUE),
+    ("connect-ip", MASQUE),
+    // Of Ivanti Connect Secure, as OpenConnect's documentation has it.
+    ("IF-T/TLS 1.0", Protocol::new("pulse")),
+];
+
+const MASQUE: Protocol = Protocol::new("masque");
+
 const fn desktop(
     protocol: &'static str,
     methods: &'static [&'static str],
@@ -54,11 +65,17 @@ const fn tunnel(protocol: &'static str, methods: &'static [&'static str], target
 
 /// What gateways carry.
 pub fn protocols() -> impl Iterator<Item = Protocol> {
-    GATEWAYS.iter().map(|gateway| gateway.protocol)
+    let paths = GATEWAYS.iter().map(|gateway| gateway.protocol);
+    paths.chain(UPGRADES.iter().map(|(_, protocol)| *protocol))
 }
 
 /// What a request opens, if it is one of a gateway's; what a server says to it is not known yet.
 pub(super) fn opened(head: &Head<'_>, method: &str, target: &[u8]) -> Option<FactKind> {
+    let is_wanted = |upgrade: &[u8]| UPGRADES.iter().find(|(name, _)| upgrade.eq_ignore_ascii_case(name.as_bytes()));
+    if let Some((_, protocol)) = head.upgrade.and_then(is_wanted) {
+        let tunnel = Tunnel { protocol: Some(*protocol), ..Tunnel::new(Confidence::Certain, false) };
+        return Some(FactKind::Tunnel(Box::new(tunnel)));
+    }
     // The paths of web pages are not looked at further than that.
     let of_method = |gateway: &&Gateway| gateway.methods.contains(&method);
     let gateway = GATEWAYS.iter().filter(of_method).find(|gateway| gateway.is(target))?;

@@ -339,6 +339,9 @@ fn gateways_are_told_by_what_only_they_are_asked() {
     assert_eq!(told("GET /ssl-tunnel-connect.sslvpn?user=x", ""), ["globalprotect"]);
     assert_eq!(told("POST /vpnsvc/connect.cgi", ""), ["softether"]);
     assert_eq!(told("SSTP_DUPLEX_POST /sra_{BA195980-CD49-458b-9E23-C84EE0ADCD75}/", ""), ["sstp"]);
+    assert_eq!(told("GET /", "Upgrade: IF-T/TLS 1.0\r\n"), ["pulse"]);
+    assert_eq!(told("GET /.well-known/masque/udp/192.0.2.6/443/", "Upgrade: connect-udp\r\n"), ["masque"]);
+    assert_eq!(told("GET /", "Upgrade: h2c\r\n"), [""; 0]);
     // Mail travels by the same proxy, and other pages have paths like these.
     for line in ["RPC_IN_DATA /rpc/rpcproxy.dll?mail:6001", "GET /vpnsvc/connect.cgi", "GET /agent", "POST /agent.ashx"]
     {
