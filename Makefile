@@ -15,6 +15,7 @@ demo: build ## Replay the capture of a small laptop farm and print what was foun
 
 test: ## Run every check and test
 	@scripts/packages.sh build test
+	@scripts/linters.sh target/linters
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items

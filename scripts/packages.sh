@@ -7,9 +7,9 @@ packages() {
     case $1 in
         build) echo "build-essential libpcap-dev pkg-config" ;;
         test)
-            echo "bind9-dnsutils chromium chromium-driver curl dnsmasq-base freerdp2-x11 iproute2 nginx openssh-client"
-            echo "openssh-server openssl procps prometheus prometheus-alertmanager python3-jsonschema python3-selenium systemd"
-            echo "tcpdump xdotool xrdp xvfb"
+            echo "bind9-dnsutils chromium chromium-driver curl dnsmasq-base docker-compose freerdp2-x11 iproute2 logrotate nginx"
+            echo "openssh-client openssh-server openssl procps prometheus prometheus-alertmanager python3-jsonschema"
+            echo "python3-selenium python3-venv systemd tcpdump xdotool xrdp xvfb"
             ;;
         *) echo "packages.sh: unknown group $1" >&2; exit 2 ;;
     esac

@@ -44,6 +44,12 @@ fn say(program: &str, arguments: &[&str]) -> Option<(bool, String)> {
     Some((output.status.success(), said))
 }
 
+/// A program that `make test` installs beside the build.
+fn linter(name: &str) -> String {
+    let own = root().join("target/linters/bin").join(name);
+    if own.is_file() { own.display().to_string() } else { name.to_owned() }
+}
+
 fn assert_accepted(program: &str, arguments: &[&str]) {
     if let Some((accepted, said)) = say(program, arguments) {
         assert!(accepted, "{program} {}: {said}", arguments.join(" "));
@@ -173,7 +179,10 @@ fn the_kubernetes_resources_fit_together_and_run_without_root() {
     let pod = &daemon["template"]["spec"];
     let container = &pod["containers"][0];
     let security = &container["securityContext"];
-    assert_eq!((&security["runAsNonRoot"], &security["readOnlyRootFilesystem"]), (&true.into(), &true.into()));
+    assert_eq!(
+        (&pod["securityContext"]["runAsNonRoot"], &security["readOnlyRootFilesystem"]),
+        (&true.into(), &true.into())
+    );
     assert_eq!(security["capabilities"], serde_json::json!({"drop": ["ALL"], "add": ["NET_RAW"]}));
     let volumes = |list: &Value| -> BTreeSet<String> {
         list.as_array().unwrap().iter().map(|volume| volume["name"].as_str().unwrap().to_owned()).collect()
@@ -184,12 +193,64 @@ fn the_kubernetes_resources_fit_together_and_run_without_root() {
         of_kind("Service")["spec"]["ports"][0]["name"]
     );
     let configuration = of_kind("ConfigMap")["data"]["spanwatch.yml"].as_str().unwrap();
-    spanwatch::config::Config::parse("spanwatch.yml", configuration).unwrap();
+    let configuration = spanwatch::config::Config::parse("spanwatch.yml", configuration).unwrap();
+    // Whoever reaches the node reaches the console: it asks who is there, and Prometheus can answer.
+    let web = configuration.server.web_config.unwrap();
+    let mounted = container["volumeMounts"].as_array().unwrap().iter().find(|mount| mount["name"] == "web").unwrap();
+    assert!(web.starts_with(mounted["mountPath"].as_str().unwrap()));
+    let secret = &pod["volumes"].as_array().unwrap().iter().find(|volume| volume["name"] == "web").unwrap()["secret"];
+    let shown = &of_kind("ServiceMonitor")["spec"]["endpoints"][0]["authorization"]["credentials"];
+    assert_eq!(secret["secretName"], shown["name"]);
+    assert_accepted(&linter("kubernetes-validate"), &["--strict", "deploy/kubernetes/daemonset.yml"]);
+}
+
+#[test]
+fn the_configurations_to_begin_with_keep_the_state_and_the_alerts_where_the_unit_lets_them() {
+    let unit = text("deploy/systemd/spanwatch.service");
+    assert!(unit.contains("\nStateDirectory=spanwatch\n") && unit.contains("\nLogsDirectory=spanwatch\n"));
+    for file in ["deploy/spanwatch.yml", "deploy/compose/spanwatch.yml"] {
+        let config = spanwatch::config::Config::parse(file, &text(file)).unwrap();
+        assert_eq!(config.state.dir.as_deref(), Some(Path::new("/var/lib/spanwatch")), "{file}");
+        assert_eq!(config.sinks.alerts.as_deref(), Some(Path::new("/var/log/spanwatch/alerts.jsonl")), "{file}");
+    }
+}
+
+#[test]
+fn logrotate_moves_the_alerts_away_and_leaves_a_file_to_write_in() {
+    let place = Place::new();
+    place.write("log/alerts.jsonl", "{}\n");
+    let owner = "create 0640 spanwatch spanwatch";
+    let shipped = text("deploy/systemd/spanwatch.logrotate");
+    assert!(shipped.contains(owner) && shipped.contains("systemctl reload spanwatch"));
+    let (log, reload) = (place.path("log"), place.path("reloaded"));
+    let rules = shipped.replace("/var/log/spanwatch", log.to_str().unwrap()).replace(owner, "create 0640").replace(
+        "systemctl --quiet is-active spanwatch && systemctl reload spanwatch",
+        &format!("touch {}", reload.display()),
+    );
+    let rules = place.write("rules", rules);
+    use std::os::unix::fs::PermissionsExt;
+    for (path, mode) in [(&log, 0o750), (&rules, 0o644)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let state = place.path("state");
+    let arguments = ["--force", "--state", state.to_str().unwrap(), rules.to_str().unwrap()];
+    let Some((accepted, said)) = say("logrotate", &arguments) else { return };
+    assert!(accepted && reload.exists(), "{said}");
+    assert_eq!((place.read("log/alerts.jsonl").as_str(), place.read("log/alerts.jsonl.1").as_str()), ("", "{}\n"));
 }
 
 #[test]
 fn the_compose_file_mounts_what_exists_and_publishes_nothing() {
     let compose = document("deploy/compose/compose.yml");
+    let file = root().join("deploy/compose/compose.yml").display().to_string();
+    let mut docker = Command::new("docker-compose");
+    docker
+        .args(["-f", &file, "config", "--quiet"])
+        .envs([("SPANWATCH_INTERFACE", "eth1"), ("GRAFANA_PASSWORD", "secret")]);
+    match docker.output() {
+        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
+        Err(_) => eprintln!("skipped: docker-compose is not installed"),
+    }
     let services = compose["services"].as_object().unwrap();
     assert_eq!(services.keys().collect::<Vec<_>>(), ["spanwatch", "prometheus", "alertmanager", "grafana"]);
     for (name, service) in services {
@@ -208,8 +269,10 @@ fn the_compose_file_mounts_what_exists_and_publishes_nothing() {
 #[test]
 fn the_container_file_is_linted_and_ends_as_an_unprivileged_user() {
     let file = "deploy/container/Containerfile";
-    assert_accepted("hadolint", &[file]);
+    assert_accepted(&linter("hadolint"), &[file]);
     let text = text(file);
+    // The one that runs is the one that owns what it writes in.
+    assert!(text.contains("groupadd --gid 9787 spanwatch ") && text.contains(" --uid 9787 --gid 9787 "), "{text}");
     let stage = text.rsplit("\nFROM ").next().unwrap();
     assert!(stage.contains("\nUSER 9787:9787\n") && stage.contains("\nENTRYPOINT ["), "{stage}");
     let copied = Regex::new(r"COPY --from=build /src/(\S+)").unwrap();
