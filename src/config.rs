@@ -163,7 +163,6 @@ impl Config {
 
     fn has(&self, need: Need) -> bool {
         match need {
-            Need::Neighbours => !self.geo.databases.is_empty() || !self.address_classes.is_empty(),
             Need::VpnGateway => self.networks.iter().any(|network| network.value.roles.contains(&Role::VpnGateway)),
         }
     }

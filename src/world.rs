@@ -198,6 +198,11 @@ impl World {
         self.identity.sites().sites_of(account)
     }
 
+    /// The sites that most of their accounts left for this one.
+    pub fn sites_left_for(&self, site: Site) -> Vec<Site> {
+        self.identity.sites().left_for(site)
+    }
+
     pub fn remember(&self, memory: &mut Memory) {
         memory.put("since", &self.since);
         self.identity.remember(memory);

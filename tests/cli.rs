@@ -274,8 +274,8 @@ mod configuration {
     fn no_configuration_and_no_rules_are_valid() {
         let outcome = Place::new().run(&["check"]);
         let expected = "The configuration is valid. No directory of rules was found.\n\
-            Silent: co_outage, overlapping_tunnels; to wake them, give a network under `networks` the role `vpn_gateway`.\n\
-            Silent: distant_client; to wake them, name a database under `geo.databases`, or networks under `address_classes`.\n";
+            Silent: always_on, co_outage, overlapping_tunnels; to wake them, give a network under `networks` the role \
+            `vpn_gateway`.\n";
         assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), expected));
     }
 

@@ -104,6 +104,11 @@ def accounts_live_apart(capture):
 
 
 @scenario
+def new_accounts_at_one_site(capture):
+    accounts_at_one_site(capture)
+
+
+@scenario
 def two_accounts_at_one_site(capture):
     for number, user in enumerate(["ann", "bob", "ann"]):
         accounted(capture, number * HOUR, user, "198.18.7.7", f"10.20.0.{11 + number % 2}")

@@ -44,6 +44,10 @@ pub const FIELDS: &[FieldSpec] = &[
     FieldSpec { name: "spanwatch.accounts.names", help: "Their names, in alphabetical order." },
     FieldSpec { name: "spanwatch.accounts.days", help: "On how many days several of them did." },
     FieldSpec {
+        name: "spanwatch.accounts.new",
+        help: "How many of them began within the last 30 days, by the inventory; absent where it knows of none.",
+    },
+    FieldSpec {
         name: "spanwatch.accounts.time_zones",
         help: "In how many time zones they live, by the inventory; absent where it knows of none.",
     },
@@ -75,11 +79,13 @@ pub struct Sighting {
     class: Option<&'static str>,
 }
 
-/// An account, and in which zone the inventory says that it lives, in minutes before UTC.
+/// An account, and what the inventory says of it: in which zone it lives, in minutes before UTC, and its first day.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Guest {
     account: Text,
     zone_minutes: Option<i16>,
+    #[serde(default)]
+    start: Option<Timestamp>,
 }
 
 #[derive(Default, Deserialize, Serialize)]
@@ -97,6 +103,8 @@ pub struct Window {
 impl AccountsAtSite {
     /// A place with more is a carrier's NAT, a campus or a hotel.
     const ACCOUNTS_MAX: usize = 50;
+    /// An account is new for so long.
+    const NEW: Duration = Duration::from_secs(30 * 86_400);
 
     /// On how many days of the window several accounts logged on, the day at hand among them.
     fn shared_days(self, window: &mut Window, account: Text, at: Timestamp) -> usize {
@@ -132,7 +140,8 @@ impl Detector for AccountsAtSite {
         let roles = zone.map(|zone| zone.roles.iter().map(|role| role.as_str()).collect()).unwrap_or_default();
         let known = event.world().inventory.account(log_on.account.as_str());
         let zone_minutes = known.and_then(|account| account.time_zone).map(|zone| zone.minutes);
-        let guest = Guest { account: log_on.account, zone_minutes };
+        let start = known.and_then(|account| account.start);
+        let guest = Guest { account: log_on.account, zone_minutes, start };
         Some((Site::of(log_on.from), Sighting { guest, roles, class }))
     }
 
@@ -146,11 +155,15 @@ impl Detector for AccountsAtSite {
             return None;
         }
         let zones: BTreeSet<i16> = window.accounts.values().filter_map(|guest| guest.zone_minutes).collect();
+        let starts: Vec<Timestamp> = window.accounts.values().filter_map(|guest| guest.start).collect();
+        // Work before the first day is no less new.
+        let new = starts.iter().filter(|&&start| at.since(start) < Self::NEW).count();
         let names: Vec<Text> = window.accounts.values().map(|guest| guest.account.clone()).collect();
         let mut evidence = Fields::default();
         evidence.push("spanwatch.accounts.count", count as u64);
         evidence.push("spanwatch.accounts.names", names);
         evidence.push("spanwatch.accounts.days", days as u64);
+        evidence.push_some("spanwatch.accounts.new", (!starts.is_empty()).then_some(new as u64));
         evidence.push_some("spanwatch.accounts.time_zones", (!zones.is_empty()).then_some(zones.len() as u64));
         evidence.push_some("spanwatch.accounts.since", window.accounts.since());
         evidence.push("spanwatch.accounts.network_roles", sighting.roles);
@@ -174,7 +187,7 @@ mod tests {
     fn found(log_ons: &[(&str, u64)]) -> Vec<Option<(u64, u64)>> {
         let (detector, mut window) = (AccountsAtSite::default(), Window::default());
         let judge = |&(account, secs): &(&str, u64)| {
-            let guest = Guest { account: account.into(), zone_minutes: None };
+            let guest = Guest { account: account.into(), zone_minutes: None, start: None };
             let sighting = Sighting { guest, roles: Vec::new(), class: None };
             let evidence = detector.judge(&mut window, sighting, Timestamp::from_secs(secs))?;
             let number = |name| match evidence.get(name) {
@@ -204,7 +217,7 @@ mod tests {
     fn the_zones_that_the_inventory_knows_are_counted() {
         let (detector, mut window) = (AccountsAtSite::default(), Window::default());
         let mut zones = |account: &str, zone_minutes| {
-            let guest = Guest { account: account.into(), zone_minutes };
+            let guest = Guest { account: account.into(), zone_minutes, start: None };
             let sighting = Sighting { guest, roles: Vec::new(), class: None };
             let evidence = detector.judge(&mut window, sighting, Timestamp::from_secs(1))?;
             evidence.get("spanwatch.accounts.time_zones").cloned()
@@ -213,6 +226,22 @@ mod tests {
         assert_eq!(zones("b", None), Some(Value::Number(1)));
         assert_eq!(zones("c", Some(-300)), Some(Value::Number(1)));
         assert_eq!(zones("d", Some(-480)), Some(Value::Number(2)));
+    }
+
+    #[test]
+    fn an_account_is_new_for_thirty_days_and_before_the_first_one() {
+        let (detector, mut window) = (AccountsAtSite::default(), Window::default());
+        let mut new = |account: &str, start: Option<u64>| {
+            let guest = Guest { account: account.into(), zone_minutes: None, start: start.map(Timestamp::from_secs) };
+            let sighting = Sighting { guest, roles: Vec::new(), class: None };
+            let evidence = detector.judge(&mut window, sighting, Timestamp::from_secs(100 * DAY))?;
+            evidence.get("spanwatch.accounts.new").cloned()
+        };
+        assert_eq!(new("a", None), None);
+        assert_eq!(new("b", None), None, "the inventory knows of none");
+        assert_eq!(new("c", Some(70 * DAY)), Some(Value::Number(0)));
+        assert_eq!(new("d", Some(70 * DAY + 1)), Some(Value::Number(1)));
+        assert_eq!(new("e", Some(120 * DAY)), Some(Value::Number(2)));
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Whether an outside address is farther away than its neighbours: than others of its country and provider, or of its kind of
-//! line where no database knows those.
+//! Whether an outside address is farther away than its neighbours: than others of its country and provider; of its kind of
+//! line where no database knows those; or than everybody of whom nothing is known, either.
 //!
 //! # What it sees
 //!
 //! The TCP round trip to each outside client (SYN/ACK to ACK), and through the tunnel to each device whose site is known.
 //! The least of a day's connections is what the way takes. It is compared with the same of the other sites of its country
-//! and autonomous system.
+//! and autonomous system, and the finding says what with.
 //!
 //! # Why it matters
 //!
@@ -15,12 +15,12 @@
 //! # Normal causes
 //!
 //! Satellite and mobile access, a country as large as its provider; both widen the spread among the neighbours, which the
-//! threshold follows.
+//! threshold follows. Where nothing is known of addresses, every journey abroad.
 //!
 //! # Blind spots
 //!
-//! Needs databases of countries and systems, or lists of kinds of addresses, and enough other sites of the same. A provider
-//! all of whose customers here are relayed is its own neighbour.
+//! Needs enough other sites of the same country and system, or kind of address. A provider all of whose customers here are
+//! relayed is its own neighbour.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -47,6 +47,11 @@ pub const FIELDS: &[FieldSpec] = &[
     FieldSpec { name: "spanwatch.distance.peers_rtt", help: "The median of its neighbours', in seconds." },
     FieldSpec { name: "spanwatch.distance.peers_spread", help: "The standard deviation of those, in seconds." },
     FieldSpec { name: "spanwatch.distance.peers", help: "How many neighbours there are." },
+    FieldSpec {
+        name: "spanwatch.distance.compared_with",
+        help: "Whose others those are: of its `provider` in its country, of its `class` of address, or `everybody`, of whom no \
+               more is known.",
+    },
     FieldSpec { name: "spanwatch.distance.days", help: "On how many days of the last fortnight it was so." },
 ];
 
@@ -77,7 +82,22 @@ pub struct DistantClient {
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum Neighbourhood {
     Class(AddressClass),
-    Provider { system: u32, country: Box<str> },
+    Provider {
+        system: u32,
+        country: Box<str>,
+    },
+    /// Of whom nothing is known.
+    Unknown,
+}
+
+impl Neighbourhood {
+    const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Class(_) => "class",
+            Self::Provider { .. } => "provider",
+            Self::Unknown => "everybody",
+        }
+    }
 }
 
 /// The least round trip of the latest day of each site.
@@ -134,7 +154,7 @@ impl DistantClient {
         let (place, class) = (event.world().geo.get(site.address()), event.world().address_class(site.address()));
         let neighbourhood = match (place.as_number, &place.country) {
             (Some(system), Some(country)) => Neighbourhood::Provider { system, country: country.clone() },
-            _ => Neighbourhood::Class(class?),
+            _ => class.map_or(Neighbourhood::Unknown, Neighbourhood::Class),
         };
         Some(Sighting { site, rtt: summary.client_rtt?, neighbourhood })
     }
@@ -221,6 +241,7 @@ impl Detector for DistantClient {
         evidence.push("spanwatch.distance.peers_rtt", usual);
         evidence.push("spanwatch.distance.peers_spread", spread);
         evidence.push("spanwatch.distance.peers", others.len() as u64);
+        evidence.push("spanwatch.distance.compared_with", sighting.neighbourhood.as_str());
         evidence.push("spanwatch.distance.days", window.days.len() as u64);
         Some(evidence)
     }

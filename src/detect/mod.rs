@@ -7,6 +7,7 @@ pub mod account_hosts;
 pub mod account_networks;
 pub mod account_sessions;
 pub mod accounts_at_site;
+pub mod always_on;
 pub mod arp_channel;
 pub mod beacon;
 mod chains;
@@ -14,6 +15,7 @@ pub mod co_outage;
 pub mod controlled_host;
 pub mod daily;
 pub mod disguised_device;
+pub mod distances_at_site;
 pub mod distant_client;
 mod fleet;
 mod handshake;
@@ -93,6 +95,13 @@ pub const ALL: &[DetectorSpec] = &[
         start: |settings| Box::new(Running::new(settings.accounts_at_site, settings.windows)),
     },
     DetectorSpec {
+        name: always_on::NAME,
+        vantage: Vantage::Edge,
+        needs: &[Need::VpnGateway],
+        fields: always_on::FIELDS,
+        start: |settings| Box::new(Running::new(always_on::AlwaysOn::new(settings.always_on), settings.windows)),
+    },
+    DetectorSpec {
         name: arp_channel::NAME,
         vantage: Vantage::Lan,
         needs: &[],
@@ -128,9 +137,16 @@ pub const ALL: &[DetectorSpec] = &[
         start: |settings| Box::new(Running::new(settings.disguised_device, settings.windows)),
     },
     DetectorSpec {
+        name: distances_at_site::NAME,
+        vantage: Vantage::Inside,
+        needs: &[],
+        fields: distances_at_site::FIELDS,
+        start: |settings| Box::new(Running::new(settings.distances_at_site, settings.windows)),
+    },
+    DetectorSpec {
         name: distant_client::NAME,
         vantage: Vantage::Edge,
-        needs: &[Need::Neighbours],
+        needs: &[],
         fields: distant_client::FIELDS,
         start: |settings| {
             Box::new(Running::new(distant_client::DistantClient::new(settings.distant_client), settings.windows))
@@ -291,11 +307,13 @@ pub struct Settings {
     pub account_networks: account_networks::Settings,
     pub account_sessions: account_sessions::AccountSessions,
     pub accounts_at_site: accounts_at_site::AccountsAtSite,
+    pub always_on: always_on::Settings,
     pub arp_channel: arp_channel::ArpChannel,
     pub beacon: beacon::Settings,
     pub co_outage: co_outage::Settings,
     pub controlled_host: controlled_host::ControlledHost,
     pub disguised_device: disguised_device::DisguisedDevice,
+    pub distances_at_site: distances_at_site::DistancesAtSite,
     pub distant_client: distant_client::Settings,
     pub hosts_at_site: hosts_at_site::HostsAtSite,
     pub jiggler: jiggler::Jiggler,
@@ -325,11 +343,13 @@ impl Default for Settings {
             account_networks: Default::default(),
             account_sessions: Default::default(),
             accounts_at_site: Default::default(),
+            always_on: Default::default(),
             arp_channel: Default::default(),
             beacon: Default::default(),
             co_outage: Default::default(),
             controlled_host: Default::default(),
             disguised_device: Default::default(),
+            distances_at_site: Default::default(),
             distant_client: Default::default(),
             hosts_at_site: Default::default(),
             jiggler: Default::default(),
@@ -377,8 +397,6 @@ impl Vantage {
 /// Something of the configuration that a detector cannot do without.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Need {
-    /// Databases that know the countries and autonomous systems of addresses, or lists of kinds of addresses.
-    Neighbours,
     /// A network with the role of a VPN gateway.
     VpnGateway,
 }
@@ -387,7 +405,6 @@ impl Need {
     /// What the operator is told to add.
     pub const fn remedy(self) -> &'static str {
         match self {
-            Self::Neighbours => "name a database under `geo.databases`, or networks under `address_classes`",
             Self::VpnGateway => "give a network under `networks` the role `vpn_gateway`",
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! # What it sees
 //!
-//! The maximum segment size in the SYNs of outside clients, where it is one that tunnels leave (an MTU of 1300 to 1460), on
-//! how many days it was so, and how many other sites of the same provider have it.
+//! The maximum segment size in the SYNs of outside clients, where it is one that tunnels leave (1200 to 1430 bytes), on how
+//! many days it was so, and how many other sites of the same provider have it.
 //!
 //! # Why it matters
 //!
@@ -82,13 +82,20 @@ pub struct Window {
 }
 
 impl TunnelMss {
-    /// What p0f's list of link types gives as "generic tunnel or VPN", less 40 bytes, and WireGuard's default.
-    const SIZES: &'static [u16] = &[1260, 1360, 1380, 1400, 1410, 1420];
+    /// From Tailscale's, an MTU of 1280 less the headers, to what p0f's list of link types gives as "generic tunnel or VPN".
+    /// Between them lie WireGuard's 1380, the same over PPPoE, and what a router is told to leave for a second tunnel.
+    const SIZES: std::ops::RangeInclusive<u16> = 1200..=1430;
+    /// A line with PPPoE over L2TP.
+    const OF_A_LINE: u16 = 1412;
     const ANY: u16 = 0;
     const DAYS_KEPT: u64 = 14;
 
     pub fn new(settings: Settings) -> Self {
         Self { settings, ..Self::default() }
+    }
+
+    fn is_a_tunnels(mss: u16) -> bool {
+        Self::SIZES.contains(&mss) && mss != Self::OF_A_LINE
     }
 
     fn read(event: &Event<'_>) -> Option<(Site, Provider, u16)> {
@@ -122,7 +129,7 @@ impl Detector for TunnelMss {
     }
 
     fn sight(&self, event: &Event<'_>) -> Option<(Site, Sighting)> {
-        let (site, provider, mss) = Self::read(event).filter(|(_, _, mss)| Self::SIZES.contains(mss))?;
+        let (site, provider, mss) = Self::read(event).filter(|&(_, _, mss)| Self::is_a_tunnels(mss))?;
         let [sites, provider_sites] = [mss, Self::ANY].map(|size| self.fleet.users(&(provider, size)));
         Some((site, Sighting { mss, sites, provider_sites }))
     }
@@ -184,7 +191,10 @@ mod tests {
     #[test]
     fn the_sizes_are_those_of_tunnels_and_not_of_lines() {
         for line in [1460, 1452, 1440, 1412, 536] {
-            assert!(!TunnelMss::SIZES.contains(&line), "{line}");
+            assert!(!TunnelMss::is_a_tunnels(line), "{line}");
+        }
+        for tunnel in [1420, 1380, 1372, 1340, 1240] {
+            assert!(TunnelMss::is_a_tunnels(tunnel), "{tunnel}");
         }
     }
 }

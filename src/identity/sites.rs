@@ -122,6 +122,18 @@ impl Sites {
         places.iter().map(|place| (place.site, place.stay))
     }
 
+    /// The sites that most of their accounts, and at least two, left for this one: the same household under another address.
+    /// Who still comes to both of them has left none.
+    pub fn left_for(&self, site: Site) -> Vec<Site> {
+        let mut leavers: BTreeMap<Site, usize> = BTreeMap::new();
+        for (account, here) in self.accounts_at(site) {
+            let left = self.sites_of(account).filter(|(other, there)| *other != site && there.last < here.since);
+            left.for_each(|(other, _)| *leavers.entry(other).or_default() += 1);
+        }
+        let is_most = |&(left, count): &(Site, usize)| count >= 2 && count * 3 >= self.accounts_at(left).count() * 2;
+        leavers.into_iter().filter(is_most).map(|(left, _)| left).collect()
+    }
+
     pub fn settle_device(&mut self, device: DeviceId, site: Site, known_by: KnownBy, at: Timestamp) {
         let stay = Stay::new(at, known_by);
         let place = self.devices.get_or_insert_with(device, at, || Place { site, stay });

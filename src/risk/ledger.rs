@@ -179,6 +179,13 @@ impl Ledger {
         self.make_room(at, settings);
     }
 
+    /// What was said of one is said of another from now on.
+    pub(super) fn rename(&mut self, one: &Entity, other: &Entity) {
+        for item in self.items.iter_mut().filter(|item| item.subject == *one) {
+            item.subject.clone_from(other);
+        }
+    }
+
     fn make_room(&mut self, at: Timestamp, settings: &Settings) {
         while self.items.len() > Self::ITEMS_MAX {
             let least = self.items.iter().enumerate().min_by(|(_, a), (_, b)| {

@@ -10,6 +10,7 @@ mod explain;
 pub mod incident;
 mod kept;
 mod ledger;
+mod moving;
 mod newness;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -287,28 +288,6 @@ impl Risk {
         self.ledgers.remove(&going.1);
         self.displaced += 1;
         closed
-    }
-
-    /// Takes over the evidence about those who are at the site.
-    fn move_in(&mut self, holder: &Entity, at: Timestamp, world: &World) -> Vec<Incident> {
-        let Entity::Site(site) = holder else {
-            return Vec::new();
-        };
-        let devices = world.devices_at(*site).map(|(device, _)| Entity::Device(device));
-        let accounts = world.accounts_at(*site).map(|(account, _)| Entity::Account(account.clone()));
-        let housed: Vec<Entity> = devices.chain(accounts).filter(|who| self.ledgers.get(who).is_some()).collect();
-        let mut said = Vec::new();
-        for who in housed.into_iter().filter(|who| world.holder(who) == *holder) {
-            if let Some(open) = self.ledgers.get(&who).and_then(|ledger| ledger.open.as_ref()) {
-                self.closing.remove(&(open.closes, who.clone()));
-                said.extend(self.close(&who, at, world));
-            }
-            if let Some(moved) = self.ledgers.remove(&who) {
-                let ledger = self.ledgers.get_or_insert_with(holder.clone(), at, Ledger::default);
-                ledger.absorb(moved, at, &self.settings);
-            }
-        }
-        said
     }
 
     /// Whether there is something to say of an entity: an incident opens, changes or closes.

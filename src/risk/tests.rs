@@ -2,8 +2,10 @@ use super::*;
 use crate::detect::Family;
 use crate::enrich::geo::Geo;
 use crate::enrich::products::Products;
+use crate::facts::{Access, AccessPhase, Credential, FactKind};
 use crate::identity;
 use crate::identity::device::DeviceId;
+use crate::net::Transport;
 use crate::rules::{Rule, Rules};
 use std::sync::Arc;
 
@@ -73,6 +75,17 @@ impl Bench {
             captures: Vec::new(),
         };
         self.risk.credit(holder, evidence, &self.world)
+    }
+
+    /// The gateway lets a user in from an address outside, and gives one inside.
+    fn let_in(&mut self, user: &str, outside: &str, inside: &str, days: f64) {
+        let phase = AccessPhase::Open;
+        let access = Access { outside: outside.parse().ok(), inside: inside.parse().ok(), station: None, phase };
+        let credential = Credential { user: Some(user.into()), access: Some(access), ..Credential::default() };
+        let flow = crate::event::tests::flow("10.0.0.2:1812", "10.0.0.3:1812", Transport::Udp);
+        let mut fact = crate::event::tests::fact(flow, 0, FactKind::Credential(Box::new(credential)));
+        fact.at = at(days);
+        self.world.observe(&fact);
     }
 
     fn states(&mut self, rule: &Arc<Rule>, subject: &Entity, days: f64) -> Vec<State> {
@@ -274,23 +287,11 @@ fn somebody_new_weighs_more_for_two_weeks_and_a_little_for_thirty_days() {
 
 #[test]
 fn what_was_said_of_the_devices_moves_into_their_house() {
-    use crate::facts::{Access, AccessPhase, Credential, FactKind};
-    use crate::net::Transport;
     let mut bench = Bench::new();
     let laptop = device(1);
     bench.see(&of(Family::RemoteControl, 5.0), &laptop, 0.0);
     bench.see(&of(Family::Identity, 5.0), &Entity::Account("CORP\\Ann".into()), 0.0);
-    let access = Access {
-        outside: "198.51.100.9".parse().ok(),
-        inside: "10.20.0.1".parse().ok(),
-        station: None,
-        phase: AccessPhase::Open,
-    };
-    let credential = Credential { user: Some("ann".into()), access: Some(access), ..Credential::default() };
-    let flow = crate::event::tests::flow("10.0.0.2:1812", "10.0.0.3:1812", Transport::Udp);
-    let mut fact = crate::event::tests::fact(flow, 0, FactKind::Credential(Box::new(credential)));
-    fact.at = at(0.5);
-    bench.world.observe(&fact);
+    bench.let_in("ann", "198.51.100.9", "10.20.0.1", 0.5);
     let said = bench.see(&of(Family::Multiplicity, 5.0), &house(), 1.0);
     assert_eq!(
         said.iter().map(|incident| (incident.state, &incident.entity)).collect::<Vec<_>>(),
@@ -300,6 +301,34 @@ fn what_was_said_of_the_devices_moves_into_their_house() {
     assert_eq!((accounts, said[0].devices.len()), (vec!["ann"], 1));
     assert!(bench.risk.ledgers.get(&laptop).is_none());
     assert_eq!(bench.see(&of(Family::RemoteControl, 5.0), &laptop, 2.0).len(), 0, "it counts already, at the house");
+}
+
+#[test]
+fn a_household_with_another_address_takes_its_evidence_along() {
+    let mut bench = Bench::new();
+    let people = [("ann", "10.20.0.1"), ("bob", "10.20.0.2"), ("cho", "10.20.0.3")];
+    let (before, after) = (house(), Entity::parse("site", "198.51.100.77").unwrap());
+    for (user, inside) in people {
+        bench.let_in(user, "198.51.100.9", inside, 0.0);
+    }
+    bench.see(&of(Family::Multiplicity, 5.0), &before, 0.1);
+    bench.see(&of(Family::Time, 5.0), &before, 0.1);
+    bench.let_in("ann", "198.51.100.77", "10.20.0.1", 1.0);
+    bench.see(&of(Family::Multiplicity, 5.0), &after, 1.1);
+    assert!(is_near(bench.score(&after, 1.1), 5.0), "one alone may be elsewhere for a day");
+    bench.let_in("bob", "198.51.100.77", "10.20.0.2", 1.2);
+    let said = bench.see(&of(Family::Location, 5.0), &after, 1.3);
+    assert_eq!(
+        said.iter().map(|incident| (incident.state, &incident.entity)).collect::<Vec<_>>(),
+        [(State::Opened, &after)],
+        "two of three have left"
+    );
+    assert!(bench.risk.ledgers.get(&before).is_none());
+    let multiplicity = said[0].families.iter().find(|family| family.family == Family::Multiplicity).unwrap();
+    assert_eq!(multiplicity.items.len(), 1, "the same of the same household counts once");
+    bench.let_in("ann", "198.51.100.9", "10.20.0.1", 1.4);
+    bench.see(&of(Family::Identity, 5.0), &before, 1.5);
+    assert!(bench.risk.ledgers.get(&after).is_some(), "who goes back and forth has not left");
 }
 
 #[test]

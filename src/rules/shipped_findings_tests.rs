@@ -26,6 +26,7 @@ address_classes:
   vpn: {networks: [192.0.2.192/26]}
 ";
 
+const COMPARED_WITH: &str = "spanwatch.distance.compared_with";
 const INBOUND: (&str, &str) = ("192.0.2.7:50000", "203.0.113.1:443");
 const OF_A_PARTNER: (&str, &str) = ("198.51.100.7:50000", "203.0.113.1:443");
 const AT_HOME: (&str, &str) = ("10.1.0.7:50000", "10.1.0.8:3389");
@@ -136,6 +137,12 @@ fn accounts_of_a_site_that_is_not_known_to_share_it() {
         vec![apart(3, 2)],
         vec![apart(2, 2), apart(9, 1), known(apart(9, 3)), at_exit(apart(9, 3))],
     );
+    let new = |count, new| found(count, 0).with("spanwatch.accounts.new", new);
+    check(
+        "new_accounts_at_one_site",
+        vec![new(3, 2_u64)],
+        vec![new(2, 2), new(9, 1), known(new(9, 9)), at_exit(new(9, 9)), found(9, 0)],
+    );
     check("two_accounts_at_one_site_for_days", vec![found(2, 5)], vec![found(2, 4), known(found(2, 7))]);
 }
 
@@ -144,11 +151,25 @@ fn outages_and_ways_of_a_site_that_is_not_known() {
     for (rule, detector, field, least) in [
         ("tunnels_fail_together", "co_outage", "spanwatch.outages.count", 3),
         ("relay_before_tls_for_days", "relay", "spanwatch.relay.days", 2),
-        ("client_farther_than_neighbours", "distant_client", "spanwatch.distance.days", 3),
+        ("client_far_for_a_day", "distant_client", "spanwatch.distance.days", 1),
     ] {
         let found = |number| said(detector, &[(field, number)]);
         check(rule, vec![found(least)], vec![found(least - 1), found(least).on(OF_A_PARTNER)]);
     }
+    let far = |days, among| said("distant_client", &[("spanwatch.distance.days", days)]).with(COMPARED_WITH, among);
+    check(
+        "client_farther_than_neighbours",
+        vec![far(3, "provider"), far(3, "class")],
+        vec![far(2, "provider"), far(9, "everybody"), far(3, "class").on(OF_A_PARTNER)],
+    );
+    let apart = |devices, days| {
+        said("distances_at_site", &[("spanwatch.distances.devices", devices), ("spanwatch.distances.days", days)])
+    };
+    check("laptops_of_one_site_are_apart", vec![apart(3, 2)], vec![apart(2, 9), apart(9, 1)]);
+    let on = |tunnels, days| {
+        said("always_on", &[("spanwatch.always_on.tunnels", tunnels), ("spanwatch.always_on.days", days)])
+    };
+    check("laptops_of_one_site_are_never_off", vec![on(3, 2)], vec![on(2, 9), on(9, 1), on(3, 2).on(OF_A_PARTNER)]);
     let relay = |excess: f64| said("relay", &[]).with("spanwatch.relay.excess", excess);
     check("relay_before_tls", vec![relay(0.075)], vec![relay(0.074), relay(0.2).on(OF_A_PARTNER)]);
     let segments = |days| said("tunnel_mss", &[("spanwatch.mss.days", days)]);
@@ -343,7 +364,8 @@ fn a_desktop_that_is_opened_from_a_hidden_place_far_away() {
     assert!(alone(opened("192.0.2.200:50000", &drives)));
     assert!(!alone(opened("192.0.2.200:50000", &["rdpsnd"])), "sound only");
     assert!(!alone(opened("198.51.100.7:50000", &drives)), "a partner");
-    let far = |client| said("distant_client", &[("spanwatch.distance.days", 3)]).on((client, "203.0.113.1:443"));
+    let days = &[("spanwatch.distance.days", 3)];
+    let far = |client| said("distant_client", days).with(COMPARED_WITH, "provider").on((client, "203.0.113.1:443"));
     let rule = "operator_of_a_virtual_desktop";
     assert!(speaks(rule, vec![far("192.0.2.200:50000")], &[opened("192.0.2.200:50000", &drives)]));
     assert!(!speaks(rule, vec![far("192.0.2.201:50000")], &[opened("192.0.2.200:50000", &drives)]), "two addresses");

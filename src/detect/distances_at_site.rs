@@ -1,0 +1,207 @@
+//! Whether the laptops of one household are as far away as each other.
+//!
+//! # What it sees
+//!
+//! The TCP round trip (SYN/ACK to ACK) through the tunnel to each device whose site is known. The least of a day's
+//! connections is what the way takes, to the millisecond or so wherever in a house a laptop stands. A day on which the
+//! farthest of a site's devices is much farther away than the nearest is a finding.
+//!
+//! # Why it matters
+//!
+//! Routers that lead several laptops to the address of one house leave each of them where it is. However near the house, what
+//! answers are machines in different places.
+//!
+//! # Normal causes
+//!
+//! One of two colleagues on a journey who leads the own traffic home. A carrier's NAT that no list knows as one.
+//!
+//! # Blind spots
+//!
+//! Needs the traffic behind the gateway, and accounting or times that join it with the addresses outside. Laptops that
+//! are all in one place elsewhere are as far away as each other; [`super::distant_client`] sees them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::detect::handshake::Handshake;
+use crate::detect::log_on::is_a_crowds;
+use crate::detect::{Detector, Family};
+use crate::event::Event;
+use crate::facts::{Fields, Sender};
+use crate::identity::device::DeviceId;
+use crate::identity::entity::Entity;
+use crate::identity::site::Site;
+use crate::protocol::FieldSpec;
+use crate::quantity;
+use crate::time::Timestamp;
+
+pub const NAME: &str = "distances_at_site";
+
+pub const FIELDS: &[FieldSpec] = &[
+    FieldSpec {
+        name: "spanwatch.distances.nearest",
+        help: "The least TCP round trip of the nearest device, in seconds.",
+    },
+    FieldSpec { name: "spanwatch.distances.farthest", help: "The least one of the farthest device, in seconds." },
+    FieldSpec { name: "spanwatch.distances.devices", help: "How many devices of the site were compared." },
+    FieldSpec {
+        name: "spanwatch.distances.days",
+        help: "On how many days of the last fortnight they were so far apart.",
+    },
+];
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct DistancesAtSite {
+    /// From this difference on it is a finding.
+    #[serde(deserialize_with = "quantity::duration")]
+    pub apart: Duration,
+    /// So many connections of a device in a day are needed.
+    pub connections: u32,
+}
+
+impl Default for DistancesAtSite {
+    fn default() -> Self {
+        Self { apart: Duration::from_millis(25), connections: 20 }
+    }
+}
+
+#[derive(Clone, Copy)]
+pub struct Sighting {
+    device: DeviceId,
+    rtt: Duration,
+}
+
+/// The least round trip of a device on a day, and of how many.
+#[derive(Clone, Copy, Deserialize, Serialize)]
+struct Least {
+    rtt: Duration,
+    connections: u32,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+pub struct Window {
+    day: u64,
+    #[serde(with = "crate::memory::pairs")]
+    today: BTreeMap<DeviceId, Least>,
+    /// The days on which devices were too far apart.
+    days: BTreeSet<u64>,
+}
+
+impl DistancesAtSite {
+    /// The most devices of a site that are told apart.
+    const DEVICES_MAX: usize = 32;
+    const DAYS_KEPT: u64 = 14;
+}
+
+impl Detector for DistancesAtSite {
+    const NAME: &'static str = NAME;
+    const FAMILY: Family = Family::Location;
+    const HEARS: &'static [&'static str] = &["activity", "flow"];
+    type Subject = Site;
+    type Sighting = Sighting;
+    type Window = Window;
+
+    fn sight(&self, event: &Event<'_>) -> Option<(Site, Sighting)> {
+        let Handshake { site, summary } = Handshake::through_tunnel(event)?;
+        if is_a_crowds(event, site.address()) {
+            return None;
+        }
+        Some((site, Sighting { device: event.device(Sender::Client)?, rtt: summary.client_rtt? }))
+    }
+
+    fn judge(&self, window: &mut Window, sighting: Sighting, at: Timestamp) -> Option<Fields> {
+        let day = at.as_secs() / 86_400;
+        if day != window.day {
+            window.today.clear();
+            window.day = day;
+        }
+        if window.today.len() >= Self::DEVICES_MAX && !window.today.contains_key(&sighting.device) {
+            return None;
+        }
+        let least = window.today.entry(sighting.device).or_insert(Least { rtt: sighting.rtt, connections: 0 });
+        *least = Least { rtt: least.rtt.min(sighting.rtt), connections: least.connections.saturating_add(1) };
+        if !least.connections.is_multiple_of(self.connections) || window.days.contains(&day) {
+            return None;
+        }
+        let compared = window.today.values().filter(|least| least.connections >= self.connections);
+        let (nearest, farthest) =
+            (compared.clone().map(|least| least.rtt).min()?, compared.clone().map(|least| least.rtt).max()?);
+        if farthest - nearest < self.apart {
+            return None;
+        }
+        window.days.retain(|&known| day.saturating_sub(known) < Self::DAYS_KEPT);
+        window.days.insert(day);
+        let mut evidence = Fields::default();
+        evidence.push("spanwatch.distances.nearest", nearest.as_secs_f64());
+        evidence.push("spanwatch.distances.farthest", farthest.as_secs_f64());
+        evidence.push("spanwatch.distances.devices", compared.count() as u64);
+        evidence.push("spanwatch.distances.days", window.days.len() as u64);
+        Some(evidence)
+    }
+
+    fn entity(site: &Site) -> Entity {
+        Entity::Site(*site)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::facts::Value;
+
+    const DAY: u64 = 86_400;
+
+    /// Devices with their round trips in milliseconds, each with so many connections a day; devices and days of findings.
+    fn found(millis: &[u64], connections: u64, days: u64) -> Vec<(u64, u64)> {
+        let (detector, mut window) = (DistancesAtSite::default(), Window::default());
+        let mut found = Vec::new();
+        for (day, number) in (0..days).flat_map(|day| (0..connections).map(move |number| (day, number))) {
+            for (host, &millis) in (1..).zip(millis) {
+                let device = DeviceId::of_address(IpAddr::from([10, 0, 0, host]));
+                // Every second connection takes longer.
+                let rtt = Duration::from_millis(millis + number % 2 * 300);
+                let at = Timestamp::from_secs(day * DAY + number);
+                let evidence = detector.judge(&mut window, Sighting { device, rtt }, at);
+                let number = |evidence: &Fields, name| match evidence.get(name) {
+                    Some(Value::Number(number)) => *number,
+                    other => panic!("{other:?}"),
+                };
+                found.extend(evidence.map(|evidence| {
+                    (number(&evidence, "spanwatch.distances.devices"), number(&evidence, "spanwatch.distances.days"))
+                }));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn laptops_that_are_25_ms_apart_are_a_finding_each_day() {
+        assert_eq!(found(&[180, 205], 20, 3), [(2, 1), (2, 2), (2, 3)]);
+        assert_eq!(found(&[180, 204], 20, 3), []);
+    }
+
+    #[test]
+    fn it_takes_twenty_connections_of_each() {
+        assert_eq!(found(&[180, 300], 19, 3), []);
+    }
+
+    #[test]
+    fn a_device_alone_is_as_far_as_itself() {
+        assert_eq!(found(&[300], 50, 3), []);
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_site_is_bounded() {
+        let (detector, mut window) = (DistancesAtSite::default(), Window::default());
+        for host in 0..200 {
+            let device = DeviceId::of_address(IpAddr::from([10, 0, 0, host]));
+            detector.judge(&mut window, Sighting { device, rtt: Duration::ZERO }, Timestamp::from_secs(1));
+        }
+        assert_eq!(window.today.len(), DistancesAtSite::DEVICES_MAX);
+    }
+}
