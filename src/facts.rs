@@ -7,8 +7,10 @@
 mod fields;
 mod minute;
 mod numbers;
+mod statement;
 pub mod words;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ use words::Word;
 pub use fields::{Fields, Value};
 pub use minute::{Channel, Groups, Minute, Quarters, Rhythm};
 pub use numbers::Numbers;
+pub use statement::Statement;
 
 /// Something that was seen on the wire, at a moment of packet time.
 #[derive(Clone, Debug)]
@@ -188,16 +191,6 @@ pub enum FactKind {
 }
 
 impl FactKind {
-    /// The protocol that speaks where another one carries it.
-    pub fn carried(&self) -> Option<Protocol> {
-        match self {
-            Self::Credential(credential) => credential.protocol,
-            Self::RemoteDesktop(desktop) => desktop.protocol,
-            Self::Tunnel(tunnel) => tunnel.protocol,
-            _ => None,
-        }
-    }
-
     /// The names a rule's `logsource.category` takes for facts.
     pub const CATEGORIES: &'static [&'static str] = &[
         "activity",
@@ -396,7 +389,7 @@ pub struct Lease {
 pub struct Name {
     pub question: Option<Text>,
     /// The type of the question (`A`, `AAAA`, `HTTPS`, or its number).
-    pub kind: Option<Box<str>>,
+    pub kind: Option<Cow<'static, str>>,
     pub answered: bool,
     pub addresses: Vec<IpAddr>,
     pub fields: Fields,

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use spanwatch::facts::{FactKind, Sender};
+use spanwatch::facts::{Statement, Sender};
 use spanwatch::net::Transport;
 use spanwatch::protocol::session::Session;
 use spanwatch::protocol::{Chunk, Protocol, Start};
@@ -59,7 +59,7 @@ fn said(mut conversation: &[u8]) -> Vec<(Sender, &[u8])> {
     said
 }
 
-fn facts(start: Start, said: &[(Sender, &[u8])]) -> Vec<(Protocol, FactKind)> {
+fn facts(start: Start, said: &[(Sender, &[u8])]) -> Vec<(Protocol, Statement)> {
     let mut session = Session::new(start);
     let mut facts = Vec::new();
     for &(sender, bytes) in said {
@@ -69,6 +69,6 @@ fn facts(start: Start, said: &[(Sender, &[u8])]) -> Vec<(Protocol, FactKind)> {
     facts
 }
 
-fn shown(facts: &[(Protocol, FactKind)]) -> Vec<String> {
+fn shown(facts: &[(Protocol, Statement)]) -> Vec<String> {
     facts.iter().map(|fact| format!("{fact:?}")).collect()
 }

@@ -3,13 +3,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::facts::{FactKind, Sender, Shape};
+use crate::facts::{Sender, Shape, Statement};
 use crate::flow::reassembly::{Payload, Piece, Reassembly, Room, Seen, Sequence, Track};
 use crate::protocol::session::{Roles, Session};
 use crate::protocol::{Chunk, Protocol, Start};
 use crate::time::Timestamp;
 
-pub(super) type Said = Vec<(Protocol, FactKind)>;
+pub(super) type Said = Vec<(Protocol, Statement)>;
 
 /// Made at the first payload of a flow, and dropped when nobody listens any more.
 pub(super) struct Conversation {

@@ -1,7 +1,7 @@
 //! The payload of a packet in, what the protocols say of it out, as long as somebody listens to the flow.
 
 use crate::decode::{Packet, TcpHeader};
-use crate::facts::{Channel, Fact, FactKind, Sender};
+use crate::facts::{Channel, Fact, Sender, Statement};
 use crate::flow::conversation::{Conversation, Said};
 use crate::flow::key::End;
 use crate::flow::reassembly::{Room, Seen, Sequence};
@@ -97,16 +97,16 @@ impl FlowTable {
         }
         let mut reference = flow.reference();
         flow.has_spoken = true;
-        for (protocol, kind) in self.said.drain(..) {
-            match kind {
-                FactKind::Malformed(reason) => self.counters.count_malformed(protocol, reason),
-                FactKind::RemoteDesktop(_) => flow.begin_metering(Channel::Desktop),
-                FactKind::Tunnel(_) => flow.begin_metering(Channel::Tunnel),
+        for (protocol, statement) in self.said.drain(..) {
+            match statement {
+                Statement::Malformed(reason) => self.counters.count_malformed(protocol, reason),
+                Statement::RemoteDesktop(_) => flow.begin_metering(Channel::Desktop),
+                Statement::Tunnel(_) => flow.begin_metering(Channel::Tunnel),
                 _ if SHELLS.contains(&protocol) => flow.begin_metering(Channel::Shell),
                 _ => {}
             }
             let Moment { at, seq } = moment;
-            facts.push(Fact { at, seq, flow: reference, protocol: Some(protocol), kind });
+            facts.push(Fact { at, seq, flow: reference, protocol: Some(protocol), kind: statement.into() });
             reference.has_spoken = true;
         }
     }

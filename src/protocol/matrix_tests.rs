@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use crate::capture::{Frame, FrameSource, Read, Replay};
 use crate::decode::{Decoder, Head, Limits, Packet, TcpHeader};
-use crate::facts::{FactKind, Sender};
+use crate::facts::{Sender, Statement};
 use crate::net::{Endpoint, Transport};
 use crate::protocol::selection::Selection;
 use crate::protocol::session::Session;
@@ -41,7 +41,7 @@ impl Conversation {
             session.on_bytes(Chunk { at: Timestamp::from_secs(at), sender: *sender, bytes }, &mut facts);
         }
         session.on_end(&mut facts);
-        facts.iter().any(|(_, kind)| !matches!(kind, FactKind::Malformed(_))).then(|| session.protocol()).flatten()
+        facts.iter().any(|(_, kind)| !matches!(kind, Statement::Malformed(_))).then(|| session.protocol()).flatten()
     }
 
     fn owner(&self) -> Option<Protocol> {

@@ -101,7 +101,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::words::{self, Word};
-use crate::facts::{FactKind, Sender};
+use crate::facts::{Sender, Statement};
 use crate::net::Transport;
 use crate::time::Timestamp;
 
@@ -257,7 +257,7 @@ pub enum Probe {
 /// `on_bytes` is handed every byte of a side once, in order; what it did not consume is handed in again with more
 /// behind it. It must return the same facts however the stream was cut.
 pub trait Parser: Send {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress;
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress;
 
     /// `len` bytes of `sender` were lost. The default gives the flow up; `on_end` then says what is known.
     fn on_gap(&mut self, _sender: Sender, _len: u32) -> Progress {
@@ -266,7 +266,7 @@ pub trait Parser: Send {
 
     /// The flow ended, or was given up at a hole, while the parser was still listening: the last chance to say what is
     /// known.
-    fn on_end(&mut self, _facts: &mut Vec<FactKind>) {}
+    fn on_end(&mut self, _facts: &mut Vec<Statement>) {}
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

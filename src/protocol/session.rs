@@ -4,7 +4,7 @@
 //! everything since the beginning; until it has said its first fact it may still reject the flow, and the others are
 //! asked. From then on the flow is its own, and the bytes it has read are forgotten.
 
-use crate::facts::{FactKind, Sender, Shape};
+use crate::facts::{Sender, Shape, Statement};
 use crate::net::Transport;
 use crate::protocol::selection::{self, Selection};
 use crate::protocol::shape;
@@ -152,7 +152,7 @@ impl Session {
     }
 
     /// Takes bytes of the flow's client or server, in order and each once (TCP), or one datagram (UDP).
-    pub fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, FactKind)>) {
+    pub fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, Statement)>) {
         if !self.is_stream() {
             return self.take(chunk, facts);
         }
@@ -163,7 +163,7 @@ impl Session {
         self.take(Chunk { bytes: beyond, ..chunk }, facts);
     }
 
-    fn take(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, FactKind)>) {
+    fn take(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, Statement)>) {
         if chunk.bytes.is_empty() {
             return;
         }
@@ -192,7 +192,7 @@ impl Session {
     }
 
     /// `len` bytes of the flow's `sender` were lost.
-    pub fn on_gap(&mut self, sender: Sender, len: u32, facts: &mut Vec<(Protocol, FactKind)>) {
+    pub fn on_gap(&mut self, sender: Sender, len: u32, facts: &mut Vec<(Protocol, Statement)>) {
         match &mut self.state {
             State::Done => {}
             State::Probing(candidates) => {
@@ -206,7 +206,7 @@ impl Session {
                 match parsing.parser.on_gap(sender, len) {
                     Progress::Continue { .. } => {}
                     Progress::Malformed(reason) if self.protocol.is_some() => {
-                        facts.push((parsing.protocol, FactKind::Malformed(reason)));
+                        facts.push((parsing.protocol, Statement::Malformed(reason)));
                         self.finish();
                     }
                     _ => self.on_end(facts),
@@ -216,7 +216,7 @@ impl Session {
     }
 
     /// The flow is over. Who began to read it and knows nothing leaves what there is of it to the others.
-    pub fn on_end(&mut self, facts: &mut Vec<(Protocol, FactKind)>) {
+    pub fn on_end(&mut self, facts: &mut Vec<(Protocol, Statement)>) {
         while let State::Parsing(parsing) = &mut self.state {
             let mut said = Vec::new();
             parsing.parser.on_end(&mut said);
@@ -290,7 +290,7 @@ impl Session {
         Some(earlier().flat_map(|said| said.bytes.iter()).chain(chunk.bytes).copied().collect())
     }
 
-    fn probe(&mut self, mut candidates: Candidates, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, FactKind)>) {
+    fn probe(&mut self, mut candidates: Candidates, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, Statement)>) {
         let joined = self.opening(&chunk);
         let bytes = joined.as_deref().unwrap_or(chunk.bytes);
         let opening = Opening {
@@ -360,7 +360,7 @@ impl Session {
         roles: Roles,
         others: Candidates,
         chunk: Chunk<'_>,
-        facts: &mut Vec<(Protocol, FactKind)>,
+        facts: &mut Vec<(Protocol, Statement)>,
     ) -> Step {
         self.roles = roles;
         let start = self.start_in_role();
@@ -402,7 +402,7 @@ impl Session {
     }
 
     /// The parser rejected the flow on a later chunk: the other candidates see the beginning again.
-    fn go_back(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, FactKind)>) {
+    fn go_back(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, Statement)>) {
         if !self.has_room_for(&chunk) {
             return self.finish();
         }
@@ -411,7 +411,7 @@ impl Session {
     }
 
     /// Shows the beginning to those that were not asked yet; there are none once the flow is claimed or too much was said.
-    fn ask_others(&mut self, facts: &mut Vec<(Protocol, FactKind)>) {
+    fn ask_others(&mut self, facts: &mut Vec<(Protocol, Statement)>) {
         let State::Parsing(Parsing { others: Some(others), bit, .. }) = std::mem::replace(&mut self.state, State::Done)
         else {
             return self.finish();
@@ -426,7 +426,7 @@ impl Session {
         }
     }
 
-    fn feed(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, FactKind)>) -> Step {
+    fn feed(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, Statement)>) -> Step {
         let of_datagram = !self.is_stream();
         let State::Parsing(parsing) = &mut self.state else {
             return Step::Stop;
@@ -479,12 +479,12 @@ impl Session {
         claimed: bool,
         protocol: Protocol,
         reason: &'static str,
-        facts: &mut Vec<(Protocol, FactKind)>,
+        facts: &mut Vec<(Protocol, Statement)>,
     ) -> Step {
         if !claimed {
             return Step::Reject;
         }
-        facts.push((protocol, FactKind::Malformed(reason)));
+        facts.push((protocol, Statement::Malformed(reason)));
         Step::Stop
     }
 
@@ -500,7 +500,7 @@ impl Session {
     }
 
     /// Hands the flow to another protocol, and what both sides sent and nobody consumed with it.
-    fn upgrade(&mut self, to: Protocol, rest: Chunk<'_>, facts: &mut Vec<(Protocol, FactKind)>) -> Step {
+    fn upgrade(&mut self, to: Protocol, rest: Chunk<'_>, facts: &mut Vec<(Protocol, Statement)>) -> Step {
         let Some(next) = self.selection.spec(to) else {
             return Step::Stop;
         };

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::facts::{FactKind, Sender};
+use crate::facts::{Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::session::Session;
 use crate::protocol::{ALL, Chunk, Opening, Probe, Protocol, ProtocolSpec, Start};
@@ -97,11 +97,11 @@ impl Fixture {
     }
 
     /// What the whole conversation says, as the flow stage would hear it.
-    pub(crate) fn facts(&self) -> Vec<(Protocol, FactKind)> {
+    pub(crate) fn facts(&self) -> Vec<(Protocol, Statement)> {
         self.facts_of(&self.chunks)
     }
 
-    pub(crate) fn facts_of(&self, chunks: &[(Sender, Vec<u8>)]) -> Vec<(Protocol, FactKind)> {
+    pub(crate) fn facts_of(&self, chunks: &[(Sender, Vec<u8>)]) -> Vec<(Protocol, Statement)> {
         let mut session = Session::new(self.start());
         let mut facts = Vec::new();
         for (at, (sender, bytes)) in (1..).zip(chunks) {
@@ -130,13 +130,13 @@ pub(crate) fn der(tag: u8, parts: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-fn shown(facts: &[(Protocol, FactKind)]) -> Vec<String> {
+fn shown(facts: &[(Protocol, Statement)]) -> Vec<String> {
     facts.iter().map(|fact| format!("{fact:?}")).collect()
 }
 
 /// What facts state, a line for each value; what they leave open is no statement.
-fn statements(facts: &[(Protocol, FactKind)]) -> BTreeSet<String> {
-    let lines = |fact: &(Protocol, FactKind)| format!("{fact:#?}").lines().map(str::trim).map(String::from).collect();
+fn statements(facts: &[(Protocol, Statement)]) -> BTreeSet<String> {
+    let lines = |fact: &(Protocol, Statement)| format!("{fact:#?}").lines().map(str::trim).map(String::from).collect();
     let lines: Vec<String> = facts.iter().flat_map::<Vec<String>, _>(lines).collect();
     lines.into_iter().filter(|line| !line.ends_with(": None,") && !line.ends_with("[],")).collect()
 }
@@ -150,7 +150,7 @@ fn every_protocol_has_fixtures_and_claims_them() {
         let facts = fixture.facts();
         let claimed = facts.first().map(|(protocol, _)| *protocol);
         assert_eq!(claimed, Some(fixture.protocol), "{}: {facts:?}", fixture.name);
-        assert!(!facts.iter().any(|(_, kind)| matches!(kind, FactKind::Malformed(_))), "{}: {facts:?}", fixture.name);
+        assert!(!facts.iter().any(|(_, kind)| matches!(kind, Statement::Malformed(_))), "{}: {facts:?}", fixture.name);
     }
 }
 
@@ -200,7 +200,7 @@ fn a_hole_in_a_stream_invents_nothing() {
                 session.on_bytes(Chunk { at, sender: *sender, bytes }, &mut facts);
             }
             session.on_end(&mut facts);
-            facts.retain(|(_, kind)| !matches!(kind, FactKind::Malformed(_)));
+            facts.retain(|(_, kind)| !matches!(kind, Statement::Malformed(_)));
             let invented: Vec<String> = statements(&facts).difference(&whole).cloned().collect();
             assert!(invented.is_empty(), "{} without chunk {lost} says {invented:?}", fixture.name);
         }
@@ -237,7 +237,7 @@ fn claims(spec: &ProtocolSpec, fixture: &Fixture, sender: Sender, bytes: &[u8]) 
     for (at, (sender, bytes)) in (1..).zip(&fixture.chunks) {
         parser.on_bytes(Chunk { at: Timestamp::from_secs(at), sender: *sender, bytes }, &mut facts);
     }
-    facts.iter().any(|kind| !matches!(kind, FactKind::Malformed(_)))
+    facts.iter().any(|kind| !matches!(kind, Statement::Malformed(_)))
 }
 
 #[test]

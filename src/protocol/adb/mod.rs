@@ -5,7 +5,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, Hello, Sender};
+use crate::facts::{Hello, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, tls};
@@ -78,7 +78,7 @@ struct Side {
 }
 
 impl Parser for Adb {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
         let consumed = |cursor: &Cursor<'_>| chunk.bytes.len().saturating_sub(cursor.len());
         while !self.side(chunk.sender).asked_for_tls {
@@ -101,7 +101,7 @@ impl Parser for Adb {
 
 impl Adb {
     /// Returns whether nothing more is to be known.
-    fn on_message(&mut self, message: &Message<'_>, sender: Sender, facts: &mut Vec<FactKind>) -> bool {
+    fn on_message(&mut self, message: &Message<'_>, sender: Sender, facts: &mut Vec<Statement>) -> bool {
         const STREAMS: [u32; 2] = [u32::from_le_bytes(*b"OPEN"), u32::from_le_bytes(*b"WRTE")];
         let side = self.side(sender);
         match message.command {
@@ -109,7 +109,7 @@ impl Adb {
                 side.is_told = true;
                 let identity = message.data.rest().split(|&byte| byte == 0).next().unwrap_or_default();
                 let software = Some(Text::from_utf8(identity)).filter(|identity| !identity.is_empty());
-                facts.push(FactKind::Hello(Box::new(Hello { software, ..Hello::new(sender) })));
+                facts.push(Statement::Hello(Box::new(Hello { software, ..Hello::new(sender) })));
             }
             START_TLS => side.asked_for_tls = true,
             command => return STREAMS.contains(&command),

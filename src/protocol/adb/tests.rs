@@ -45,14 +45,14 @@ fn tls_hello() -> Vec<u8> {
 #[test]
 fn tls_follows_where_both_sides_ask_for_it() {
     let facts = fixtures()[0].facts();
-    let [(_, FactKind::Hello(hello)), (tls::PROTOCOL, FactKind::Hello(_))] = &facts[..] else { panic!("{facts:?}") };
+    let [(_, Statement::Hello(hello)), (tls::PROTOCOL, Statement::Hello(_))] = &facts[..] else { panic!("{facts:?}") };
     assert_eq!((hello.sender, hello.software.clone()), (Sender::Client, Some("host::features=shell_v2".into())));
 }
 
 #[test]
 fn the_device_says_what_it_is() {
     let facts = fixtures()[1].facts();
-    let [_, (_, FactKind::Hello(device))] = &facts[..] else { panic!("{facts:?}") };
+    let [_, (_, Statement::Hello(device))] = &facts[..] else { panic!("{facts:?}") };
     assert_eq!(device.software, Some("device::ro.product.name=panther;".into()));
 }
 

@@ -4,7 +4,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, FactKind, Fields, Sender, Tunnel};
+use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Parser, Probe, Progress, Protocol, ProtocolSpec, esp};
@@ -57,10 +57,10 @@ impl Ah {
     /// After so many packets of one side the other is not waited for.
     const PACKETS_MAX: u32 = 4;
 
-    fn say(established: bool, header: Header, facts: &mut Vec<FactKind>) -> Progress {
+    fn say(established: bool, header: Header, facts: &mut Vec<Statement>) -> Progress {
         let mut fields = Fields::default();
         fields.push("ah.next_header", header.next_header);
-        facts.push(FactKind::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(Confidence::Certain, established) })));
+        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(Confidence::Certain, established) })));
         match header.next_header {
             esp::NUMBER => Progress::Upgrade { to: esp::SPEC.protocol, consumed: 0 },
             _ => Progress::Done,
@@ -69,7 +69,7 @@ impl Ah {
 }
 
 impl Parser for Ah {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let Some(header) = Header::parse(chunk.bytes) else {
             return Progress::Continue { consumed: 0 };
         };
@@ -81,7 +81,7 @@ impl Parser for Ah {
         Progress::Continue { consumed: 0 }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         if let Some((_, header)) = self.heard {
             Self::say(false, header, facts);
         }

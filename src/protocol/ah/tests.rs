@@ -1,4 +1,4 @@
-use crate::facts::{FactKind, Sender, Value};
+use crate::facts::{Sender, Statement, Value};
 use crate::net::Transport;
 use crate::protocol::tests::{Fixture, hex};
 
@@ -46,7 +46,7 @@ fn packet(next_header: u8, spi: u32, sequence: u32) -> Vec<u8> {
 #[test]
 fn packets_both_ways_are_one_tunnel_that_names_what_is_inside() {
     let facts = around_icmp().facts();
-    let [(_, FactKind::Tunnel(tunnel))] = &facts[..] else { panic!("one tunnel: {facts:?}") };
+    let [(_, Statement::Tunnel(tunnel))] = &facts[..] else { panic!("one tunnel: {facts:?}") };
     assert!(tunnel.established);
     assert_eq!(tunnel.fields.get("ah.next_header"), Some(&Value::Number(1)));
 }

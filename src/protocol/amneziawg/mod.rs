@@ -8,7 +8,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, FactKind, Fields, Sender, Tunnel};
+use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
 use crate::net::Transport;
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
@@ -95,7 +95,7 @@ impl AmneziaWg {
 }
 
 impl Parser for AmneziaWg {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         self.datagrams = self.datagrams.saturating_add(1);
         match chunk.sender {
             Sender::Client => self.initiation = Initiation::parse(chunk.bytes).or(self.initiation),
@@ -107,7 +107,7 @@ impl Parser for AmneziaWg {
                     fields.push(INITIATION_PADDING, initiation.padding as u64);
                     fields.push(RESPONSE_PADDING, padding as u64);
                     let tunnel = Tunnel { fields, ..Tunnel::new(Confidence::Certain, true) };
-                    facts.push(FactKind::Tunnel(Box::new(tunnel)));
+                    facts.push(Statement::Tunnel(Box::new(tunnel)));
                     return Progress::Done;
                 }
             }

@@ -52,7 +52,7 @@ fn response(padding: usize) -> Vec<u8> {
 fn a_handshake_behind_junk_and_padding_is_one_tunnel() {
     for (fixture, padding) in fixtures().iter().zip([(15_u64, 68_u64), (0, 0)]) {
         let facts = fixture.facts();
-        let [(_, FactKind::Tunnel(tunnel))] = &facts[..] else { panic!("{facts:?}") };
+        let [(_, Statement::Tunnel(tunnel))] = &facts[..] else { panic!("{facts:?}") };
         assert!(tunnel.established);
         assert_eq!(tunnel.fields.get(INITIATION_PADDING), Some(&padding.0.into()));
         assert_eq!(tunnel.fields.get(RESPONSE_PADDING), Some(&padding.1.into()));

@@ -7,7 +7,7 @@ pub(crate) mod tests;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::facts::{FactKind, Fields, Name};
+use crate::facts::{Fields, Name, Statement};
 use crate::net::{Mac, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::dns::budget::Budget;
@@ -57,12 +57,12 @@ struct Arp {
 }
 
 impl Parser for Arp {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if let Some(question) = Question::parse(chunk.bytes) {
             let mut fields = Fields::default();
             fields.push("arp.sender_mac", question.sender);
             fields.push("arp.target_ip", IpAddr::V4(question.target));
-            self.budget.push(chunk.at, FactKind::Name(Box::new(Name { fields, ..Name::default() })), facts);
+            self.budget.push(chunk.at, Statement::Name(Box::new(Name { fields, ..Name::default() })), facts);
         }
         Progress::Continue { consumed: chunk.bytes.len() }
     }

@@ -21,7 +21,7 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
 fn each_probe_tells_who_asks_for_which_address() {
     let facts = fixtures()[0].facts();
     assert_eq!(facts.len(), 2);
-    let (_, FactKind::Name(name)) = &facts[0] else { panic!("{facts:?}") };
+    let (_, Statement::Name(name)) = &facts[0] else { panic!("{facts:?}") };
     assert_eq!(name.fields.get("arp.sender_mac"), Some(&Value::Mac(Mac([2, 0, 0x5e, 0x10, 0, 1]))));
     assert_eq!(name.fields.get("arp.target_ip"), Some(&Value::Ip("192.0.2.7".parse().unwrap())));
 }

@@ -5,7 +5,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, Fields, Name, Value};
+use crate::facts::{Fields, Name, Statement, Value};
 use crate::net::Transport;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 use wire::Announcement;
@@ -43,10 +43,10 @@ struct Cdp {
 }
 
 impl Parser for Cdp {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let announcement = Announcement::parse(chunk.bytes);
         if let Some(announcement) = announcement.filter(|announcement| self.told.as_ref() != Some(announcement)) {
-            facts.push(FactKind::Name(Box::new(name(&announcement))));
+            facts.push(Statement::Name(Box::new(name(&announcement))));
             self.told = Some(announcement);
         }
         Progress::Continue { consumed: chunk.bytes.len() }

@@ -21,7 +21,7 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
 #[test]
 fn an_announcement_is_told_once() {
     let facts = fixtures()[0].facts();
-    let [(_, FactKind::Name(name))] = &facts[..] else { panic!("one name: {facts:?}") };
+    let [(_, Statement::Name(name))] = &facts[..] else { panic!("one name: {facts:?}") };
     for (field, value) in [("host.hostname", "R1"), ("cdp.port_id", "Gi0/1"), ("cdp.platform", "C2960")] {
         assert_eq!(name.fields.get(field), Some(&Value::Text(value.into())));
     }

@@ -7,7 +7,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, RemoteDesktop, Sender};
+use crate::facts::{RemoteDesktop, Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
@@ -53,7 +53,7 @@ fn is_version(bytes: &[u8]) -> Option<bool> {
 struct DameWare;
 
 impl Parser for DameWare {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if chunk.sender == Sender::Client {
             return Progress::Continue { consumed: chunk.bytes.len() };
         }
@@ -61,7 +61,7 @@ impl Parser for DameWare {
             None => Progress::Continue { consumed: 0 },
             Some(false) => Progress::Reject,
             Some(true) => {
-                facts.push(FactKind::RemoteDesktop(Box::<RemoteDesktop>::default()));
+                facts.push(Statement::RemoteDesktop(Box::<RemoteDesktop>::default()));
                 Progress::Done
             }
         }

@@ -16,7 +16,7 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
 #[test]
 fn a_server_that_tells_its_version_on_its_port_is_one_remote_desktop() {
     let facts = fixtures()[0].facts();
-    assert!(matches!(facts.as_slice(), [(PROTOCOL, FactKind::RemoteDesktop(_))]), "{facts:?}");
+    assert!(matches!(facts.as_slice(), [(PROTOCOL, Statement::RemoteDesktop(_))]), "{facts:?}");
 }
 
 #[test]

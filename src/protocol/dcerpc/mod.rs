@@ -8,7 +8,7 @@ pub mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, Fields, Hello, Outcome, Sender};
+use crate::facts::{Fields, Hello, Outcome, Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::gss::LogOn;
@@ -55,12 +55,12 @@ impl DceRpc {
     const UNITS_MAX: u32 = 32;
 
     /// Returns whether all is known.
-    fn on_unit(&mut self, unit: &Unit<'_>, sender: Sender, facts: &mut Vec<FactKind>) -> bool {
+    fn on_unit(&mut self, unit: &Unit<'_>, sender: Sender, facts: &mut Vec<Statement>) -> bool {
         if let (Kind::Bind, Sender::Client, false) = (unit.kind, sender, self.is_bound) {
             self.is_bound = true;
             let mut fields = Fields::default();
             fields.push_some(INTERFACE.name, unit.interface());
-            facts.push(FactKind::Hello(Box::new(Hello { fields, ..Hello::new(Sender::Client) })));
+            facts.push(Statement::Hello(Box::new(Hello { fields, ..Hello::new(Sender::Client) })));
         }
         match (unit.kind, sender) {
             (Kind::Bind | Kind::AlterContext | Kind::Auth3, Sender::Client) => {
@@ -77,14 +77,14 @@ impl DceRpc {
         false
     }
 
-    fn judge(&mut self, outcome: Outcome, facts: &mut Vec<FactKind>) -> bool {
+    fn judge(&mut self, outcome: Outcome, facts: &mut Vec<Statement>) -> bool {
         self.log_on.on_server(&[], Some(outcome), facts);
         true
     }
 }
 
 impl Parser for DceRpc {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
         loop {
             match wire::unit(&mut cursor) {
@@ -104,7 +104,7 @@ impl Parser for DceRpc {
         }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         self.log_on.on_end(facts);
     }
 }

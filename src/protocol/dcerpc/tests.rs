@@ -58,7 +58,7 @@ fn with_kerberos() -> Vec<(Sender, Vec<u8>)> {
 
 fn credential(chunks: Vec<(Sender, Vec<u8>)>) -> Credential {
     let facts = fixture(chunks).facts();
-    let [(PROTOCOL, FactKind::Hello(_)), (_, FactKind::Credential(credential))] = facts.as_slice() else {
+    let [(PROTOCOL, Statement::Hello(_)), (_, Statement::Credential(credential))] = facts.as_slice() else {
         panic!("{facts:?}")
     };
     (**credential).clone()
@@ -78,7 +78,7 @@ fn the_first_answer_judges_the_log_on() {
 fn a_binding_without_a_log_on_names_the_interface() {
     let chunks = vec![(Sender::Client, unit(11, &bind(), 0, &[])), (Sender::Server, unit(12, &[0; 44], 0, &[]))];
     let facts = fixture(chunks).facts();
-    let [(_, FactKind::Hello(hello))] = facts.as_slice() else { panic!("{facts:?}") };
+    let [(_, Statement::Hello(hello))] = facts.as_slice() else { panic!("{facts:?}") };
     let interface = crate::net::Text::from("f5cc5a18-4264-101a-8c59-08002b2f8426");
     assert_eq!(hello.fields.get("dcerpc.interface"), Some(&interface.into()));
 }

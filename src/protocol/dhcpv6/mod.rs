@@ -7,7 +7,7 @@ pub(crate) mod tests;
 
 use std::net::IpAddr;
 
-use crate::facts::{FactKind, Fields, Lease, Sender};
+use crate::facts::{Fields, Lease, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::dns::budget::Budget;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
@@ -54,9 +54,9 @@ struct Dhcpv6 {
 }
 
 impl Parser for Dhcpv6 {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if let Some(message) = Message::parse(chunk.bytes) {
-            self.budget.push(chunk.at, FactKind::Lease(Box::new(lease(&message))), facts);
+            self.budget.push(chunk.at, Statement::Lease(Box::new(lease(&message))), facts);
         }
         Progress::Continue { consumed: 0 }
     }

@@ -1,5 +1,5 @@
 use super::wire::Message;
-use crate::facts::{FactKind, Lease, Sender, Value};
+use crate::facts::{Lease, Sender, Statement, Value};
 use crate::net::{Mac, Transport};
 use crate::protocol::tests::{Fixture, hex};
 
@@ -44,8 +44,8 @@ fn relayed() -> Fixture {
 
 fn leases(fixture: &Fixture) -> Vec<Lease> {
     let facts = fixture.facts();
-    let lease = |kind: &FactKind| match kind {
-        FactKind::Lease(lease) => Some(Lease::clone(lease)),
+    let lease = |kind: &Statement| match kind {
+        Statement::Lease(lease) => Some(Lease::clone(lease)),
         _ => None,
     };
     facts.iter().filter_map(|(_, kind)| lease(kind)).collect()

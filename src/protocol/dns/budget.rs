@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::facts::FactKind;
+use crate::facts::Statement;
 use crate::time::Timestamp;
 
 /// Facts given since the window began, in packet time.
@@ -21,7 +21,7 @@ impl Budget {
     }
 
     /// Appends a fact. The first that is too many is told as such, in place of it; the rest of its minute is dropped.
-    pub(in crate::protocol) fn push(&mut self, at: Timestamp, fact: FactKind, facts: &mut Vec<FactKind>) {
+    pub(in crate::protocol) fn push(&mut self, at: Timestamp, fact: Statement, facts: &mut Vec<Statement>) {
         if at.since(self.began) >= Self::WINDOW {
             (self.began, self.given) = (at, 0);
         }
@@ -29,7 +29,7 @@ impl Budget {
         if self.given <= self.per_window {
             facts.push(fact);
         } else if self.given == self.per_window.saturating_add(1) {
-            facts.push(FactKind::Malformed("fact_limit"));
+            facts.push(Statement::Malformed("fact_limit"));
         }
     }
 }

@@ -1,14 +1,16 @@
 //! DNS messages in, over UDP or over TCP behind their length (RFC 1035), the names asked for and their answers out.
 
 pub(super) mod budget;
+pub(super) mod name;
 pub(super) mod wire;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
-use crate::facts::{FactKind, Fields, Name, Sender};
+use crate::facts::{Fields, Name, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
@@ -62,25 +64,26 @@ fn probe(opening: &Opening<'_>) -> Probe {
 fn is_plausible(message: &Message<'_>) -> bool {
     let header = message.header;
     let opcode_exists = matches!(header.opcode(), 0..=2 | 4..=6);
-    let classes_exist = message.questions.iter().all(|question| matches!(question.class, 1 | 3 | 4 | 254 | 255));
-    let says_something = !message.questions.is_empty() || (header.is_response() && message.is_whole);
+    let classes_exist = message.questions().all(|question| matches!(question.class, 1 | 3 | 4 | 254 | 255));
+    let says_something = header.questions > 0 || (header.is_response() && message.is_whole);
     opcode_exists && !header.is_reserved_bit_set() && classes_exist && says_something
 }
 
 /// A query that would be one on any port: one question of a known type for a name of host characters, to the last byte
 /// (behind it an OPT record, or DNSCrypt's padding).
 fn is_unmistakable(message: &Message<'_>) -> bool {
-    let [question] = &message.questions[..] else {
+    let Some(question) = message.only_question() else {
         return false;
     };
-    let is_name = question.name.len() > 1
-        && question.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
+    let is_of_host =
+        |label: &[u8]| label.iter().all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     message.header.is_plain_query()
         && message.is_whole
-        && message.records.iter().all(|record| record.section == Section::Additional && record.name == ".")
+        && message.records().all(|record| record.section == Section::Additional && record.name.is_root())
         && question.class == 1
         && kind_name(question.kind).is_some()
-        && is_name
+        && question.name.len() > 1
+        && question.name.labels().all(is_of_host)
 }
 
 struct Dns {
@@ -95,18 +98,18 @@ impl Dns {
         Self { transport: start.transport, budget: Budget::per_minute(Self::FACTS_PER_MINUTE) }
     }
 
-    fn on_message(&mut self, chunk: &Chunk<'_>, bytes: &[u8], facts: &mut Vec<FactKind>) {
+    fn on_message(&mut self, chunk: &Chunk<'_>, bytes: &[u8], facts: &mut Vec<Statement>) {
         let Some(message) = Message::parse(bytes).filter(is_plausible) else {
             return;
         };
         for fact in names(&message) {
-            self.budget.push(chunk.at, FactKind::Name(Box::new(fact)), facts);
+            self.budget.push(chunk.at, Statement::Name(Box::new(fact)), facts);
         }
     }
 }
 
 impl Parser for Dns {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if self.transport != Transport::Tcp {
             self.on_message(&chunk, chunk.bytes, facts);
             return Progress::Continue { consumed: 0 };
@@ -120,25 +123,23 @@ impl Parser for Dns {
 }
 
 /// A fact for each question, and what was answered with the first.
-pub(super) fn names(message: &Message<'_>) -> Vec<Name> {
-    let mut names: Vec<Name> = message.questions.iter().map(|question| asked(message, question)).collect();
-    if message.header.is_response() {
-        match names.first_mut() {
-            Some(name) => answer(message, name),
-            None => {
-                let mut name = Name::default();
-                answer(message, &mut name);
-                names.push(name);
-            }
+pub(super) fn names<'a>(message: &'a Message<'_>) -> impl Iterator<Item = Name> + 'a {
+    let is_response = message.header.is_response();
+    let answers_nothing = is_response && message.header.questions == 0;
+    let asked = message.questions().map(|question| asked(message, &question));
+    let told = asked.chain(answers_nothing.then(Name::default)).enumerate();
+    told.map(move |(index, mut name)| {
+        if is_response && index == 0 {
+            answer(message, &mut name);
         }
-    }
-    names
+        name
+    })
 }
 
-fn asked(message: &Message<'_>, question: &Question) -> Name {
+fn asked(message: &Message<'_>, question: &Question<'_>) -> Name {
     Name {
-        question: Some(Text::from(question.name.to_ascii_lowercase())),
-        kind: Some(kind_name(question.kind).map_or_else(|| question.kind.to_string().into(), Into::into)),
+        question: Some(question.name.lowercase()),
+        kind: Some(kind_text(question.kind)),
         answered: message.header.is_response(),
         ..Name::default()
     }
@@ -146,10 +147,10 @@ fn asked(message: &Message<'_>, question: &Question) -> Name {
 
 fn answer(message: &Message<'_>, name: &mut Name) {
     const ANSWERS_MAX: usize = 32;
-    let answers = || message.records.iter().filter(|record| record.section == Section::Answer).take(ANSWERS_MAX);
+    let answers = || message.records().filter(|record| record.section == Section::Answer).take(ANSWERS_MAX);
     name.answered = true;
-    name.addresses = answers().filter_map(address).collect();
-    let data: Vec<Text> = answers().filter_map(pointed_to).collect();
+    name.addresses = answers().filter_map(|record| address(&record)).collect();
+    let data: Vec<Text> = answers().filter_map(|record| pointed_to(&record)).collect();
     name.fields = Fields::default();
     match response_code_name(message.header.response_code()) {
         Some(code) => name.fields.push("dns.response_code", code),
@@ -168,14 +169,19 @@ pub(super) fn address(record: &Record<'_>) -> Option<IpAddr> {
 }
 
 fn pointed_to(record: &Record<'_>) -> Option<Text> {
-    match &record.data {
-        Data::Name(name) => Some(Text::from(name.to_ascii_lowercase())),
+    match record.data {
+        Data::Name(name) => Some(name.lowercase()),
         _ => None,
     }
 }
 
+/// The name of a question's type, or its number.
+pub(super) fn kind_text(kind: u16) -> Cow<'static, str> {
+    kind_name(kind).map_or_else(|| Cow::Owned(kind.to_string()), Cow::Borrowed)
+}
+
 /// The question types in use, out of the IANA registry.
-pub(super) fn kind_name(kind: u16) -> Option<&'static str> {
+fn kind_name(kind: u16) -> Option<&'static str> {
     let name = match kind {
         1 => "A",
         2 => "NS",

@@ -1,8 +1,9 @@
 use std::net::IpAddr;
 
 use super::budget::Budget;
-use super::wire::{Message, name};
-use crate::facts::{FactKind, Name, Sender, Value};
+use super::name::DomainName;
+use super::wire::Message;
+use crate::facts::{Name, Sender, Statement, Value};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::tests::{Fixture, hex};
@@ -45,8 +46,8 @@ fn elsewhere() -> Fixture {
 
 fn names(fixture: &Fixture) -> Vec<Name> {
     let facts = fixture.facts();
-    let name = |kind: &FactKind| match kind {
-        FactKind::Name(name) => Some(Name::clone(name)),
+    let name = |kind: &Statement| match kind {
+        Statement::Name(name) => Some(Name::clone(name)),
         _ => None,
     };
     facts.iter().filter_map(|(_, kind)| name(kind)).collect()
@@ -95,7 +96,7 @@ fn pointers_go_back_or_nowhere() {
         let message = hex(&format!("{} {text}", "00".repeat(12)));
         let mut cursor = Cursor::new(&message);
         cursor.skip(12).unwrap();
-        name(&message, &mut cursor).map(|name| (name, cursor.len()))
+        DomainName::read(&message, &mut cursor).map(|name| (name.spelt(), cursor.len()))
     };
     assert_eq!(decode("01 61 00 ff"), Some(("a".into(), 1)));
     assert_eq!(decode("00"), Some((".".into(), 0)));
@@ -113,7 +114,7 @@ fn pointers_go_back_or_nowhere() {
 fn labels_cannot_pretend_to_be_others() {
     let query = hex("1234 0100 0001 0000 0000 0000 05 61 2e 62 ff 0a 02 c3a9 00 0001 0001");
     let message = Message::parse(&query).unwrap();
-    assert_eq!(message.questions[0].name, "a\\046b\\255\\010.é");
+    assert_eq!(message.only_question().unwrap().name.spelt(), "a\\046b\\255\\010.é");
 }
 
 #[test]
@@ -140,8 +141,8 @@ fn a_flood_of_names_is_cut_and_told_once_a_minute() {
     let mut budget = Budget::per_minute(2);
     let mut facts = Vec::new();
     for at in [10, 11, 12, 13, 71] {
-        budget.push(Timestamp::from_secs(at), FactKind::Name(Box::default()), &mut facts);
+        budget.push(Timestamp::from_secs(at), Statement::Name(Box::default()), &mut facts);
     }
-    let categories: Vec<_> = facts.iter().map(FactKind::category).collect();
-    assert_eq!(categories, ["name", "name", "malformed", "name"]);
+    let are_names: Vec<_> = facts.iter().map(|statement| matches!(statement, Statement::Name(_))).collect();
+    assert_eq!(are_names, [true, true, false, true]);
 }

@@ -1,11 +1,13 @@
 //! A message in the format of RFC 1035 §4 in, its questions and records out. DNS, mDNS, LLMNR and the NetBIOS name
 //! service share it.
 //!
-//! A message is read as far as it is sound: questions must be, records end at the first that is not.
+//! A message is read as far as it is sound: questions must be, records end at the first that is not. It is gone through
+//! once to see that, and again where somebody wants what is in it; nothing of it is copied.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::protocol::cursor::Cursor;
+use crate::protocol::dns::name::DomainName;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::protocol) struct Header {
@@ -17,7 +19,7 @@ pub(in crate::protocol) struct Header {
 }
 
 impl Header {
-    const BYTES: usize = 12;
+    pub(in crate::protocol) const BYTES: usize = 12;
     const RECURSION_DESIRED: u16 = 0x0100;
     /// Authentic data and checking disabled (RFC 4035).
     const SECURITY: u16 = 0x0030;
@@ -39,23 +41,33 @@ impl Header {
         self.flags & 0x0040 != 0
     }
 
+    /// The section of each record that the header announces.
+    fn sections(self) -> impl Iterator<Item = Section> {
+        let counts = [
+            (Section::Answer, self.answers),
+            (Section::Authority, self.authorities),
+            (Section::Additional, self.additionals),
+        ];
+        counts.into_iter().flat_map(|(section, count)| (0..count).map(move |_| section))
+    }
+
     /// A standard query that sets nothing but what a client may ask for.
     pub(in crate::protocol) const fn is_plain_query(self) -> bool {
         self.flags & !(Self::RECURSION_DESIRED | Self::SECURITY) == 0
     }
 }
 
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(in crate::protocol) struct Question {
-    pub(in crate::protocol) name: String,
+#[derive(Clone, Copy, Debug)]
+pub(in crate::protocol) struct Question<'a> {
+    pub(in crate::protocol) name: DomainName<'a>,
     pub(in crate::protocol) kind: u16,
     pub(in crate::protocol) class: u16,
 }
 
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub(in crate::protocol) struct Record<'a> {
     pub(in crate::protocol) section: Section,
-    pub(in crate::protocol) name: String,
+    pub(in crate::protocol) name: DomainName<'a>,
     pub(in crate::protocol) kind: u16,
     pub(in crate::protocol) data: Data<'a>,
 }
@@ -67,11 +79,11 @@ pub(in crate::protocol) enum Section {
     Additional,
 }
 
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub(in crate::protocol) enum Data<'a> {
     Address(IpAddr),
     /// The name that a CNAME, PTR, NS or SRV record points to.
-    Name(String),
+    Name(DomainName<'a>),
     Other(&'a [u8]),
 }
 
@@ -85,18 +97,22 @@ pub(in crate::protocol) mod kind {
     pub(in crate::protocol) const SRV: u16 = 33;
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(in crate::protocol) struct Message<'a> {
     pub(in crate::protocol) header: Header,
-    pub(in crate::protocol) questions: Vec<Question>,
-    pub(in crate::protocol) records: Vec<Record<'a>>,
+    bytes: &'a [u8],
+    /// Where the questions begin, and the records.
+    questions: Cursor<'a>,
+    records: Cursor<'a>,
+    /// How many records are sound.
+    record_count: usize,
     /// Every record was read, and nothing follows.
     pub(in crate::protocol) is_whole: bool,
 }
 
 impl<'a> Message<'a> {
     const QUESTIONS_MAX: u16 = 64;
-    /// The most records kept of a message.
+    /// The most records read of a message.
     const RECORDS_MAX: usize = 128;
 
     pub(in crate::protocol) fn parse(bytes: &'a [u8]) -> Option<Self> {
@@ -112,40 +128,58 @@ impl<'a> Message<'a> {
         if header.questions > Self::QUESTIONS_MAX {
             return None;
         }
-        let mut questions = Vec::new();
+        let questions = cursor;
         for _ in 0..header.questions {
-            let name = name(bytes, &mut cursor)?;
-            questions.push(Question { name, kind: cursor.u16()?, class: cursor.u16()? });
+            Question::read(bytes, &mut cursor)?;
         }
-        let sections = [
-            (Section::Answer, header.answers),
-            (Section::Authority, header.authorities),
-            (Section::Additional, header.additionals),
-        ];
-        let wanted = sections.iter().flat_map(|&(section, count)| (0..count).map(move |_| section));
-        let mut records = Vec::new();
-        let mut is_whole = true;
-        for section in wanted {
-            match record(bytes, &mut cursor, section).filter(|_| records.len() < Self::RECORDS_MAX) {
-                Some(record) => records.push(record),
-                None => {
-                    is_whole = false;
-                    break;
-                }
+        let mut message = Self { header, bytes, questions, records: cursor, record_count: 0, is_whole: true };
+        for section in header.sections() {
+            let may_follow = message.record_count < Self::RECORDS_MAX;
+            if !may_follow || Record::read(bytes, &mut cursor, section).is_none() {
+                message.is_whole = false;
+                break;
             }
+            message.record_count = message.record_count.saturating_add(1);
         }
-        is_whole &= cursor.is_empty();
-        Some(Self { header, questions, records, is_whole })
+        message.is_whole &= cursor.is_empty();
+        Some(message)
+    }
+
+    pub(in crate::protocol) fn questions(&self) -> impl Iterator<Item = Question<'a>> + use<'a> {
+        let (bytes, mut cursor) = (self.bytes, self.questions);
+        (0..self.header.questions).map_while(move |_| Question::read(bytes, &mut cursor))
+    }
+
+    /// The question of a message that has one and no more.
+    pub(in crate::protocol) fn only_question(&self) -> Option<Question<'a>> {
+        self.questions().next().filter(|_| self.header.questions == 1)
+    }
+
+    pub(in crate::protocol) fn records(&self) -> impl Iterator<Item = Record<'a>> + use<'a> {
+        let (bytes, mut cursor) = (self.bytes, self.records);
+        self.header
+            .sections()
+            .take(self.record_count)
+            .map_while(move |section| Record::read(bytes, &mut cursor, section))
     }
 }
 
-fn record<'a>(message: &'a [u8], cursor: &mut Cursor<'a>, section: Section) -> Option<Record<'a>> {
-    let name = name(message, cursor)?;
-    let kind = cursor.u16()?;
-    let (_class, _ttl) = (cursor.u16()?, cursor.u32()?);
-    let before = *cursor;
-    let data = cursor.vec16()?.rest();
-    Some(Record { section, name, kind, data: Data::of(kind, message, before, data) })
+impl<'a> Question<'a> {
+    fn read(message: &'a [u8], cursor: &mut Cursor<'a>) -> Option<Self> {
+        let name = DomainName::read(message, cursor)?;
+        Some(Self { name, kind: cursor.u16()?, class: cursor.u16()? })
+    }
+}
+
+impl<'a> Record<'a> {
+    fn read(message: &'a [u8], cursor: &mut Cursor<'a>, section: Section) -> Option<Self> {
+        let name = DomainName::read(message, cursor)?;
+        let kind = cursor.u16()?;
+        let (_class, _ttl) = (cursor.u16()?, cursor.u32()?);
+        let before = *cursor;
+        let data = cursor.vec16()?.rest();
+        Some(Self { section, name, kind, data: Data::of(kind, message, before, data) })
+    }
 }
 
 impl<'a> Data<'a> {
@@ -160,75 +194,10 @@ impl<'a> Data<'a> {
             kind::AAAA => <[u8; 16]>::try_from(data)
                 .map_or(Self::Other(data), |bytes| Self::Address(Ipv6Addr::from(bytes).into())),
             kind::NS | kind::CNAME | kind::PTR | kind::SRV => {
-                at.skip(ahead).and_then(|()| name(message, &mut at)).map_or(Self::Other(data), Self::Name)
+                let name = at.skip(ahead).and_then(|()| DomainName::read(message, &mut at));
+                name.map_or(Self::Other(data), Self::Name)
             }
             _ => Self::Other(data),
         }
     }
-}
-
-/// Reads a name, its labels joined by dots, `.` for the root. A pointer must point before the part it was found in, so
-/// that the way ends; the whole is at most 255 bytes (§3.1, §4.1.4).
-pub(in crate::protocol) fn name(message: &[u8], cursor: &mut Cursor<'_>) -> Option<String> {
-    const BYTES_MAX: usize = 255;
-    let mut text = String::with_capacity(64);
-    let mut bytes = 1_usize;
-    let mut part_start = message.len().checked_sub(cursor.len())?;
-    let mut reader = Cursor::new(message.get(part_start..)?);
-    let mut behind = None;
-    loop {
-        let len = reader.u8()?;
-        match len {
-            0 => break,
-            1..0x40 => {
-                let label = reader.take(usize::from(len))?;
-                bytes = bytes.saturating_add(label.len()).saturating_add(1);
-                if bytes > BYTES_MAX {
-                    return None;
-                }
-                push_label(&mut text, label);
-            }
-            0xc0.. => {
-                let target = usize::from(u16::from_be_bytes([len & 0x3f, reader.u8()?]));
-                behind.get_or_insert(reader.len());
-                if target < Header::BYTES || target >= part_start {
-                    return None;
-                }
-                part_start = target;
-                reader = Cursor::new(message.get(target..)?);
-            }
-            _ => return None,
-        }
-    }
-    let left = behind.unwrap_or(reader.len());
-    cursor.skip(cursor.len().checked_sub(left)?)?;
-    if text.is_empty() {
-        text.push('.');
-    }
-    Some(text)
-}
-
-/// Appends a label; what would read as another name is escaped as RFC 1035 §5.1 writes it: `\046`.
-fn push_label(text: &mut String, label: &[u8]) {
-    if !text.is_empty() {
-        text.push('.');
-    }
-    let is_plain = |&byte: &u8| byte.is_ascii_graphic() && byte != b'.' && byte != b'\\';
-    if let (true, Ok(plain)) = (label.iter().all(is_plain), std::str::from_utf8(label)) {
-        return text.push_str(plain);
-    }
-    for chunk in label.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            match c {
-                '.' | '\\' | '\0'..' ' | '\x7f' => push_escaped(text, u32::from(c)),
-                c => text.push(c),
-            }
-        }
-        chunk.invalid().iter().for_each(|&byte| push_escaped(text, u32::from(byte)));
-    }
-}
-
-fn push_escaped(text: &mut String, number: u32) {
-    text.push('\\');
-    text.push_str(&format!("{number:03}"));
 }

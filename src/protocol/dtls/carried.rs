@@ -1,6 +1,6 @@
 //! DTLS that another protocol carries in, its hellos out, marked as being inside it.
 
-use crate::facts::FactKind;
+use crate::facts::Statement;
 use crate::protocol::dtls::{Dtls, PROTOCOL};
 use crate::protocol::tls::carried::inside;
 use crate::protocol::tls::wire::content;
@@ -16,7 +16,7 @@ pub struct CarriedDtls {
 
 impl CarriedDtls {
     /// Takes a datagram. Without a hello first it is not DTLS, or cannot be read.
-    pub fn on_datagram(&mut self, datagram: Chunk<'_>, facts: &mut Vec<FactKind>) {
+    pub fn on_datagram(&mut self, datagram: Chunk<'_>, facts: &mut Vec<Statement>) {
         self.is_over = self.is_over || !(self.has_begun || datagram.bytes.first() == Some(&content::HANDSHAKE));
         if self.is_over {
             return;

@@ -11,7 +11,7 @@ pub mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, FactKind, Hello, Sender, Tunnel};
+use crate::facts::{Confidence, Hello, Sender, Statement, Tunnel};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::tls::fingerprint::Carrier;
@@ -131,7 +131,7 @@ enum Next {
 }
 
 impl Parser for Dtls {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         self.datagrams = self.datagrams.saturating_add(1);
         if self.datagrams > Self::DATAGRAMS_MAX {
             return Progress::Done;
@@ -173,11 +173,11 @@ impl Dtls {
         &mut self,
         record: Record<'_>,
         sender: Sender,
-        facts: &mut Vec<FactKind>,
+        facts: &mut Vec<Statement>,
     ) -> Result<Next, &'static str> {
         if record.epoch > 0 {
             if record.content == content::APPLICATION_DATA && self.is_unheard() {
-                facts.push(FactKind::Hello(Box::new(hello::of_established(sender))));
+                facts.push(Statement::Hello(Box::new(hello::of_established(sender))));
                 return Ok(Next::Done);
             }
             self.side(sender).is_over = true;
@@ -187,7 +187,7 @@ impl Dtls {
             content::HANDSHAKE => return self.on_handshake(record.body, sender, facts),
             content::ALERT => {
                 if let Some((FATAL, description)) = alert(record.body) {
-                    facts.push(FactKind::Hello(Box::new(hello::of_alert(description, sender))));
+                    facts.push(Statement::Hello(Box::new(hello::of_alert(description, sender))));
                     return Ok(Next::Done);
                 }
             }
@@ -196,13 +196,13 @@ impl Dtls {
         Ok(Next::Record)
     }
 
-    fn on_handshake(&mut self, body: &[u8], sender: Sender, facts: &mut Vec<FactKind>) -> Result<Next, &'static str> {
+    fn on_handshake(&mut self, body: &[u8], sender: Sender, facts: &mut Vec<Statement>) -> Result<Next, &'static str> {
         let mut body = Cursor::new(body);
         while !body.is_empty() {
             let fragment = Fragment::read(&mut body).ok_or("handshake_fragment")?;
             let Some(message) = self.side(sender).join(fragment)? else { continue };
             let Some((fact, next)) = self.on_message(&message, fragment.kind, sender)? else { continue };
-            facts.push(FactKind::Hello(Box::new(fact)));
+            facts.push(Statement::Hello(Box::new(fact)));
             if fragment.kind == handshake::SERVER_HELLO {
                 facts.extend(self.sign.take().map(anyconnect));
             }
@@ -248,10 +248,10 @@ impl Dtls {
     }
 }
 
-fn anyconnect(sign: &'static str) -> FactKind {
+fn anyconnect(sign: &'static str) -> Statement {
     let mut tunnel = Tunnel { protocol: Some(ANYCONNECT), ..Tunnel::new(Confidence::Likely, true) };
     tunnel.fields.push(SIGN, sign);
-    FactKind::Tunnel(Box::new(tunnel))
+    Statement::Tunnel(Box::new(tunnel))
 }
 
 impl Side {

@@ -7,7 +7,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use crate::facts::{Credential, FactKind, Fields, Outcome, Sender};
+use crate::facts::{Credential, Fields, Outcome, Sender, Statement};
 use crate::net::Text;
 use crate::protocol::tls::carried::CarriedTls;
 use crate::protocol::{Chunk, FieldSpec, Protocol};
@@ -33,7 +33,7 @@ pub struct Conversation {
 
 impl Conversation {
     /// Takes the next packet; says what the TLS inside it says.
-    pub fn on_packet(&mut self, at: Timestamp, packet: &Packet<'_>, facts: &mut Vec<FactKind>) {
+    pub fn on_packet(&mut self, at: Timestamp, packet: &Packet<'_>, facts: &mut Vec<Statement>) {
         let sender = packet.code.sender();
         let last = match sender {
             Sender::Client => &mut self.client,

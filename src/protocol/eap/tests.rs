@@ -1,7 +1,7 @@
 use super::*;
 use crate::protocol::tests::hex;
 
-fn read(conversation: &mut Conversation, packets: &[&str]) -> Vec<FactKind> {
+fn read(conversation: &mut Conversation, packets: &[&str]) -> Vec<Statement> {
     let mut facts = Vec::new();
     for bytes in packets {
         let bytes = hex(bytes);
@@ -37,7 +37,7 @@ fn a_server_hello_in_two_fragments_is_one_hello_inside() {
     for bytes in [&packets[0], &packets[1], &packets[1], &packets[2]] {
         conversation.on_packet(Timestamp::ZERO, &Packet::parse(bytes).unwrap(), &mut facts);
     }
-    let [FactKind::Hello(hello)] = &facts[..] else { panic!("one hello: {facts:?}") };
+    let [Statement::Hello(hello)] = &facts[..] else { panic!("one hello: {facts:?}") };
     assert_eq!((hello.sender, hello.inside.map(Protocol::as_str)), (Sender::Server, Some("tls")));
 }
 

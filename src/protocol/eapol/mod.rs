@@ -4,7 +4,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Credential, FactKind, Fields, Outcome, Sender};
+use crate::facts::{Credential, Fields, Outcome, Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::dns::budget::Budget;
@@ -125,7 +125,7 @@ impl Eapol {
         Self { conversation: Conversation::default(), told: [None; 4], budget }
     }
 
-    fn on_eap(&mut self, chunk: Chunk<'_>, packet: &eap::Packet<'_>, facts: &mut Vec<FactKind>) {
+    fn on_eap(&mut self, chunk: Chunk<'_>, packet: &eap::Packet<'_>, facts: &mut Vec<Statement>) {
         let mut hellos = Vec::new();
         let known = self.conversation.identity().cloned();
         self.conversation.on_packet(chunk.at, packet, &mut hellos);
@@ -138,23 +138,23 @@ impl Eapol {
             Code::Response if self.conversation.identity() != known.as_ref() => None,
             Code::Request | Code::Response => return,
         };
-        self.budget.push(chunk.at, FactKind::Credential(Box::new(self.conversation.credential(outcome))), facts);
+        self.budget.push(chunk.at, Statement::Credential(Box::new(self.conversation.credential(outcome))), facts);
     }
 
     /// Tells of a frame without EAP the first time that its kind is sent.
-    fn on_other(&mut self, chunk: Chunk<'_>, name: &'static str, facts: &mut Vec<FactKind>) {
+    fn on_other(&mut self, chunk: Chunk<'_>, name: &'static str, facts: &mut Vec<Statement>) {
         let place = self.told.iter_mut().find(|told| told.is_none_or(|told| told == name));
         let Some(place) = place.filter(|told| told.is_none()) else { return };
         *place = Some(name);
         let mut fields = Fields::default();
         fields.push("eapol.packet_type", name);
         let credential = Credential { fields, ..Credential::default() };
-        self.budget.push(chunk.at, FactKind::Credential(Box::new(credential)), facts);
+        self.budget.push(chunk.at, Statement::Credential(Box::new(credential)), facts);
     }
 }
 
 impl Parser for Eapol {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         match Frame::parse(chunk.bytes) {
             Some(Frame::Eap(packet)) => self.on_eap(chunk, &packet, facts),
             Some(frame) => {

@@ -37,7 +37,7 @@ fn fixture(name: &'static str, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
 
 fn credentials(fixture: &Fixture) -> Vec<Credential> {
     let credential = |(_, kind)| match kind {
-        FactKind::Credential(credential) => *credential,
+        Statement::Credential(credential) => *credential,
         other => panic!("{other:?}"),
     };
     fixture.facts().into_iter().map(credential).collect()

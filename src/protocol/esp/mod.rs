@@ -3,7 +3,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, FactKind, Sender, Tunnel};
+use crate::facts::{Confidence, Sender, Statement, Tunnel};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{ANY_BYTE, Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, ah, ike};
@@ -103,14 +103,14 @@ impl Esp {
         self.client.is_some() && self.server.is_some()
     }
 
-    fn say(&self, facts: &mut Vec<FactKind>) {
+    fn say(&self, facts: &mut Vec<Statement>) {
         let confidence = if self.transport == Transport::Udp { Confidence::Likely } else { Confidence::Certain };
-        facts.push(FactKind::Tunnel(Box::new(Tunnel::new(confidence, self.is_established()))));
+        facts.push(Statement::Tunnel(Box::new(Tunnel::new(confidence, self.is_established()))));
     }
 }
 
 impl Parser for Esp {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         self.packets = self.packets.saturating_add(1);
         if let Some(header) = self.header(chunk.bytes) {
             self.take(chunk.sender, header);
@@ -124,7 +124,7 @@ impl Parser for Esp {
         if self.packets >= Self::PACKETS_MAX { Progress::Reject } else { Progress::Continue { consumed: 0 } }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         if self.sure && (self.client.is_some() || self.server.is_some()) {
             self.say(facts);
         }

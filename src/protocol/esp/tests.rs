@@ -1,4 +1,4 @@
-use crate::facts::{Confidence, FactKind, Sender};
+use crate::facts::{Confidence, Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::tests::{Fixture, hex};
 
@@ -33,8 +33,8 @@ fn packet(spi: u32, sequence: u32) -> Vec<u8> {
 
 fn tunnels(fixture: &Fixture) -> Vec<(Confidence, bool)> {
     let facts = fixture.facts();
-    let tunnel = |kind: &FactKind| match kind {
-        FactKind::Tunnel(tunnel) => Some((tunnel.confidence, tunnel.established)),
+    let tunnel = |kind: &Statement| match kind {
+        Statement::Tunnel(tunnel) => Some((tunnel.confidence, tunnel.established)),
         _ => None,
     };
     facts.iter().filter_map(|(_, kind)| tunnel(kind)).collect()

@@ -4,7 +4,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Credential, FactKind, Outcome};
+use crate::facts::{Credential, Outcome, Statement};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::kerberos::wire::{ServiceRequest, service_request};
 use crate::protocol::ntlm::{Authenticate, Challenge, Message};
@@ -36,7 +36,7 @@ pub struct LogOn {
 
 impl LogOn {
     /// Takes a token of the client.
-    pub fn on_client(&mut self, token: &[u8], facts: &mut Vec<FactKind>) {
+    pub fn on_client(&mut self, token: &[u8], facts: &mut Vec<Statement>) {
         let claim = match read(token, DEPTH_MAX) {
             Some(Token::Ntlm(Message::Authenticate(authenticate))) => self.ntlm(authenticate),
             Some(Token::Kerberos(request)) => of_ticket(request),
@@ -50,7 +50,7 @@ impl LogOn {
     }
 
     /// Takes what the client claims in the carrier's own words.
-    pub fn claim(&mut self, claim: Credential, facts: &mut Vec<FactKind>) {
+    pub fn claim(&mut self, claim: Credential, facts: &mut Vec<Statement>) {
         if !std::mem::take(&mut self.is_step) {
             self.on_end(facts);
         }
@@ -64,14 +64,14 @@ impl LogOn {
 
     /// Takes a token of the server, which may be empty, and its judgement, if it has come to one. Returns whether
     /// somebody with a name or a ticket was let in.
-    pub fn on_server(&mut self, token: &[u8], outcome: Option<Outcome>, facts: &mut Vec<FactKind>) -> bool {
+    pub fn on_server(&mut self, token: &[u8], outcome: Option<Outcome>, facts: &mut Vec<Statement>) -> bool {
         if let Some(Token::Ntlm(Message::Challenge(challenge))) = read(token, DEPTH_MAX) {
             self.challenge = Some(challenge);
         }
         let Some(mut credential) = self.pending.take_if(|_| outcome.is_some()) else { return false };
         credential.outcome = outcome;
         let is_named = credential.user.is_some() || credential.protocol == Some(kerberos::PROTOCOL);
-        facts.push(FactKind::Credential(Box::new(credential)));
+        facts.push(Statement::Credential(Box::new(credential)));
         is_named && outcome == Some(Outcome::Success)
     }
 
@@ -86,8 +86,8 @@ impl LogOn {
     }
 
     /// Says what the server did not judge.
-    pub fn on_end(&mut self, facts: &mut Vec<FactKind>) {
-        facts.extend(self.pending.take().map(|credential| FactKind::Credential(Box::new(credential))));
+    pub fn on_end(&mut self, facts: &mut Vec<Statement>) {
+        facts.extend(self.pending.take().map(|credential| Statement::Credential(Box::new(credential))));
     }
 
     fn ntlm(&mut self, authenticate: Authenticate) -> Credential {

@@ -32,7 +32,7 @@ pub(crate) fn ticket() -> Vec<u8> {
     der(0x60, &[mechanism, vec![0x01, 0x00], request])
 }
 
-fn log_on(client: &[u8], outcome: Option<Outcome>) -> (Vec<FactKind>, bool) {
+fn log_on(client: &[u8], outcome: Option<Outcome>) -> (Vec<Statement>, bool) {
     let mut log_on = LogOn::default();
     let mut facts = Vec::new();
     log_on.on_server(&response(challenge()), None, &mut facts);
@@ -45,7 +45,7 @@ fn log_on(client: &[u8], outcome: Option<Outcome>) -> (Vec<FactKind>, bool) {
 #[test]
 fn ntlm_within_spnego_is_one_credential_with_the_servers_names_and_judgement() {
     let (facts, is_in) = log_on(&response(authenticate("CORP", "alice", "LAPTOP-7")), Some(Outcome::Failure));
-    let [FactKind::Credential(credential)] = facts.as_slice() else { panic!("{facts:?}") };
+    let [Statement::Credential(credential)] = facts.as_slice() else { panic!("{facts:?}") };
     assert!(!is_in);
     assert_eq!(credential.protocol, Some(ntlm::PROTOCOL));
     assert_eq!(credential.user, Some("alice".into()));
@@ -56,7 +56,7 @@ fn ntlm_within_spnego_is_one_credential_with_the_servers_names_and_judgement() {
 #[test]
 fn a_ticket_names_realm_and_service() {
     let (facts, is_in) = log_on(&init(ticket()), Some(Outcome::Success));
-    let [FactKind::Credential(credential)] = facts.as_slice() else { panic!("{facts:?}") };
+    let [Statement::Credential(credential)] = facts.as_slice() else { panic!("{facts:?}") };
     assert!(is_in);
     assert_eq!(credential.protocol, Some(kerberos::PROTOCOL));
     assert_eq!(credential.domain, Some("EXAMPLE.COM".into()));
@@ -66,7 +66,7 @@ fn a_ticket_names_realm_and_service() {
 #[test]
 fn a_log_on_that_nobody_judged_is_said_at_the_end_without_an_outcome() {
     let (facts, _) = log_on(&authenticate("CORP", "alice", "LAPTOP-7"), None);
-    let [FactKind::Credential(credential)] = facts.as_slice() else { panic!("{facts:?}") };
+    let [Statement::Credential(credential)] = facts.as_slice() else { panic!("{facts:?}") };
     assert_eq!(credential.outcome, None);
 }
 

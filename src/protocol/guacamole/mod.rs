@@ -7,7 +7,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, RemoteDesktop, Sender};
+use crate::facts::{RemoteDesktop, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
@@ -104,7 +104,7 @@ impl Guacamole {
 }
 
 impl Parser for Guacamole {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
         loop {
             match wire::instruction(&mut cursor) {
@@ -125,13 +125,13 @@ impl Parser for Guacamole {
         }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         if !std::mem::take(&mut self.has_opened) {
             return;
         }
         let mut desktop = RemoteDesktop { user: self.user.take(), ..RemoteDesktop::default() };
         desktop.fields.push_some(DRIVER, self.driver);
         desktop.fields.push_some(TARGET, self.target.take());
-        facts.push(FactKind::RemoteDesktop(Box::new(desktop)));
+        facts.push(Statement::RemoteDesktop(Box::new(desktop)));
     }
 }

@@ -23,7 +23,7 @@ fn guacd() -> Vec<(Sender, Vec<u8>)> {
 fn desktop(chunks: Vec<(Sender, Vec<u8>)>) -> Option<RemoteDesktop> {
     match &fixture("", chunks).facts()[..] {
         [] => None,
-        [(PROTOCOL, FactKind::RemoteDesktop(desktop))] => Some((**desktop).clone()),
+        [(PROTOCOL, Statement::RemoteDesktop(desktop))] => Some((**desktop).clone()),
         facts => panic!("{facts:?}"),
     }
 }

@@ -1,7 +1,7 @@
 //! Requests in, what they open a way for out: remote desktops and VPNs that travel in HTTP where no TLS hides it (behind
 //! a proxy that ends TLS, or set up without).
 
-use crate::facts::{Confidence, FactKind, RemoteDesktop, Tunnel};
+use crate::facts::{Confidence, RemoteDesktop, Statement, Tunnel};
 use crate::net::Text;
 use crate::protocol::Protocol;
 use crate::protocol::http::wire::Head;
@@ -70,11 +70,11 @@ pub fn protocols() -> impl Iterator<Item = Protocol> {
 }
 
 /// What a request opens, if it is one of a gateway's; what a server says to it is not known yet.
-pub(super) fn opened(head: &Head<'_>, method: &str, target: &[u8]) -> Option<FactKind> {
+pub(super) fn opened(head: &Head<'_>, method: &str, target: &[u8]) -> Option<Statement> {
     let is_wanted = |upgrade: &[u8]| UPGRADES.iter().find(|(name, _)| upgrade.eq_ignore_ascii_case(name.as_bytes()));
     if let Some((_, protocol)) = head.upgrade.and_then(is_wanted) {
         let tunnel = Tunnel { protocol: Some(*protocol), ..Tunnel::new(Confidence::Certain, false) };
-        return Some(FactKind::Tunnel(Box::new(tunnel)));
+        return Some(Statement::Tunnel(Box::new(tunnel)));
     }
     // The paths of web pages are not looked at further than that.
     let of_method = |gateway: &&Gateway| gateway.methods.contains(&method);
@@ -82,11 +82,11 @@ pub(super) fn opened(head: &Head<'_>, method: &str, target: &[u8]) -> Option<Fac
     let protocol = Some(gateway.protocol);
     let host = head.client_host.map(Text::from_utf8).filter(|host| !host.is_empty());
     Some(match gateway.kind {
-        Kind::Desktop => FactKind::RemoteDesktop(Box::new(RemoteDesktop { protocol, ..RemoteDesktop::default() })),
+        Kind::Desktop => Statement::RemoteDesktop(Box::new(RemoteDesktop { protocol, ..RemoteDesktop::default() })),
         Kind::Tunnel => {
             let mut tunnel = Tunnel { protocol, ..Tunnel::new(Confidence::Certain, false) };
             tunnel.fields.push_some("host.hostname", host);
-            FactKind::Tunnel(Box::new(tunnel))
+            Statement::Tunnel(Box::new(tunnel))
         }
     })
 }

@@ -14,7 +14,7 @@ pub mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Credential, FactKind, Fields, Hello, Outcome, Sender};
+use crate::facts::{Credential, Fields, Hello, Outcome, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::gss::LogOn;
@@ -93,7 +93,7 @@ struct Http {
     /// Once both sides went on with one.
     web_socket: Option<Box<WebSocket>>,
     /// What the first line of a head said whose end has not come.
-    begun: Option<FactKind>,
+    begun: Option<Statement>,
 }
 
 #[derive(Default)]
@@ -124,7 +124,7 @@ enum Tunnel {
 }
 
 impl Parser for Http {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if let Some(web_socket) = &mut self.web_socket {
             return web_socket.on_bytes(chunk, facts);
         }
@@ -148,7 +148,7 @@ impl Parser for Http {
     }
 
     /// A head that the capture cut short says at least its first line.
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         self.log_on.on_end(facts);
         if let Some(web_socket) = &mut self.web_socket {
             web_socket.on_end(facts);
@@ -202,7 +202,7 @@ impl Http {
         if self.client.is_over { Progress::Done } else { Progress::Continue { consumed } }
     }
 
-    fn read(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Result<Progress, &'static str> {
+    fn read(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Result<Progress, &'static str> {
         let mut cursor = Cursor::new(chunk.bytes);
         let consumed = |cursor: &Cursor<'_>| chunk.bytes.len().saturating_sub(cursor.len());
         loop {
@@ -255,7 +255,7 @@ impl Http {
         }
     }
 
-    fn on_head(&mut self, head: &Head<'_>, sender: Sender, facts: &mut Vec<FactKind>) -> Next {
+    fn on_head(&mut self, head: &Head<'_>, sender: Sender, facts: &mut Vec<Statement>) -> Next {
         match (head.first_line, sender) {
             (FirstLine::Request { method, target }, Sender::Client) => self.on_request(head, method, target, facts),
             (FirstLine::Response { status }, Sender::Server) => self.on_response(head, status, facts),
@@ -263,7 +263,7 @@ impl Http {
         }
     }
 
-    fn on_request(&mut self, head: &Head<'_>, method: &'static str, target: &[u8], facts: &mut Vec<FactKind>) -> Next {
+    fn on_request(&mut self, head: &Head<'_>, method: &'static str, target: &[u8], facts: &mut Vec<Statement>) -> Next {
         self.client.has_spoken = true;
         self.requests = self.requests.saturating_add(1);
         self.is_bodiless = method == "HEAD";
@@ -302,18 +302,18 @@ impl Http {
         if self.requests >= Self::REQUESTS_MAX { Next::Done } else { Next::Head }
     }
 
-    fn on_authorization(&mut self, head: &Head<'_>, facts: &mut Vec<FactKind>) {
+    fn on_authorization(&mut self, head: &Head<'_>, facts: &mut Vec<Statement>) {
         if let Some(token) = head.authorization.and_then(wire::gss_token) {
             return self.log_on.on_client(&token, facts);
         }
         let user = head.authorization.and_then(wire::basic_user).map(|user| Text::from_utf8(&user));
         if user.is_some() && user != self.user {
             self.user.clone_from(&user);
-            facts.push(FactKind::Credential(Box::new(Credential { user, ..Credential::default() })));
+            facts.push(Statement::Credential(Box::new(Credential { user, ..Credential::default() })));
         }
     }
 
-    fn on_response(&mut self, head: &Head<'_>, status: u16, facts: &mut Vec<FactKind>) -> Next {
+    fn on_response(&mut self, head: &Head<'_>, status: u16, facts: &mut Vec<Statement>) -> Next {
         let is_switch = status == 101;
         let opens_tunnel = self.tunnel == Tunnel::Asked && (200..=299).contains(&status);
         if !self.server.has_spoken || is_switch || self.tunnel == Tunnel::Asked {
@@ -345,7 +345,7 @@ impl Http {
     }
 
     /// What a response says of the log-on that waits. A client that only began with NTLM was not let in by name.
-    fn on_judgement(&mut self, head: &Head<'_>, status: u16, facts: &mut Vec<FactKind>) {
+    fn on_judgement(&mut self, head: &Head<'_>, status: u16, facts: &mut Vec<Statement>) {
         let token = head.challenge.and_then(wire::gss_token).unwrap_or_default();
         let is_nameless = |claim: &mut Credential| claim.user.is_none() && claim.protocol == Some(ntlm::PROTOCOL);
         let outcome = match status {
@@ -411,7 +411,7 @@ enum Next {
 }
 
 /// What the first line of an unfinished head says.
-fn begun(sender: Sender, bytes: &[u8]) -> Option<FactKind> {
+fn begun(sender: Sender, bytes: &[u8]) -> Option<Statement> {
     let mut fields = Fields::default();
     match (wire::first_line(bytes).ok()??, sender) {
         (FirstLine::Request { method, .. }, Sender::Client) => fields.push(METHOD.name, method),
@@ -421,6 +421,6 @@ fn begun(sender: Sender, bytes: &[u8]) -> Option<FactKind> {
     Some(hello(sender, fields))
 }
 
-fn hello(sender: Sender, fields: Fields) -> FactKind {
-    FactKind::Hello(Box::new(Hello { fields, ..Hello::new(sender) }))
+fn hello(sender: Sender, fields: Fields) -> Statement {
+    Statement::Hello(Box::new(Hello { fields, ..Hello::new(sender) }))
 }

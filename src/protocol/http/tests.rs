@@ -126,9 +126,9 @@ fn base64(bytes: &[u8]) -> String {
     digits.collect()
 }
 
-fn fields(facts: &[(Protocol, FactKind)], name: &str) -> Vec<String> {
-    let value = |(_, kind): &(Protocol, FactKind)| match kind {
-        FactKind::Hello(hello) => match hello.fields.get(name)? {
+fn fields(facts: &[(Protocol, Statement)], name: &str) -> Vec<String> {
+    let value = |(_, kind): &(Protocol, Statement)| match kind {
+        Statement::Hello(hello) => match hello.fields.get(name)? {
             Value::Text(text) => Some(text.to_string()),
             Value::Word(word) => Some((*word).to_owned()),
             Value::Number(number) => Some(number.to_string()),
@@ -149,11 +149,11 @@ fn each_host_is_told_once() {
     assert_eq!(fields(&facts, "http.server"), ["nginx"]);
 }
 
-fn credentials(facts: &[(Protocol, FactKind)]) -> Vec<&Credential> {
+fn credentials(facts: &[(Protocol, Statement)]) -> Vec<&Credential> {
     let of_ntlm = facts.iter().filter(|(protocol, _)| *protocol == ntlm::PROTOCOL);
     of_ntlm
         .filter_map(|(_, kind)| match kind {
-            FactKind::Credential(credential) => Some(credential.as_ref()),
+            Statement::Credential(credential) => Some(credential.as_ref()),
             _ => None,
         })
         .collect()
@@ -209,7 +209,7 @@ fn a_proxy_hands_over_to_what_is_spoken_through_it() {
     let users: Vec<&Text> = facts
         .iter()
         .filter_map(|(_, kind)| match kind {
-            FactKind::Credential(credential) => credential.user.as_ref(),
+            Statement::Credential(credential) => credential.user.as_ref(),
             _ => None,
         })
         .collect();
@@ -292,7 +292,7 @@ fn only_the_user_of_a_credential_is_decoded() {
 
 fn desktops(fixture: &Fixture) -> Vec<(Protocol, crate::facts::RemoteDesktop)> {
     let desktop = |(protocol, kind)| match kind {
-        FactKind::RemoteDesktop(desktop) => Some((protocol, *desktop)),
+        Statement::RemoteDesktop(desktop) => Some((protocol, *desktop)),
         _ => None,
     };
     fixture.facts().into_iter().filter_map(desktop).collect()
@@ -326,7 +326,7 @@ fn gateways_are_told_by_what_only_they_are_asked() {
         let facts = fixture("", vec![client(&asking(line, headers))]).facts();
         facts
             .iter()
-            .filter(|(_, kind)| !matches!(kind, FactKind::Hello(_)))
+            .filter(|(_, kind)| !matches!(kind, Statement::Hello(_)))
             .map(|(name, _)| name.as_str())
             .collect::<Vec<_>>()
     };
@@ -354,7 +354,7 @@ fn the_machine_of_a_vpns_client_is_named_and_a_cookie_is_not() {
     let headers = "X-CSTP-Hostname: LAPTOP-7\r\nCookie: webvpn=s3cret\r\n";
     let facts = fixture("", vec![client(&asking("CONNECT /CSCOSSLC/tunnel", headers))]).facts();
     let fields =
-        facts.iter().find_map(|(_, kind)| matches!(kind, FactKind::Tunnel(_)).then(|| kind.fields())?).unwrap();
+        facts.iter().find_map(|(_, kind)| matches!(kind, Statement::Tunnel(_)).then(|| kind.fields())?).unwrap();
     assert_eq!(fields.get("host.hostname"), Some(&Text::from("LAPTOP-7").into()));
     assert!(!format!("{facts:?}").contains("s3cret"));
 }
@@ -363,10 +363,10 @@ fn the_machine_of_a_vpns_client_is_named_and_a_cookie_is_not() {
 fn a_head_that_was_cut_short_says_its_first_line() {
     let cut = |sender, text: &str| fixtures()[0].facts_of(&[(sender, text.as_bytes().to_vec())]);
     let facts = cut(Sender::Server, "HTTP/1.1 200 OK\r\nDate: Thu, 10");
-    let [(PROTOCOL, FactKind::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
+    let [(PROTOCOL, Statement::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
     assert_eq!(hello.fields.get("http.response.status_code"), Some(&200_u16.into()));
     let facts = cut(Sender::Client, "GET /index.html HTTP/1.1\r\nHost: exam");
-    let [(PROTOCOL, FactKind::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
+    let [(PROTOCOL, Statement::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
     assert_eq!(hello.fields.iter().count(), 1, "the method alone");
     assert!(cut(Sender::Client, "GET /index.html HT").is_empty());
 }
@@ -378,7 +378,7 @@ fn the_preface_of_http_2_is_known_and_what_follows_is_not_read() {
     for chunks in [vec![[&preface[..], &settings].concat()], vec![preface[..9].to_vec(), preface[9..].to_vec()]] {
         let chunks: Vec<_> = chunks.into_iter().map(|bytes| (Sender::Client, bytes)).collect();
         let facts = fixtures()[0].facts_of(&chunks);
-        let [(PROTOCOL, FactKind::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
+        let [(PROTOCOL, Statement::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
         assert_eq!(hello.fields.get("http.version"), Some(&Value::Word("2")));
     }
     let other = b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n".to_vec();

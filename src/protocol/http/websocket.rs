@@ -1,6 +1,6 @@
 //! The frames of a WebSocket in (RFC 6455 §5), the facts of what travels in them out: RFB of noVNC, Guacamole, SSH.
 
-use crate::facts::{FactKind, Sender};
+use crate::facts::{Sender, Statement};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::selection::{self, Inner};
 use crate::protocol::{self, Chunk, Opening, Parser, Progress, Protocol, Start};
@@ -36,7 +36,7 @@ impl WebSocket {
         Self { start, client: Side::default(), server: Side::default(), reader: None }
     }
 
-    pub(super) fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    pub(super) fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let side = match chunk.sender {
             Sender::Client => &mut self.client,
             Sender::Server => &mut self.server,
@@ -54,7 +54,7 @@ impl WebSocket {
         if goes_on { Progress::Continue { consumed } } else { Progress::Done }
     }
 
-    pub(super) fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    pub(super) fn on_end(&mut self, facts: &mut Vec<Statement>) {
         if let Some((inside, mut parser)) = self.reader.take() {
             let mut said = Vec::new();
             parser.on_end(&mut said);
@@ -63,7 +63,7 @@ impl WebSocket {
     }
 
     /// Looks for who can read what is inside.
-    fn choose(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> bool {
+    fn choose(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> bool {
         let Start { transport, client_port, server_port, .. } = self.start;
         let sender = chunk.sender;
         let bytes = self.side(chunk.sender).stream.as_slice();
@@ -80,7 +80,7 @@ impl WebSocket {
     }
 
     /// Hands a side's payload to the reader; whether it wants more.
-    fn feed(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> bool {
+    fn feed(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> bool {
         let (side, reader) = match chunk.sender {
             Sender::Client => (&mut self.client, &mut self.reader),
             Sender::Server => (&mut self.server, &mut self.reader),
@@ -159,12 +159,12 @@ impl Side {
 }
 
 /// A fact of what travels inside, marked as that.
-fn carried(mut kind: FactKind, inside: Protocol) -> Option<FactKind> {
+fn carried(mut kind: Statement, inside: Protocol) -> Option<Statement> {
     match &mut kind {
-        FactKind::Credential(credential) => _ = credential.protocol.get_or_insert(inside),
-        FactKind::Hello(hello) => _ = hello.inside.get_or_insert(inside),
-        FactKind::RemoteDesktop(desktop) => _ = desktop.protocol.get_or_insert(inside),
-        FactKind::Tunnel(tunnel) => _ = tunnel.protocol.get_or_insert(inside),
+        Statement::Credential(credential) => _ = credential.protocol.get_or_insert(inside),
+        Statement::Hello(hello) => _ = hello.inside.get_or_insert(inside),
+        Statement::RemoteDesktop(desktop) => _ = desktop.protocol.get_or_insert(inside),
+        Statement::Tunnel(tunnel) => _ = tunnel.protocol.get_or_insert(inside),
         _ => return None,
     }
     Some(kind)

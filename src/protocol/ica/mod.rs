@@ -7,7 +7,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, RemoteDesktop, Sender};
+use crate::facts::{RemoteDesktop, Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
@@ -47,7 +47,7 @@ struct Ica {
 }
 
 impl Parser for Ica {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let greeted = match chunk.sender {
             Sender::Client => &mut self.client_greeted,
             Sender::Server => &mut self.server_greeted,
@@ -62,7 +62,7 @@ impl Parser for Ica {
         if !(self.client_greeted && self.server_greeted) {
             return Progress::Continue { consumed: chunk.bytes.len() };
         }
-        facts.push(FactKind::RemoteDesktop(Box::<RemoteDesktop>::default()));
+        facts.push(Statement::RemoteDesktop(Box::<RemoteDesktop>::default()));
         Progress::Done
     }
 }

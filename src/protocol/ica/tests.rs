@@ -28,7 +28,7 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
 fn greetings_of_both_sides_are_one_remote_desktop() {
     for fixture in fixtures() {
         let facts = fixture.facts();
-        assert!(matches!(facts.as_slice(), [(PROTOCOL, FactKind::RemoteDesktop(_))]), "{facts:?}");
+        assert!(matches!(facts.as_slice(), [(PROTOCOL, Statement::RemoteDesktop(_))]), "{facts:?}");
     }
 }
 

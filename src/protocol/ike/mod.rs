@@ -9,7 +9,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, Credential, FactKind, Fields, Sender, Tunnel};
+use crate::facts::{Confidence, Credential, Fields, Sender, Statement, Tunnel};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{
@@ -143,20 +143,20 @@ impl Ike {
         }
     }
 
-    fn on_message(&mut self, from: Sender, message: &Message<'_>, facts: &mut Vec<FactKind>) {
+    fn on_message(&mut self, from: Sender, message: &Message<'_>, facts: &mut Vec<Statement>) {
         let association = match &mut self.association {
             Some(known) if known.initiator == message.initiator => known,
             unknown => unknown.insert(Association::new(from, message)),
         };
         if let Some(credential) = association.take(message) {
-            facts.push(FactKind::Credential(Box::new(credential)));
+            facts.push(Statement::Credential(Box::new(credential)));
         }
         if association.is_accepted_by(from, message) {
             self.say(true, facts);
         }
     }
 
-    fn on_stream(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_stream(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
         if self.lost == Some(chunk.sender) {
             return Progress::Continue { consumed: chunk.bytes.len() };
@@ -188,7 +188,7 @@ impl Ike {
                     self.say(true, facts);
                     let protocol = Some(esp::SPEC.protocol);
                     let tunnel = Tunnel { protocol, ..Tunnel::new(Confidence::Certain, true) };
-                    facts.push(FactKind::Tunnel(Box::new(tunnel)));
+                    facts.push(Statement::Tunnel(Box::new(tunnel)));
                     return Progress::Done;
                 }
                 stream::Framed::Esp(_) if self.association.is_none() => return Progress::Reject,
@@ -201,7 +201,7 @@ impl Ike {
         }
     }
 
-    fn say(&mut self, established: bool, facts: &mut Vec<FactKind>) {
+    fn say(&mut self, established: bool, facts: &mut Vec<Statement>) {
         // What was lost may have been the answer.
         let is_known = !self.said && (established || self.lost.is_none());
         let Some(association) = self.association.as_ref().filter(|_| is_known) else {
@@ -209,12 +209,12 @@ impl Ike {
         };
         self.said = true;
         let (confidence, fields) = (Confidence::Certain, association.fields());
-        facts.push(FactKind::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
+        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
     }
 }
 
 impl Parser for Ike {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if self.transport == Transport::Tcp {
             return self.on_stream(chunk, facts);
         }
@@ -246,10 +246,10 @@ impl Parser for Ike {
         }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         self.say(false, facts);
         if self.is_damaged && !self.said {
-            facts.push(FactKind::Malformed("ike_message"));
+            facts.push(Statement::Malformed("ike_message"));
         }
     }
 }

@@ -1,4 +1,4 @@
-use crate::facts::{FactKind, Sender, Tunnel, Value};
+use crate::facts::{Sender, Statement, Tunnel, Value};
 use crate::net::Transport;
 use crate::protocol::Protocol;
 use crate::protocol::tests::{Fixture, hex};
@@ -125,8 +125,8 @@ fn esp(spi: u32, sequence: u32) -> Vec<u8> {
 
 fn tunnels(fixture: &Fixture) -> Vec<(Protocol, Tunnel)> {
     let facts = fixture.facts();
-    let tunnel = |kind: &FactKind| match kind {
-        FactKind::Tunnel(tunnel) => Some(Tunnel::clone(tunnel)),
+    let tunnel = |kind: &Statement| match kind {
+        Statement::Tunnel(tunnel) => Some(Tunnel::clone(tunnel)),
         _ => None,
     };
     facts.iter().filter_map(|(protocol, kind)| Some((*protocol, tunnel(kind)?))).collect()
@@ -156,7 +156,7 @@ fn vendor_ids_of_both_sides_are_named_once() {
 #[test]
 fn aggressive_mode_tells_who_asks() {
     let facts = aggressive_mode().facts();
-    let [(_, FactKind::Credential(credential)), (_, FactKind::Tunnel(tunnel))] = &facts[..] else {
+    let [(_, Statement::Credential(credential)), (_, Statement::Tunnel(tunnel))] = &facts[..] else {
         panic!("a credential and a tunnel: {facts:?}");
     };
     assert_eq!(credential.user.as_ref().map(|user| user.as_str()), Some("ann@ex.ample"));
@@ -229,7 +229,7 @@ fn on_its_port_a_header_with_what_does_not_add_up_is_told_as_that() {
         fixture.chunks.truncate(1);
         spoil(&mut fixture.chunks[0].1);
         let facts = fixture.facts();
-        assert!(matches!(&facts[..], [(_, FactKind::Malformed("ike_message"))]), "{facts:?}");
+        assert!(matches!(&facts[..], [(_, Statement::Malformed("ike_message"))]), "{facts:?}");
         (fixture.client_port, fixture.server_port) = (40_000, 443);
         assert_eq!(fixture.facts().len(), 0);
     }

@@ -6,7 +6,7 @@ pub(crate) mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Credential, FactKind, Outcome, Sender};
+use crate::facts::{Credential, Outcome, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::kerberos::wire::{Message, Request};
@@ -67,7 +67,7 @@ struct Kerberos {
 }
 
 impl Parser for Kerberos {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if self.transport != Transport::Tcp {
             // A datagram that is no message, a fragment say, says nothing.
             if let Some(message) = wire::message(chunk.bytes) {
@@ -92,7 +92,7 @@ impl Parser for Kerberos {
         Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         if let Some(request) = self.asked.take() {
             Exchange::of_request(Some(request)).say(facts);
         }
@@ -100,7 +100,7 @@ impl Parser for Kerberos {
 }
 
 impl Kerberos {
-    fn on_message(&mut self, message: Message, facts: &mut Vec<FactKind>) {
+    fn on_message(&mut self, message: Message, facts: &mut Vec<Statement>) {
         match message {
             Message::Request(request) => {
                 // The same request again is the first one sent again.
@@ -154,7 +154,7 @@ impl Exchange {
         }
     }
 
-    fn say(self, facts: &mut Vec<FactKind>) {
+    fn say(self, facts: &mut Vec<Statement>) {
         let mut credential = Credential {
             user: self.client,
             domain: self.realm.filter(|realm| !realm.is_empty()),
@@ -166,6 +166,6 @@ impl Exchange {
         credential.fields.push_some("kerberos.request", request);
         credential.fields.push_some(SERVICE, self.service);
         credential.fields.push_some("kerberos.error_code", self.error_code);
-        facts.push(FactKind::Credential(Box::new(credential)));
+        facts.push(Statement::Credential(Box::new(credential)));
     }
 }

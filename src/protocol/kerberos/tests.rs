@@ -94,7 +94,7 @@ fn error(code: u8, realm: &str) -> Vec<u8> {
 
 fn credentials(chunks: &[(Sender, Vec<u8>)]) -> Vec<Credential> {
     let credential = |(_, kind)| match kind {
-        FactKind::Credential(credential) => *credential,
+        Statement::Credential(credential) => *credential,
         other => panic!("{other:?}"),
     };
     fixtures()[0].facts_of(chunks).into_iter().map(credential).collect()
@@ -117,7 +117,7 @@ fn a_log_on_names_user_realm_and_host() {
 #[test]
 fn a_service_ticket_names_the_service_and_the_user_of_the_reply() {
     let facts = fixtures()[1].facts();
-    let [(PROTOCOL, FactKind::Credential(credential))] = facts.as_slice() else { panic!("{facts:?}") };
+    let [(PROTOCOL, Statement::Credential(credential))] = facts.as_slice() else { panic!("{facts:?}") };
     assert_eq!(credential.user, Some("alice".into()));
     assert_eq!(credential.fields.get("kerberos.request"), Some(&"TGS".into()));
     assert_eq!(credential.fields.get(SERVICE), Some(&Text::from("cifs/files.example.com").into()));

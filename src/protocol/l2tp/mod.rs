@@ -5,7 +5,7 @@
 pub(crate) mod tests;
 mod wire;
 
-use crate::facts::{Confidence, FactKind, Fields, Sender, Tunnel};
+use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
 use crate::net::{Text, Transport};
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 use wire::{Control, Data, Message, START_REPLY, START_REQUEST};
@@ -65,7 +65,7 @@ impl L2tp {
     /// What two messages of a tunnel have not shown by now is something else.
     const MESSAGES_MAX: u32 = 16;
 
-    fn on_control(&mut self, control: Control<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_control(&mut self, control: Control<'_>, facts: &mut Vec<Statement>) -> Progress {
         match (control.kind, &self.request) {
             (Some(START_REQUEST), None) => {
                 self.request = Some(Names { host: control.host_name(), vendor: control.vendor() });
@@ -81,7 +81,7 @@ impl L2tp {
     }
 
     /// Two messages in a row of one side that name the same tunnel and session.
-    fn on_heard(&mut self, sender: Sender, heard: Heard, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_heard(&mut self, sender: Sender, heard: Heard, facts: &mut Vec<Statement>) -> Progress {
         let last = match sender {
             Sender::Client => &mut self.client,
             Sender::Server => &mut self.server,
@@ -95,16 +95,16 @@ impl L2tp {
     }
 }
 
-fn say(confidence: Confidence, established: bool, names: &Names, server: Option<Text>, facts: &mut Vec<FactKind>) {
+fn say(confidence: Confidence, established: bool, names: &Names, server: Option<Text>, facts: &mut Vec<Statement>) {
     let mut fields = Fields::default();
     fields.push_some("l2tp.host_name", names.host.clone());
     fields.push_some("l2tp.vendor", names.vendor.clone());
     fields.push_some("l2tp.server_host_name", server);
-    facts.push(FactKind::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
+    facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
 }
 
 impl Parser for L2tp {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         self.messages = self.messages.saturating_add(1);
         let progress = match Message::parse(chunk.bytes) {
             Some(Message::Control(control)) if matches!(control.kind, Some(START_REQUEST | START_REPLY)) => {
@@ -124,7 +124,7 @@ impl Parser for L2tp {
         }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         if let Some(names) = self.request.take() {
             say(Confidence::Likely, false, &names, None, facts);
         }

@@ -1,4 +1,4 @@
-use crate::facts::{Confidence, FactKind, Sender, Tunnel, Value};
+use crate::facts::{Confidence, Sender, Statement, Tunnel, Value};
 use crate::net::Transport;
 use crate::protocol::tests::{Fixture, hex};
 
@@ -57,8 +57,8 @@ fn control(tunnel: u16, avps: &str) -> Vec<u8> {
 
 fn tunnels(fixture: &Fixture) -> Vec<Tunnel> {
     let facts = fixture.facts();
-    let tunnel = |kind: &FactKind| match kind {
-        FactKind::Tunnel(tunnel) => Some(Tunnel::clone(tunnel)),
+    let tunnel = |kind: &Statement| match kind {
+        Statement::Tunnel(tunnel) => Some(Tunnel::clone(tunnel)),
         _ => None,
     };
     facts.iter().filter_map(|(_, kind)| tunnel(kind)).collect()

@@ -6,7 +6,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Credential, FactKind, Hello, Outcome, Sender};
+use crate::facts::{Credential, Hello, Outcome, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::gss::LogOn;
@@ -98,7 +98,7 @@ fn account(name: &Text) -> Option<Text> {
 }
 
 impl Parser for Ldap {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
         loop {
             let skip = self.skip_bytes(chunk.sender);
@@ -123,7 +123,7 @@ impl Parser for Ldap {
         }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         self.log_on.on_end(facts);
     }
 }
@@ -133,7 +133,7 @@ impl Ldap {
         &mut self,
         sender: Sender,
         cursor: &mut Cursor<'_>,
-        facts: &mut Vec<FactKind>,
+        facts: &mut Vec<Statement>,
     ) -> Result<Step, &'static str> {
         let Some(head) = wire::head(*cursor)? else { return Ok(Step::Wait) };
         let is_long = head.len > MESSAGE_BYTES_MAX;
@@ -174,7 +174,7 @@ impl Ldap {
         Ok(Step::Next)
     }
 
-    fn on_bind(&mut self, bind: &Bind<'_>, facts: &mut Vec<FactKind>) {
+    fn on_bind(&mut self, bind: &Bind<'_>, facts: &mut Vec<Statement>) {
         self.said = true;
         let (authentication, token) = match &bind.method {
             Method::Sasl { mechanism, token } => (mechanism.clone(), *token),
@@ -197,7 +197,7 @@ impl Ldap {
 
     /// Returns whether somebody was let in by a mechanism that can seal what follows. After a simple bind another one may
     /// come: applications look their users' passwords up so.
-    fn on_bind_response(&mut self, code: u64, token: &[u8], facts: &mut Vec<FactKind>) -> bool {
+    fn on_bind_response(&mut self, code: u64, token: &[u8], facts: &mut Vec<Statement>) -> bool {
         if self.log_on.pending().is_none() {
             // The bind itself was not seen.
             self.introduce(Sender::Server, Operation::BindResponse, None, facts);
@@ -223,7 +223,7 @@ impl Ldap {
     }
 
     /// Says that LDAP is spoken where no bind has said so.
-    fn introduce(&mut self, sender: Sender, operation: Operation, base: Option<Text>, facts: &mut Vec<FactKind>) {
+    fn introduce(&mut self, sender: Sender, operation: Operation, base: Option<Text>, facts: &mut Vec<Statement>) {
         if self.said {
             return;
         }
@@ -231,7 +231,7 @@ impl Ldap {
         let mut hello = Hello::new(sender);
         hello.fields.push("ldap.operation", operation.name());
         hello.fields.push_some("ldap.base_dn", base.filter(|base| !base.is_empty()));
-        facts.push(FactKind::Hello(Box::new(hello)));
+        facts.push(Statement::Hello(Box::new(hello)));
     }
 
     const fn skip_bytes(&mut self, sender: Sender) -> &mut usize {

@@ -74,7 +74,7 @@ fn entry() -> Vec<u8> {
 
 fn credentials(chunks: &[(Sender, Vec<u8>)]) -> Vec<(Protocol, Credential)> {
     let credential = |(protocol, kind)| match kind {
-        FactKind::Credential(credential) => (protocol, *credential),
+        Statement::Credential(credential) => (protocol, *credential),
         other => panic!("{other:?}"),
     };
     fixtures()[0].facts_of(chunks).into_iter().map(credential).collect()
@@ -162,7 +162,7 @@ fn a_ticket_in_sasl_names_its_realm() {
 #[test]
 fn a_search_without_a_bind_introduces_the_client() {
     let facts = fixtures()[1].facts();
-    let (PROTOCOL, FactKind::Hello(hello)) = &facts[0] else { panic!("{facts:?}") };
+    let (PROTOCOL, Statement::Hello(hello)) = &facts[0] else { panic!("{facts:?}") };
     assert_eq!((facts.len(), hello.sender), (1, Sender::Client));
     assert_eq!(hello.fields.get("ldap.operation"), Some(&Value::Word("search")));
 }
@@ -188,6 +188,6 @@ fn other_users_of_asn_1_are_not_ldap() {
 #[test]
 fn the_answer_to_a_bind_that_was_not_seen_introduces_the_server() {
     let facts = fixtures()[0].facts_of(&[(Sender::Server, message(3, result(0x61, 0, &[])))]);
-    let [(PROTOCOL, FactKind::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
+    let [(PROTOCOL, Statement::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
     assert_eq!(hello.sender, Sender::Server);
 }

@@ -6,7 +6,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, Fields, Name, Value};
+use crate::facts::{Fields, Name, Statement, Value};
 use crate::net::Transport;
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 use wire::Announcement;
@@ -46,15 +46,15 @@ struct Lldp {
 }
 
 impl Parser for Lldp {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         match Announcement::parse(chunk.bytes) {
             Some(announcement) if self.told.as_ref() != Some(&announcement) => {
-                facts.push(FactKind::Name(Box::new(name(&announcement))));
+                facts.push(Statement::Name(Box::new(name(&announcement))));
                 self.told = Some(announcement);
             }
             // Nobody else has this EtherType, and the next frame may be a better one.
             None if !std::mem::replace(&mut self.has_been_malformed, true) => {
-                facts.push(FactKind::Malformed("lldp_announcement"));
+                facts.push(Statement::Malformed("lldp_announcement"));
             }
             _ => {}
         }

@@ -20,7 +20,7 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
 
 fn names(chunks: &[(Sender, Vec<u8>)]) -> Vec<Name> {
     let name = |(_, kind)| match kind {
-        FactKind::Name(name) => *name,
+        Statement::Name(name) => *name,
         other => panic!("{other:?}"),
     };
     fixtures()[0].facts_of(chunks).into_iter().map(name).collect()
@@ -65,5 +65,5 @@ fn an_identifier_that_is_no_text_is_shown_in_hex() {
 fn a_malformed_frame_is_said_once_and_a_better_one_read() {
     let broken = || (Sender::Client, hex("fe 09 0080c2 07 03 00000064"));
     let facts = fixtures()[0].facts_of(&[broken(), broken(), (Sender::Client, hex(FRAME))]);
-    assert!(matches!(&facts[..], [(_, FactKind::Malformed(_)), (_, FactKind::Name(_))]), "{facts:?}");
+    assert!(matches!(&facts[..], [(_, Statement::Malformed(_)), (_, Statement::Name(_))]), "{facts:?}");
 }

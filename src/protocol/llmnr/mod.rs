@@ -3,7 +3,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, Name, Sender};
+use crate::facts::{Name, Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::dns::budget::Budget;
 use crate::protocol::dns::names;
@@ -33,7 +33,7 @@ fn probe(opening: &Opening<'_>) -> Probe {
 /// One question, of class IN, and opcode 0 (§2.1.1).
 fn is_plausible(message: &Message<'_>) -> bool {
     let header = message.header;
-    let asks_once = matches!(&message.questions[..], [question] if question.class == 1);
+    let asks_once = message.only_question().is_some_and(|question| question.class == 1);
     asks_once && header.opcode() == 0 && (header.is_response() || header.answers == 0 && header.authorities == 0)
 }
 
@@ -42,11 +42,11 @@ struct Llmnr {
 }
 
 impl Parser for Llmnr {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if let Some(message) = Message::parse(chunk.bytes).filter(is_plausible) {
             for mut name in names(&message) {
                 name_host(&mut name);
-                self.budget.push(chunk.at, FactKind::Name(Box::new(name)), facts);
+                self.budget.push(chunk.at, Statement::Name(Box::new(name)), facts);
             }
         }
         Progress::Continue { consumed: 0 }

@@ -1,4 +1,4 @@
-use crate::facts::{FactKind, Sender, Value};
+use crate::facts::{Sender, Statement, Value};
 use crate::net::Transport;
 use crate::protocol::tests::{Fixture, hex};
 
@@ -23,7 +23,7 @@ fn conversation() -> Fixture {
 #[test]
 fn the_machine_that_answers_has_the_name() {
     let facts = conversation().facts();
-    let [(_, FactKind::Name(asked)), (_, FactKind::Name(answered))] = &facts[..] else {
+    let [(_, Statement::Name(asked)), (_, Statement::Name(answered))] = &facts[..] else {
         panic!("two names: {facts:?}");
     };
     assert_eq!(asked.question.as_ref().map(|name| name.as_str()), Some("pc-7"));

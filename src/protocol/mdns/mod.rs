@@ -4,11 +4,12 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, Fields, Name};
+use crate::facts::{Fields, Name, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::dns::budget::Budget;
+use crate::protocol::dns::name::DomainName;
 use crate::protocol::dns::wire::{Data, Message, Question, Record};
-use crate::protocol::dns::{address, kind_name};
+use crate::protocol::dns::{address, kind_text};
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
@@ -48,8 +49,8 @@ fn is_plausible(message: &Message<'_>) -> bool {
     header.opcode() == 0
         && header.response_code() == 0
         && !header.is_reserved_bit_set()
-        && message.questions.iter().all(|question| matches!(question.class & CLASS, 1 | 255))
-        && (!message.questions.is_empty() || !message.records.is_empty())
+        && message.questions().all(|question| matches!(question.class & CLASS, 1 | 255))
+        && (header.questions > 0 || message.records().next().is_some())
 }
 
 struct Mdns {
@@ -57,11 +58,11 @@ struct Mdns {
 }
 
 impl Parser for Mdns {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if let Some(message) = Message::parse(chunk.bytes).filter(is_plausible) {
             let told = if message.header.is_response() { answered(&message) } else { asked(&message) };
             for name in told {
-                self.budget.push(chunk.at, FactKind::Name(Box::new(name)), facts);
+                self.budget.push(chunk.at, Statement::Name(Box::new(name)), facts);
             }
         }
         Progress::Continue { consumed: 0 }
@@ -69,27 +70,27 @@ impl Parser for Mdns {
 }
 
 fn asked(message: &Message<'_>) -> Vec<Name> {
-    let name = |question: &Question| Name {
-        question: Some(Text::from(question.name.as_str())),
-        kind: Some(kind_name(question.kind).map_or_else(|| question.kind.to_string().into(), Into::into)),
+    let name = |question: Question<'_>| Name {
+        question: Some(question.name.text()),
+        kind: Some(kind_text(question.kind)),
         ..Name::default()
     };
-    message.questions.iter().take(QUESTIONS_MAX).map(name).collect()
+    message.questions().take(QUESTIONS_MAX).map(name).collect()
 }
 
 /// A fact for each machine that gives its address, and one for the services.
 fn answered(message: &Message<'_>) -> Vec<Name> {
     let mut told: Vec<Name> = Vec::new();
-    for record in &message.records {
-        let Some(address) = address(record) else {
+    for record in message.records() {
+        let Some(address) = address(&record) else {
             continue;
         };
-        let owner = Text::from(record.name.as_str());
+        let owner = record.name.text();
         if let Some(known) = told.iter_mut().find(|name| name.question.as_ref() == Some(&owner)) {
             known.addresses.push(address);
         } else if told.len() < NAMES_MAX {
             let mut fields = Fields::default();
-            fields.push("host.hostname", Text::from(without_local(&record.name)));
+            fields.push("host.hostname", Text::from(without_local(&record.name.spelt())));
             let (question, addresses) = (Some(owner), vec![address]);
             told.push(Name { question, kind: None, answered: true, addresses, fields });
         }
@@ -99,22 +100,21 @@ fn answered(message: &Message<'_>) -> Vec<Name> {
 }
 
 fn services(message: &Message<'_>) -> Option<Name> {
-    let pointers: Vec<(&Record<'_>, &String)> = message.records.iter().filter_map(pointer).take(NAMES_MAX).collect();
+    let pointers: Vec<(DomainName<'_>, DomainName<'_>)> =
+        message.records().filter_map(pointer).take(NAMES_MAX).collect();
     if pointers.is_empty() {
         return None;
     }
     let mut fields = Fields::default();
-    fields.push(
-        "dns.answers.name",
-        pointers.iter().map(|(record, _)| Text::from(record.name.as_str())).collect::<Vec<_>>(),
-    );
-    fields.push("dns.answers.data", pointers.iter().map(|(_, target)| Text::from(target.as_str())).collect::<Vec<_>>());
+    fields.push("dns.answers.name", pointers.iter().map(|(owner, _)| owner.text()).collect::<Vec<_>>());
+    fields.push("dns.answers.data", pointers.iter().map(|(_, target)| target.text()).collect::<Vec<_>>());
     Some(Name { answered: true, fields, ..Name::default() })
 }
 
-fn pointer<'m, 'a>(record: &'m Record<'a>) -> Option<(&'m Record<'a>, &'m String)> {
-    match &record.data {
-        Data::Name(target) => Some((record, target)),
+/// Whose a record is, and to whom it points.
+fn pointer(record: Record<'_>) -> Option<(DomainName<'_>, DomainName<'_>)> {
+    match record.data {
+        Data::Name(target) => Some((record.name, target)),
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-use crate::facts::{FactKind, Name, Sender, Value};
+use crate::facts::{Name, Sender, Statement, Value};
 use crate::net::Transport;
 use crate::protocol::tests::{Fixture, hex};
 
@@ -25,8 +25,8 @@ fn conversation() -> Fixture {
 
 fn names(fixture: &Fixture) -> Vec<Name> {
     let facts = fixture.facts();
-    let name = |kind: &FactKind| match kind {
-        FactKind::Name(name) => Some(Name::clone(name)),
+    let name = |kind: &Statement| match kind {
+        Statement::Name(name) => Some(Name::clone(name)),
         _ => None,
     };
     facts.iter().filter_map(|(_, kind)| name(kind)).collect()

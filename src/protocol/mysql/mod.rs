@@ -5,7 +5,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Credential, FactKind, Hello, Sender};
+use crate::facts::{Credential, Hello, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, tls};
@@ -69,7 +69,7 @@ struct MySql {
 }
 
 impl Parser for MySql {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
         if self.is_greeted == (chunk.sender == Sender::Server) {
             return if self.is_greeted { Progress::Done } else { Progress::Reject };
@@ -86,7 +86,7 @@ impl Parser for MySql {
         }
         let Some(software) = server_version(body).filter(|_| number == 0) else { return Progress::Reject };
         self.is_greeted = true;
-        facts.push(FactKind::Hello(Box::new(Hello { software: Some(software), ..Hello::new(Sender::Server) })));
+        facts.push(Statement::Hello(Box::new(Hello { software: Some(software), ..Hello::new(Sender::Server) })));
         Progress::Continue { consumed }
     }
 }
@@ -95,7 +95,7 @@ impl Parser for MySql {
 const ANSWER_BYTES_MAX: usize = 4 << 10;
 
 /// Capabilities, the longest packet, a character set, 23 zeros: alone they ask for TLS, and before a name they log on.
-fn answer(number: u8, mut body: Cursor<'_>, consumed: usize, facts: &mut Vec<FactKind>) -> Progress {
+fn answer(number: u8, mut body: Cursor<'_>, consumed: usize, facts: &mut Vec<Statement>) -> Progress {
     const PROTOCOL_41: u32 = 0x0200;
     const TLS: u32 = 0x0800;
     let Some(capabilities) = body.u32_le().filter(|capabilities| number == 1 && capabilities & PROTOCOL_41 != 0) else {
@@ -109,7 +109,7 @@ fn answer(number: u8, mut body: Cursor<'_>, consumed: usize, facts: &mut Vec<Fac
     }
     let user = body.until(0).map(Text::from_utf8).filter(|user| !user.is_empty());
     if user.is_some() {
-        facts.push(FactKind::Credential(Box::new(Credential { user, ..Credential::default() })));
+        facts.push(Statement::Credential(Box::new(Credential { user, ..Credential::default() })));
     }
     Progress::Done
 }

@@ -36,14 +36,14 @@ fn tls_hello() -> Vec<u8> {
 #[test]
 fn the_servers_version_is_told_and_tls_follows() {
     let facts = fixtures()[0].facts();
-    let [(_, FactKind::Hello(hello)), (tls::PROTOCOL, FactKind::Hello(_))] = &facts[..] else { panic!("{facts:?}") };
+    let [(_, Statement::Hello(hello)), (tls::PROTOCOL, Statement::Hello(_))] = &facts[..] else { panic!("{facts:?}") };
     assert_eq!((hello.sender, hello.software.clone()), (Sender::Server, Some("8.0.36".into())));
 }
 
 #[test]
 fn a_log_on_in_clear_names_the_user() {
     let facts = fixtures()[1].facts();
-    let [_, (_, FactKind::Credential(credential))] = &facts[..] else { panic!("{facts:?}") };
+    let [_, (_, Statement::Credential(credential))] = &facts[..] else { panic!("{facts:?}") };
     assert_eq!((credential.user.clone(), credential.outcome), (Some("ann".into()), None));
 }
 

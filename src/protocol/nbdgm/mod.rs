@@ -5,7 +5,7 @@ pub(crate) mod tests;
 
 use std::net::Ipv4Addr;
 
-use crate::facts::{FactKind, Fields, Name};
+use crate::facts::{Fields, Name, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::dns::budget::Budget;
@@ -75,7 +75,7 @@ struct Nbdgm {
 }
 
 impl Parser for Nbdgm {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let Some(datagram) = Datagram::parse(chunk.bytes).filter(|datagram| self.told.as_ref() != Some(datagram))
         else {
             return Progress::Continue { consumed: 0 };
@@ -86,7 +86,7 @@ impl Parser for Nbdgm {
         fields.push_some("nbdgm.destination", printable(&datagram.destination));
         let addresses = vec![datagram.source_address.into()];
         let name = Name { question: None, kind: None, answered: true, addresses, fields };
-        self.budget.push(chunk.at, FactKind::Name(Box::new(name)), facts);
+        self.budget.push(chunk.at, Statement::Name(Box::new(name)), facts);
         if let Some(mail) = &datagram.mail {
             self.budget.push(chunk.at, mail.hello(), facts);
         }

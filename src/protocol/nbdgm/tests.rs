@@ -1,4 +1,4 @@
-use crate::facts::{FactKind, Sender, Value};
+use crate::facts::{Sender, Statement, Value};
 use crate::net::Transport;
 use crate::protocol::Protocol;
 use crate::protocol::nbns::tests::encoded;
@@ -45,7 +45,7 @@ fn names() -> Fixture {
 #[test]
 fn a_machine_is_named_when_something_changes() {
     let facts = names().facts();
-    let [(_, FactKind::Name(first)), (_, FactKind::Name(_))] = &facts[..] else { panic!("two names: {facts:?}") };
+    let [(_, Statement::Name(first)), (_, Statement::Name(_))] = &facts[..] else { panic!("two names: {facts:?}") };
     assert_eq!(first.fields.get("host.hostname"), Some(&Value::Text("FILES".into())));
     assert_eq!(first.fields.get("nbdgm.destination"), Some(&Value::Text("CORP".into())));
     assert_eq!(first.addresses, ["192.0.2.7".parse::<std::net::IpAddr>().unwrap()]);
@@ -62,7 +62,9 @@ fn a_name_out_of_the_code_is_none() {
 #[test]
 fn an_announcement_tells_the_system_under_smb() {
     let facts = announcement().facts();
-    let [(_, FactKind::Name(_)), (protocol, FactKind::Hello(hello))] = &facts[..] else { panic!("a hello: {facts:?}") };
+    let [(_, Statement::Name(_)), (protocol, Statement::Hello(hello))] = &facts[..] else {
+        panic!("a hello: {facts:?}")
+    };
     assert_eq!((protocol.as_str(), hello.inside.map(Protocol::as_str)), ("nbdgm", Some("smb")));
     assert_eq!(hello.fields.get("smb.mailslot"), Some(&Value::Text(r"\MAILSLOT\BROWSE".into())));
     assert_eq!(hello.fields.get("host.os.version"), Some(&Value::Text("6.1".into())));

@@ -5,7 +5,7 @@ pub(super) mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, Fields, Name, Sender};
+use crate::facts::{Fields, Name, Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::dns::budget::Budget;
 use crate::protocol::dns::wire::{Data, Message};
@@ -47,14 +47,16 @@ fn probe(opening: &Opening<'_>) -> Probe {
 /// The name that a message is about: the one question of a request, the first record of an answer.
 fn subject(message: &Message<'_>) -> Option<(NetbiosName, u16)> {
     operation(message.header.opcode())?;
-    let (name, kind) = match (&message.questions[..], message.records.first()) {
-        ([question], _) if question.class == 1 => (&question.name, question.kind),
-        ([], Some(record)) if message.header.is_response() => (&record.name, record.kind),
-        _ => return None,
+    let (name, kind) = if message.header.questions == 0 {
+        let record = message.records().next().filter(|_| message.header.is_response())?;
+        (record.name, record.kind)
+    } else {
+        let question = message.only_question().filter(|question| question.class == 1)?;
+        (question.name, question.kind)
     };
     // An answer about nothing has the type NULL.
     let is_known = matches!(kind, NB | NBSTAT) || (message.header.is_response() && kind == 0x0a);
-    NetbiosName::decode(name).filter(|_| is_known).map(|name| (name, kind))
+    NetbiosName::decode(&name.spelt()).filter(|_| is_known).map(|name| (name, kind))
 }
 
 const fn operation(opcode: u16) -> Option<&'static str> {
@@ -74,9 +76,9 @@ struct Nbns {
 }
 
 impl Parser for Nbns {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if let Some(name) = Message::parse(chunk.bytes).and_then(|message| name(&message)) {
-            self.budget.push(chunk.at, FactKind::Name(Box::new(name)), facts);
+            self.budget.push(chunk.at, Statement::Name(Box::new(name)), facts);
         }
         Progress::Continue { consumed: 0 }
     }
@@ -96,10 +98,10 @@ fn name(message: &Message<'_>) -> Option<Name> {
     // A query that is not answered is about somebody else; all other messages come from who has the name.
     let is_owners = name.answered || operation != "query";
     let record = message
-        .records
-        .first()
+        .records()
+        .next()
         .filter(|record| is_owners && message.header.response_code() == 0 && record.kind == kind);
-    if let Some(Data::Other(data)) = record.map(|record| &record.data) {
+    if let Some(Data::Other(data)) = record.map(|record| record.data) {
         learn(kind, data, &subject, &mut name, &mut fields);
     }
     name.fields = fields;

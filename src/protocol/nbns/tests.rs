@@ -1,5 +1,5 @@
 use super::wire::NetbiosName;
-use crate::facts::{FactKind, Name, Sender, Value};
+use crate::facts::{Name, Sender, Statement, Value};
 use crate::net::{Mac, Transport};
 use crate::protocol::tests::{Fixture, hex};
 
@@ -65,8 +65,8 @@ fn fixture(name: &'static str, [asked, answered]: [String; 2]) -> Fixture {
 
 fn names(fixture: &Fixture) -> Vec<Name> {
     let facts = fixture.facts();
-    let name = |kind: &FactKind| match kind {
-        FactKind::Name(name) => Some(Name::clone(name)),
+    let name = |kind: &Statement| match kind {
+        Statement::Name(name) => Some(Name::clone(name)),
         _ => None,
     };
     facts.iter().filter_map(|(_, kind)| name(kind)).collect()

@@ -6,7 +6,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, FactKind, Fields, Sender, Tunnel};
+use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
 use crate::net::{Text, Transport};
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 use wire::{Header, Initiation};
@@ -41,18 +41,18 @@ struct Nebula {
 impl Nebula {
     const DATAGRAMS_MAX: u32 = 16;
 
-    fn say(&mut self, established: bool, facts: &mut Vec<FactKind>) {
+    fn say(&mut self, established: bool, facts: &mut Vec<Statement>) {
         if self.index.take().is_none() {
             return;
         }
         let mut fields = Fields::default();
         fields.push_some(NAME, self.name.take());
-        facts.push(FactKind::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(Confidence::Certain, established) })));
+        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(Confidence::Certain, established) })));
     }
 }
 
 impl Parser for Nebula {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         self.datagrams = self.datagrams.saturating_add(1);
         if let Some(initiation) = Initiation::parse(chunk.bytes).filter(|_| chunk.sender == Sender::Client) {
             self.index = Some(initiation.index);
@@ -66,7 +66,7 @@ impl Parser for Nebula {
         Progress::Continue { consumed: 0 }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         self.say(false, facts);
     }
 }

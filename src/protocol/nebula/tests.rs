@@ -33,7 +33,7 @@ fn tunnel(chunks: Vec<(Sender, Vec<u8>)>) -> Option<Tunnel> {
     fixture.chunks = chunks;
     match &fixture.facts()[..] {
         [] => None,
-        [(_, FactKind::Tunnel(tunnel))] => Some((**tunnel).clone()),
+        [(_, Statement::Tunnel(tunnel))] => Some((**tunnel).clone()),
         facts => panic!("{facts:?}"),
     }
 }

@@ -3,7 +3,7 @@
 //! A datagram begins with 16 bits of its own, a 1, its own length and a zero, all little-endian, as the programs send
 //! it: `01 00 01 00 0a 00 00 00 00 00`. One alone proves little, so a claim takes several, of both sides.
 
-use crate::facts::{FactKind, RemoteDesktop, Sender};
+use crate::facts::{RemoteDesktop, Sender, Statement};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, Parser, Progress};
 
@@ -36,7 +36,7 @@ impl Datagrams {
 }
 
 impl Parser for Datagrams {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if !is_datagram(chunk.bytes) {
             return Progress::Reject;
         }
@@ -48,7 +48,7 @@ impl Parser for Datagrams {
         if !self.is_known() {
             return Progress::Continue { consumed: 0 };
         }
-        facts.push(FactKind::RemoteDesktop(Box::<RemoteDesktop>::default()));
+        facts.push(Statement::RemoteDesktop(Box::<RemoteDesktop>::default()));
         Progress::Done
     }
 }

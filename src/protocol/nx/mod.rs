@@ -9,7 +9,7 @@ mod datagrams;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, RemoteDesktop, Sender};
+use crate::facts::{RemoteDesktop, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, tls};
@@ -64,7 +64,7 @@ struct Nx {
 }
 
 impl Parser for Nx {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let (known, greeting) = match chunk.sender {
             Sender::Client => (&mut self.client_version, CLIENT),
             Sender::Server => (&mut self.server_version, SERVER),
@@ -89,14 +89,14 @@ impl Parser for Nx {
         Progress::Upgrade { to: tls::PROTOCOL, consumed }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         if self.client_version.is_none() && self.server_version.is_none() {
             return;
         }
         let mut desktop = RemoteDesktop::default();
         desktop.fields.push_some("nx.client_version", self.client_version.take());
         desktop.fields.push_some("nx.server_version", self.server_version.take());
-        facts.push(FactKind::RemoteDesktop(Box::new(desktop)));
+        facts.push(Statement::RemoteDesktop(Box::new(desktop)));
     }
 }
 

@@ -40,7 +40,7 @@ fn datagrams_of_one_side_or_of_another_length_are_not_nx() {
 #[test]
 fn greetings_are_one_remote_desktop_with_both_versions() {
     let facts = fixtures()[0].facts();
-    let [(PROTOCOL, FactKind::RemoteDesktop(desktop))] = facts.as_slice() else { panic!("{facts:?}") };
+    let [(PROTOCOL, Statement::RemoteDesktop(desktop))] = facts.as_slice() else { panic!("{facts:?}") };
     for field in ["nx.client_version", "nx.server_version"] {
         assert_eq!(desktop.fields.get(field), Some(&Text::from("8.10.1").into()));
     }

@@ -1,6 +1,6 @@
 //! The control messages of an open session in, the hellos of the TLS that they carry out.
 
-use crate::facts::{FactKind, Sender};
+use crate::facts::{Sender, Statement};
 use crate::protocol::Chunk;
 use crate::protocol::openvpn::wire::{ClientReset, Piece, SessionId, Wrap};
 use crate::protocol::pieces::Pieces;
@@ -41,7 +41,7 @@ impl Channel {
         Some(Self { hmac_bytes, client, server, tls: CarriedTls::default(), messages: 0 })
     }
 
-    pub(super) fn on_message(&mut self, message: Chunk<'_>, facts: &mut Vec<FactKind>) {
+    pub(super) fn on_message(&mut self, message: Chunk<'_>, facts: &mut Vec<Statement>) {
         self.messages = self.messages.saturating_add(1);
         let side = match message.sender {
             Sender::Client => &mut self.client,

@@ -13,7 +13,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, FactKind, Fields, Sender, Tunnel};
+use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::tls::hello;
@@ -97,7 +97,7 @@ impl OpenVpn {
         Self { transport, reset: None, said: None, messages: 0, midway, channel: None }
     }
 
-    fn on_message(&mut self, message: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_message(&mut self, message: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if let Some(channel) = &mut self.channel {
             channel.on_message(message, facts);
             return if channel.is_over() { Progress::Done } else { Progress::Continue { consumed: 0 } };
@@ -124,16 +124,16 @@ impl OpenVpn {
         }
     }
 
-    fn on_midway(&mut self, message: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_midway(&mut self, message: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if self.midway.is_known_by(message.bytes, message.sender) {
-            facts.push(FactKind::Tunnel(Box::new(Tunnel::new(Confidence::Likely, true))));
+            facts.push(Statement::Tunnel(Box::new(Tunnel::new(Confidence::Likely, true))));
             return Progress::Done;
         }
         if self.messages < Self::MIDWAY_MESSAGES_MAX { Progress::Continue { consumed: 0 } } else { Progress::Reject }
     }
 
     /// A client repeats the reset of the same session until it is answered.
-    fn open(&mut self, message: &[u8], facts: &mut Vec<FactKind>) {
+    fn open(&mut self, message: &[u8], facts: &mut Vec<Statement>) {
         let Some(reset) = ClientReset::parse(message) else {
             return;
         };
@@ -142,7 +142,7 @@ impl OpenVpn {
         }
     }
 
-    fn say(&mut self, confidence: Confidence, established: bool, facts: &mut Vec<FactKind>) {
+    fn say(&mut self, confidence: Confidence, established: bool, facts: &mut Vec<Statement>) {
         let Some(reset) = self.reset else {
             return;
         };
@@ -150,13 +150,13 @@ impl OpenVpn {
             self.said = Some(confidence);
             let mut fields = Fields::default();
             fields.push("openvpn.control_channel_wrap", reset.wrap.as_str());
-            facts.push(FactKind::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
+            facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
         }
     }
 }
 
 impl Parser for OpenVpn {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if self.transport != Transport::Tcp {
             return self.on_message(chunk, facts);
         }

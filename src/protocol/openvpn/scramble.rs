@@ -5,7 +5,7 @@
 //! the client's, for it names the client's session and acknowledges a packet. And whatever the mask is, it cancels out
 //! between the two: of the opcodes, which stay in front, and of what both messages have in the same place.
 
-use crate::facts::{Confidence, FactKind, Fields, Sender, Tunnel};
+use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
 use crate::net::Transport;
 use crate::protocol::openvpn::{Framed, framed};
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
@@ -57,7 +57,7 @@ impl Scramble {
     /// A client repeats itself a few times at most before it is answered.
     const MESSAGES_MAX: u32 = 4;
 
-    fn on_message(&mut self, message: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_message(&mut self, message: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         self.messages = self.messages.saturating_add(1);
         match (message.sender, &self.reset) {
             (Sender::Client, _)
@@ -71,7 +71,7 @@ impl Scramble {
                 let mut fields = Fields::default();
                 fields.push(SCRAMBLE, scramble);
                 let tunnel = Tunnel { fields, ..Tunnel::new(Confidence::Likely, true) };
-                facts.push(FactKind::Tunnel(Box::new(tunnel)));
+                facts.push(Statement::Tunnel(Box::new(tunnel)));
                 Progress::Done
             }
             _ => Progress::Reject,
@@ -80,7 +80,7 @@ impl Scramble {
 }
 
 impl Parser for Scramble {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if self.transport != Transport::Tcp {
             return self.on_message(chunk, facts);
         }

@@ -56,7 +56,7 @@ fn obfuscate(bytes: &mut [u8]) {
 fn scramble_of(fixture: &Fixture) -> Option<String> {
     match &fixture.facts()[..] {
         [] => None,
-        [(_, FactKind::Tunnel(tunnel))] => {
+        [(_, Statement::Tunnel(tunnel))] => {
             assert_eq!((tunnel.confidence, tunnel.established), (Confidence::Likely, true));
             tunnel.fields.get(SCRAMBLE).map(|scramble| format!("{scramble:?}"))
         }

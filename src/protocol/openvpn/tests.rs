@@ -1,5 +1,5 @@
 use super::wire::{ClientReset, Wrap};
-use crate::facts::{Confidence, FactKind, Sender, Value};
+use crate::facts::{Confidence, Sender, Statement, Value};
 use crate::net::Transport;
 use crate::protocol::tests::{Fixture, hex};
 
@@ -47,7 +47,7 @@ fn data(peer: u8, packet: u32) -> Vec<u8> {
 fn data_of_one_peer_that_both_sides_count_is_a_likely_tunnel() {
     let session = amid_a_session();
     let facts = session.facts();
-    let [(_, FactKind::Tunnel(tunnel))] = &facts[..] else { panic!("{facts:?}") };
+    let [(_, Statement::Tunnel(tunnel))] = &facts[..] else { panic!("{facts:?}") };
     assert_eq!((tunnel.confidence, tunnel.established), (Confidence::Likely, true));
 
     let of_one_side: Vec<_> = session.chunks.iter().filter(|(side, _)| *side == Sender::Client).cloned().collect();
@@ -127,8 +127,8 @@ fn udp(name: &'static str, [first, second, third]: [&str; 3]) -> Fixture {
 
 fn tunnels(fixture: &Fixture) -> Vec<(Confidence, bool, Value)> {
     let facts = fixture.facts();
-    let tunnel = |kind: &FactKind| match kind {
-        FactKind::Tunnel(tunnel) => {
+    let tunnel = |kind: &Statement| match kind {
+        Statement::Tunnel(tunnel) => {
             let wrap = tunnel.fields.get("openvpn.control_channel_wrap").cloned()?;
             Some((tunnel.confidence, tunnel.established, wrap))
         }
@@ -202,7 +202,7 @@ fn the_tls_inside_says_its_hello_whatever_the_order_of_its_pieces() {
         fixture.chunks.push((Sender::Server, bytes));
     }
     let facts = fixture.facts();
-    let [(_, FactKind::Tunnel(_)), (_, FactKind::Hello(hello))] = &facts[..] else {
+    let [(_, Statement::Tunnel(_)), (_, Statement::Hello(hello))] = &facts[..] else {
         panic!("a tunnel, a hello: {facts:?}")
     };
     assert_eq!((hello.sender, hello.inside.map(|inside| inside.as_str())), (Sender::Server, Some("tls")));

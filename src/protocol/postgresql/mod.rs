@@ -4,7 +4,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Credential, FactKind, Hello, Sender};
+use crate::facts::{Credential, Hello, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, tls};
@@ -85,7 +85,7 @@ struct PostgreSql {
 }
 
 impl Parser for PostgreSql {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
         match (chunk.sender, self.asked_for_tls) {
             (Sender::Server, Some(is_tls)) => match cursor.u8() {
@@ -113,9 +113,9 @@ impl Parser for PostgreSql {
 
 impl PostgreSql {
     /// None where more is to come.
-    fn on_begin(&mut self, begin: Begin, facts: &mut Vec<FactKind>) -> Option<Progress> {
+    fn on_begin(&mut self, begin: Begin, facts: &mut Vec<Statement>) -> Option<Progress> {
         if !std::mem::replace(&mut self.said, true) {
-            facts.push(FactKind::Hello(Box::new(Hello::new(Sender::Client))));
+            facts.push(Statement::Hello(Box::new(Hello::new(Sender::Client))));
         }
         match begin {
             Begin::AsksForEncryption { is_tls } => {
@@ -123,7 +123,7 @@ impl PostgreSql {
                 None
             }
             Begin::Startup { user } => {
-                facts.push(FactKind::Credential(Box::new(Credential { user, ..Credential::default() })));
+                facts.push(Statement::Credential(Box::new(Credential { user, ..Credential::default() })));
                 Some(Progress::Done)
             }
         }

@@ -32,14 +32,16 @@ fn tls_hello() -> Vec<u8> {
 #[test]
 fn tls_follows_where_it_is_granted() {
     let facts = fixtures()[0].facts();
-    assert!(matches!(&facts[..], [(_, FactKind::Hello(_)), (tls::PROTOCOL, FactKind::Hello(_))]), "{facts:?}");
+    assert!(matches!(&facts[..], [(_, Statement::Hello(_)), (tls::PROTOCOL, Statement::Hello(_))]), "{facts:?}");
 }
 
 #[test]
 fn a_log_on_in_clear_names_the_user() {
     for chunks in [&fixtures()[1].chunks[..], &[(Sender::Client, startup())]] {
         let facts = fixtures()[1].facts_of(chunks);
-        let [(_, FactKind::Hello(_)), (_, FactKind::Credential(credential))] = &facts[..] else { panic!("{facts:?}") };
+        let [(_, Statement::Hello(_)), (_, Statement::Credential(credential))] = &facts[..] else {
+            panic!("{facts:?}")
+        };
         assert_eq!(credential.user, Some("ann".into()));
     }
 }

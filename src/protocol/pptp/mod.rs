@@ -3,7 +3,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, FactKind, Fields, Sender, Tunnel};
+use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
@@ -77,7 +77,7 @@ struct Pptp {
 }
 
 impl Pptp {
-    fn say(&mut self, reply: Option<Start>, facts: &mut Vec<FactKind>) {
+    fn say(&mut self, reply: Option<Start>, facts: &mut Vec<Statement>) {
         let Some(request) = self.request.take() else {
             return;
         };
@@ -90,12 +90,12 @@ impl Pptp {
             fields.push_some("pptp.server_host_name", reply.host_name);
             fields.push_some("pptp.server_vendor", reply.vendor);
         }
-        facts.push(FactKind::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
+        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
     }
 }
 
 impl Parser for Pptp {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if chunk.bytes.len() < Start::BYTES && !(chunk.sender == Sender::Client && self.request.is_some()) {
             return Progress::Continue { consumed: 0 };
         }
@@ -120,7 +120,7 @@ impl Parser for Pptp {
         Progress::Done
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         self.say(None, facts);
     }
 }

@@ -1,4 +1,4 @@
-use crate::facts::{Confidence, FactKind, Sender, Tunnel, Value};
+use crate::facts::{Confidence, Sender, Statement, Tunnel, Value};
 use crate::net::Transport;
 use crate::protocol::tests::{Fixture, hex};
 
@@ -34,7 +34,7 @@ fn start(kind_to_result: &str, host_name: &str, vendor: &str) -> Vec<u8> {
 
 fn tunnel(fixture: &Fixture) -> Tunnel {
     let facts = fixture.facts();
-    let [(_, FactKind::Tunnel(tunnel))] = &facts[..] else { panic!("one tunnel: {facts:?}") };
+    let [(_, Statement::Tunnel(tunnel))] = &facts[..] else { panic!("one tunnel: {facts:?}") };
     Tunnel::clone(tunnel)
 }
 

@@ -11,7 +11,7 @@ pub mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, Hello, Sender, Value};
+use crate::facts::{Hello, Sender, Statement, Value};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::tls::fingerprint::Carrier;
@@ -126,14 +126,14 @@ enum Next {
 }
 
 impl Parser for Quic {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         self.datagrams = self.datagrams.saturating_add(1);
         if self.datagrams > Self::DATAGRAMS_MAX {
             self.on_end(facts);
             return Progress::Done;
         }
         if let Some(fact) = google_hello(chunk) {
-            facts.push(FactKind::Hello(Box::new(fact)));
+            facts.push(Statement::Hello(Box::new(fact)));
             return Progress::Done;
         }
         let mut datagram = Cursor::new(chunk.bytes);
@@ -148,7 +148,7 @@ impl Parser for Quic {
             match self.midway.on_datagram(chunk.bytes, chunk.sender) {
                 Judgement::Foreign => return Progress::Reject,
                 Judgement::Quic => {
-                    facts.push(FactKind::Hello(Box::new(Hello::new(Sender::Client))));
+                    facts.push(Statement::Hello(Box::new(Hello::new(Sender::Client))));
                     return Progress::Done;
                 }
                 Judgement::Undecided => {}
@@ -157,11 +157,11 @@ impl Parser for Quic {
         Progress::Continue { consumed: chunk.bytes.len() }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         if let (None, Some(version)) = (&self.greeting, self.midway.version) {
             let mut fact = Hello::new(Sender::Client);
             fact.fields.push(VERSION.name, version.to_string());
-            facts.push(FactKind::Hello(Box::new(fact)));
+            facts.push(Statement::Hello(Box::new(fact)));
         }
     }
 }
@@ -183,7 +183,7 @@ impl Quic {
         &mut self,
         packet: Packet<'_>,
         sender: Sender,
-        facts: &mut Vec<FactKind>,
+        facts: &mut Vec<Statement>,
     ) -> Result<Next, &'static str> {
         match packet {
             Packet::Initial(initial) => return self.on_initial(&initial, sender, facts),
@@ -203,7 +203,7 @@ impl Quic {
 
     /// A server answers with the client's identifiers changed over (RFC 9000 §17.2.1), which nobody else can. The client
     /// then begins again.
-    fn on_version_negotiation(&mut self, header: Header<'_>, mut versions: Cursor<'_>, facts: &mut Vec<FactKind>) {
+    fn on_version_negotiation(&mut self, header: Header<'_>, mut versions: Cursor<'_>, facts: &mut Vec<Statement>) {
         const VERSIONS_MAX: usize = 16;
         let Some((destination, source)) = &self.greeting else { return };
         if header.source != destination || header.destination != source {
@@ -219,14 +219,14 @@ impl Quic {
             .collect();
         let mut fact = Hello::new(Sender::Server);
         fact.fields.push(VERSIONS.name, Value::List(versions));
-        facts.push(FactKind::Hello(Box::new(fact)));
+        facts.push(Statement::Hello(Box::new(fact)));
     }
 
     fn on_initial(
         &mut self,
         packet: &Initial<'_>,
         sender: Sender,
-        facts: &mut Vec<FactKind>,
+        facts: &mut Vec<Statement>,
     ) -> Result<Next, &'static str> {
         self.initials = self.initials.saturating_add(1);
         if self.initials > Self::INITIALS_MAX {
@@ -279,7 +279,7 @@ impl Quic {
         plain: &[u8],
         version: Version,
         sender: Sender,
-        facts: &mut Vec<FactKind>,
+        facts: &mut Vec<Statement>,
     ) -> Result<Next, &'static str> {
         let mut payload = Cursor::new(plain);
         while let Some(frame) = wire::frame(&mut payload, version)? {
@@ -290,7 +290,7 @@ impl Quic {
         }
         let mut stream = std::mem::take(self.stream(sender));
         if let Some(fact) = google::client_hello(stream.fragments.prefix(), version) {
-            facts.push(FactKind::Hello(Box::new(fact)));
+            facts.push(Statement::Hello(Box::new(fact)));
             return Ok(Next::Done);
         }
         let mut input = Cursor::new(stream.fragments.prefix().get(stream.read_bytes..).unwrap_or_default());
@@ -316,7 +316,7 @@ fn on_message(
     message: Message<'_>,
     version: Version,
     sender: Sender,
-    facts: &mut Vec<FactKind>,
+    facts: &mut Vec<Statement>,
 ) -> Result<Next, &'static str> {
     match (message.kind, sender) {
         (handshake::CLIENT_HELLO, Sender::Client) => {
@@ -334,7 +334,7 @@ fn on_message(
 }
 
 /// A handshake that fails is closed with the alert of TLS (RFC 9001 §4.8).
-fn on_close(error: usize, version: Version, sender: Sender, facts: &mut Vec<FactKind>) -> Next {
+fn on_close(error: usize, version: Version, sender: Sender, facts: &mut Vec<Statement>) -> Next {
     if let [.., 0x01, description] = error.to_be_bytes()
         && error >> 8 == 1
     {
@@ -344,8 +344,8 @@ fn on_close(error: usize, version: Version, sender: Sender, facts: &mut Vec<Fact
 }
 
 /// The hellos are those of TLS 1.3 (RFC 9001 §4).
-fn push(mut fact: Hello, version: Version, facts: &mut Vec<FactKind>) {
+fn push(mut fact: Hello, version: Version, facts: &mut Vec<Statement>) {
     fact.inside = Some(tls::PROTOCOL);
     fact.fields.push(VERSION.name, version.to_string());
-    facts.push(FactKind::Hello(Box::new(fact)));
+    facts.push(Statement::Hello(Box::new(fact)));
 }

@@ -11,7 +11,7 @@ pub(crate) mod tests;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-use crate::facts::{Access, AccessPhase, Credential, FactKind, Fields, Outcome, Sender};
+use crate::facts::{Access, AccessPhase, Credential, Fields, Outcome, Sender, Statement};
 use crate::net::{Mac, Text, Transport};
 use crate::protocol::dns::budget::Budget;
 use crate::protocol::eap;
@@ -164,7 +164,7 @@ fn push<T>(queue: &mut VecDeque<T>, item: T, max: usize) {
 }
 
 impl Parser for Radius {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let Some(packet) = Packet::parse(chunk.bytes) else {
             return Progress::Continue { consumed: 0 };
         };
@@ -174,7 +174,7 @@ impl Parser for Radius {
         let mut said = Vec::new();
         let method = eap.and_then(|eap| self.supplicants.on_packet(chunk.at, &who, &eap, &mut said));
         if self.is_news(&packet, &who) {
-            said.insert(0, FactKind::Credential(Box::new(credential(&packet, who, method))));
+            said.insert(0, Statement::Credential(Box::new(credential(&packet, who, method))));
         }
         for fact in said {
             self.budget.push(chunk.at, fact, facts);

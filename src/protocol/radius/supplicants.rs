@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::Who;
-use crate::facts::FactKind;
+use crate::facts::Statement;
 use crate::net::Text;
 use crate::protocol::eap::{Conversation, Packet};
 use crate::time::Timestamp;
@@ -25,7 +25,7 @@ impl Supplicants {
         at: Timestamp,
         who: &Who,
         packet: &Packet<'_>,
-        facts: &mut Vec<FactKind>,
+        facts: &mut Vec<Statement>,
     ) -> Option<Text> {
         if !self.0.iter().any(|(known, _)| known == who) {
             if self.0.len() >= Self::MAX {

@@ -1,4 +1,4 @@
-use crate::facts::{Access, AccessPhase, Credential, FactKind, Outcome, Sender, Value};
+use crate::facts::{Access, AccessPhase, Credential, Outcome, Sender, Statement, Value};
 use crate::net::Transport;
 use crate::protocol::tests::{Fixture, hex};
 
@@ -64,8 +64,8 @@ fn packet(code: u8, identifier: u8, attributes: &[(u8, &str)]) -> Vec<u8> {
 
 fn credentials(fixture: &Fixture) -> Vec<Credential> {
     let facts = fixture.facts();
-    let credential = |kind: &FactKind| match kind {
-        FactKind::Credential(credential) => Some(Credential::clone(credential)),
+    let credential = |kind: &Statement| match kind {
+        Statement::Credential(credential) => Some(Credential::clone(credential)),
         _ => None,
     };
     facts.iter().filter_map(|(_, kind)| credential(kind)).collect()
@@ -177,6 +177,6 @@ fn the_tls_in_eap_says_its_hello_over_several_packets_and_attributes() {
         (Sender::Server, packet(11, 9, &[(79, &format!("01 04 0021 19 01 {}", shown(second)))])),
     ]);
     let facts = fixture.facts();
-    let [(_, FactKind::Credential(_)), (_, FactKind::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
+    let [(_, Statement::Credential(_)), (_, Statement::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
     assert_eq!((hello.sender, hello.inside.map(|inside| inside.as_str())), (Sender::Server, Some("tls")));
 }

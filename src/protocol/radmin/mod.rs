@@ -7,7 +7,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, RemoteDesktop, Sender};
+use crate::facts::{RemoteDesktop, Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
@@ -41,7 +41,7 @@ struct Radmin {
 }
 
 impl Parser for Radmin {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         match chunk.sender {
             Sender::Client if !self.greeted && chunk.bytes.len() >= GREETING.len() => {
                 self.greeted = true;
@@ -52,7 +52,7 @@ impl Parser for Radmin {
                 None => Progress::Continue { consumed: 0 },
                 Some(false) => Progress::Reject,
                 Some(true) => {
-                    facts.push(FactKind::RemoteDesktop(Box::<RemoteDesktop>::default()));
+                    facts.push(Statement::RemoteDesktop(Box::<RemoteDesktop>::default()));
                     Progress::Done
                 }
             },

@@ -17,7 +17,7 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
 #[test]
 fn an_answered_greeting_is_one_remote_desktop() {
     let facts = fixtures()[0].facts();
-    assert!(matches!(facts.as_slice(), [(PROTOCOL, FactKind::RemoteDesktop(_))]), "{facts:?}");
+    assert!(matches!(facts.as_slice(), [(PROTOCOL, Statement::RemoteDesktop(_))]), "{facts:?}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Credential, FactKind, RemoteDesktop, Sender};
+use crate::facts::{Credential, RemoteDesktop, Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::rdp::preconnection::{Begun, Preconnection};
@@ -92,7 +92,7 @@ struct Rdp {
 }
 
 impl Parser for Rdp {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
         let step = loop {
             let step = match chunk.sender {
@@ -116,7 +116,7 @@ impl Parser for Rdp {
         }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         if self.is_certain() {
             self.say(facts);
         }
@@ -136,7 +136,7 @@ enum Step {
 }
 
 impl Rdp {
-    fn on_client(&mut self, cursor: &mut Cursor<'_>, facts: &mut Vec<FactKind>) -> Step {
+    fn on_client(&mut self, cursor: &mut Cursor<'_>, facts: &mut Vec<Statement>) -> Step {
         if self.request.is_none()
             && self.settings.is_none()
             && let Some(step) = self.before_the_request(cursor, facts)
@@ -171,7 +171,7 @@ impl Rdp {
 
     /// What may stand before the request; none once that is due. A host of virtual machines begins with TLS where
     /// others ask for it.
-    fn before_the_request(&mut self, cursor: &mut Cursor<'_>, facts: &mut Vec<FactKind>) -> Option<Step> {
+    fn before_the_request(&mut self, cursor: &mut Cursor<'_>, facts: &mut Vec<Statement>) -> Option<Step> {
         if self.preconnection.is_none() {
             if matches!(cursor.peek(), None | Some(wire::TPKT_VERSION)) {
                 return None;
@@ -196,7 +196,7 @@ impl Rdp {
         }
     }
 
-    fn on_server(&mut self, cursor: &mut Cursor<'_>, facts: &mut Vec<FactKind>) -> Step {
+    fn on_server(&mut self, cursor: &mut Cursor<'_>, facts: &mut Vec<Statement>) -> Step {
         if cursor.is_empty() {
             return Step::Wait;
         }
@@ -225,7 +225,7 @@ impl Rdp {
     }
 
     /// A side's part of the negotiation was read.
-    fn negotiated(&mut self, facts: &mut Vec<FactKind>) -> Step {
+    fn negotiated(&mut self, facts: &mut Vec<Statement>) -> Step {
         match (&self.request, self.confirm) {
             (Some(_), Some(Confirm::Failure(_))) => {
                 self.say(facts);
@@ -239,7 +239,7 @@ impl Rdp {
         }
     }
 
-    fn on_domain_pdu(&mut self, body: Cursor<'_>, facts: &mut Vec<FactKind>) -> Step {
+    fn on_domain_pdu(&mut self, body: Cursor<'_>, facts: &mut Vec<Statement>) -> Step {
         self.domain_pdus = self.domain_pdus.saturating_add(1);
         match wire::domain_pdu(body) {
             None => Step::Foreign,
@@ -257,7 +257,7 @@ impl Rdp {
                     ..Credential::default()
                 };
                 credential.fields.push_some("rdp.client_address", info.address);
-                facts.push(FactKind::Credential(Box::new(credential)));
+                facts.push(Statement::Credential(Box::new(credential)));
                 Step::Done
             }
         }
@@ -275,7 +275,7 @@ impl Rdp {
         self.request.as_ref().is_some_and(|request| matches!(request.protocols, None | Some(Protocols(0))))
     }
 
-    fn say(&mut self, facts: &mut Vec<FactKind>) {
+    fn say(&mut self, facts: &mut Vec<Statement>) {
         if self.said {
             return;
         }
@@ -303,7 +303,7 @@ impl Rdp {
             describe(&mut desktop, settings);
         }
         desktop.fields.push_some("rdp.encryption_method", self.encryption.and_then(EncryptionMethod::name));
-        facts.push(FactKind::RemoteDesktop(Box::new(desktop)));
+        facts.push(Statement::RemoteDesktop(Box::new(desktop)));
     }
 }
 

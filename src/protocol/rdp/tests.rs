@@ -139,9 +139,9 @@ fn client_info() -> Vec<u8> {
     packet
 }
 
-fn desktop(facts: &[(Protocol, FactKind)]) -> &RemoteDesktop {
+fn desktop(facts: &[(Protocol, Statement)]) -> &RemoteDesktop {
     match facts.first() {
-        Some((PROTOCOL, FactKind::RemoteDesktop(desktop))) => desktop,
+        Some((PROTOCOL, Statement::RemoteDesktop(desktop))) => desktop,
         _ => panic!("{facts:?}"),
     }
 }
@@ -167,7 +167,7 @@ fn a_connection_in_clear_tells_the_client_and_the_user_and_never_the_password() 
     assert_eq!(field("rdp.channels"), list(&["rdpdr", "cliprdr", "rdpsnd"]));
     assert_eq!(field("rdp.encryption_method"), Some("none".into()));
 
-    let [_, (PROTOCOL, FactKind::Credential(credential))] = facts.as_slice() else { panic!("{facts:?}") };
+    let [_, (PROTOCOL, Statement::Credential(credential))] = facts.as_slice() else { panic!("{facts:?}") };
     assert_eq!(credential.user, Some("eltons".into()));
     assert_eq!(credential.domain, Some("NTDEV".into()));
     assert_eq!(credential.host, Some("ELTONS-DEV2".into()));
@@ -188,7 +188,7 @@ fn a_tls_negotiation_is_said_at_once_and_goes_on_as_tls() {
     let progress = rdp.on_bytes(Chunk { at, sender: Sender::Server, bytes: &bytes }, &mut facts);
     assert_eq!(progress, Progress::Upgrade { to: tls::PROTOCOL, consumed: 19 });
 
-    let [FactKind::RemoteDesktop(desktop)] = facts.as_slice() else { panic!("{facts:?}") };
+    let [Statement::RemoteDesktop(desktop)] = facts.as_slice() else { panic!("{facts:?}") };
     assert_eq!(desktop.security, Some("nla"));
     let offered = desktop.fields.get("rdp.requested_protocols").cloned();
     assert_eq!(offered, Some(vec!["tls", "credssp", "credssp_early"].into()));
@@ -247,7 +247,7 @@ fn a_preconnection_pdu_is_told_with_the_desktop() {
 fn the_virtual_machine_asked_for_is_told_and_the_flow_goes_on_as_tls() {
     let facts = fixtures()[5].facts();
     assert_eq!(desktop(&facts).fields.get("rdp.virtual_machine"), Some(&Text::from(MACHINE).into()));
-    assert!(matches!(&facts[1], (tls::PROTOCOL, FactKind::Hello(_))), "{facts:?}");
+    assert!(matches!(&facts[1], (tls::PROTOCOL, Statement::Hello(_))), "{facts:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Datagrams after the handshake in, the hellos of the TLS (reliable) or DTLS (lossy) in them out.
 
-use crate::facts::{FactKind, Sender};
+use crate::facts::{Sender, Statement};
 use crate::protocol::Chunk;
 use crate::protocol::dtls::carried::CarriedDtls;
 use crate::protocol::pieces::Pieces;
@@ -35,7 +35,7 @@ impl Inside {
         Some(Self { secured, datagrams: 0 })
     }
 
-    pub(super) fn on_datagram(&mut self, datagram: Chunk<'_>, facts: &mut Vec<FactKind>) {
+    pub(super) fn on_datagram(&mut self, datagram: Chunk<'_>, facts: &mut Vec<Statement>) {
         self.datagrams = self.datagrams.saturating_add(1);
         let Some(data) = wire::data(datagram.bytes) else {
             return;

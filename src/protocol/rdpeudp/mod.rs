@@ -7,7 +7,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, RemoteDesktop, Sender};
+use crate::facts::{RemoteDesktop, Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::rdpeudp::inside::Inside;
 use crate::protocol::rdpeudp::wire::Syn;
@@ -56,7 +56,7 @@ struct RdpUdp {
 }
 
 impl Parser for RdpUdp {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if let Some(inside) = &mut self.inside {
             inside.on_datagram(chunk, facts);
             return if inside.is_over() { Progress::Done } else { Progress::Continue { consumed: chunk.bytes.len() } };
@@ -80,7 +80,7 @@ impl Parser for RdpUdp {
         }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         if self.inside.is_some() {
             return;
         }
@@ -89,6 +89,6 @@ impl Parser for RdpUdp {
         desktop.fields.push("network.application", rdp::PROTOCOL.as_str());
         desktop.fields.push("rdpeudp.mode", if first.is_lossy { "lossy" } else { "reliable" });
         desktop.fields.push_some("rdpeudp.version", self.answer.unwrap_or(first).version);
-        facts.push(FactKind::RemoteDesktop(Box::new(desktop)));
+        facts.push(Statement::RemoteDesktop(Box::new(desktop)));
     }
 }

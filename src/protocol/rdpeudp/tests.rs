@@ -29,7 +29,7 @@ fn padded(text: &str) -> Vec<u8> {
 
 fn desktops(chunks: &[(Sender, Vec<u8>)]) -> Vec<RemoteDesktop> {
     let desktop = |(_, kind)| match kind {
-        FactKind::RemoteDesktop(desktop) => *desktop,
+        Statement::RemoteDesktop(desktop) => *desktop,
         other => panic!("{other:?}"),
     };
     fixtures()[0].facts_of(chunks).into_iter().map(desktop).collect()
@@ -55,7 +55,7 @@ fn the_tls_inside_says_its_hello() {
     };
     let chunks = [syn, syn_ack, (Sender::Server, datagram(0x0d, second)), (Sender::Server, datagram(0x0c, first))];
     let facts = fixtures()[0].facts_of(&chunks);
-    let [_, (_, FactKind::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
+    let [_, (_, Statement::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
     assert_eq!((hello.sender, hello.inside.map(Protocol::as_str)), (Sender::Server, Some("tls")));
 }
 

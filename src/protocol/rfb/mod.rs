@@ -6,7 +6,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, RemoteDesktop, Sender};
+use crate::facts::{RemoteDesktop, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::rfb::wire::{SecuritySubtype, SecurityType, ServerInit, Version};
@@ -167,7 +167,7 @@ enum Step {
 }
 
 impl Parser for Rfb {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
         while self.phase.speaker() == chunk.sender {
             match self.step(&mut cursor) {
@@ -191,11 +191,11 @@ impl Parser for Rfb {
         Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         let is_certain = self.seen.server_version.is_some() || self.seen.repeater_id.is_some();
         if is_certain && !self.said {
             self.said = true;
-            facts.push(FactKind::RemoteDesktop(Box::new(self.seen.describe())));
+            facts.push(Statement::RemoteDesktop(Box::new(self.seen.describe())));
         }
     }
 }

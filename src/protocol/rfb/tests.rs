@@ -170,7 +170,7 @@ fn repeater() -> Fixture {
 fn desktop_of(fixture: &Fixture) -> RemoteDesktop {
     let facts = fixture.facts();
     match facts.as_slice() {
-        [(PROTOCOL, FactKind::RemoteDesktop(desktop)), ..] => (**desktop).clone(),
+        [(PROTOCOL, Statement::RemoteDesktop(desktop)), ..] => (**desktop).clone(),
         _ => panic!("{}: {facts:?}", fixture.name),
     }
 }
@@ -240,7 +240,7 @@ fn a_refusal_gives_its_reason() {
 #[test]
 fn a_user_name_in_clear_is_told_and_the_password_is_not() {
     let facts = plain().facts();
-    let [(_, FactKind::RemoteDesktop(desktop))] = facts.as_slice() else { panic!("{facts:?}") };
+    let [(_, Statement::RemoteDesktop(desktop))] = facts.as_slice() else { panic!("{facts:?}") };
     assert_eq!(desktop.user, Some("alice".into()));
     assert_eq!(text(desktop, "rfb.failure_reason").as_deref(), Some("locked"));
     assert!(!format!("{facts:?}").contains("hunter2"));

@@ -3,7 +3,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Credential, FactKind, Sender};
+use crate::facts::{Credential, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
@@ -41,7 +41,7 @@ fn probe(opening: &Opening<'_>) -> Probe {
 struct Rlogin;
 
 impl Parser for Rlogin {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if chunk.sender == Sender::Server {
             return Progress::Continue { consumed: 0 };
         }
@@ -52,7 +52,7 @@ impl Parser for Rlogin {
                 let mut credential = Credential { user: Some(user), ..Credential::default() };
                 credential.fields.push(CLIENT_USER.name, client_user);
                 credential.fields.push(TERMINAL.name, terminal);
-                facts.push(FactKind::Credential(Box::new(credential)));
+                facts.push(Statement::Credential(Box::new(credential)));
                 Progress::Done
             }
         }

@@ -28,7 +28,7 @@ fn fixture(greeting: &[u8]) -> Fixture {
 #[test]
 fn a_log_on_is_one_credential_with_both_users() {
     let facts = fixtures()[0].facts();
-    let [(_, FactKind::Credential(credential))] = facts.as_slice() else { panic!("{facts:?}") };
+    let [(_, Statement::Credential(credential))] = facts.as_slice() else { panic!("{facts:?}") };
     assert_eq!(credential.user, Some("alice".into()));
     assert_eq!(credential.fields.get("rlogin.client_user"), Some(&Value::Text("bob".into())));
     assert_eq!(credential.fields.get("rlogin.terminal"), Some(&Value::Text("xterm/38400".into())));

@@ -8,7 +8,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Credential, FactKind, Outcome, Sender};
+use crate::facts::{Credential, Outcome, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
@@ -49,7 +49,7 @@ struct Rsh {
 }
 
 impl Parser for Rsh {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         match (chunk.sender, &mut self.claim) {
             (Sender::Client, None) => match users(&mut Cursor::new(chunk.bytes)) {
                 Ok(Some([client_user, user])) => {
@@ -74,8 +74,8 @@ impl Parser for Rsh {
         Progress::Continue { consumed: 0 }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
-        facts.extend(self.claim.take().map(|claim| FactKind::Credential(Box::new(claim))));
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
+        facts.extend(self.claim.take().map(|claim| Statement::Credential(Box::new(claim))));
     }
 }
 

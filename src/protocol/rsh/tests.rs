@@ -25,7 +25,7 @@ fn fixture(port: &[u8], request: &[u8], answer: &[u8]) -> Fixture {
 
 fn credential(fixture: &Fixture) -> Credential {
     let facts = fixture.facts();
-    let [(_, FactKind::Credential(credential))] = facts.as_slice() else { panic!("{facts:?}") };
+    let [(_, Statement::Credential(credential))] = facts.as_slice() else { panic!("{facts:?}") };
     assert!(!format!("{facts:?}").contains("secret"));
     (**credential).clone()
 }

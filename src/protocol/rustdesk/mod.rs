@@ -8,7 +8,7 @@ pub(crate) mod tests;
 
 use std::net::IpAddr;
 
-use crate::facts::{FactKind, Hello, RemoteDesktop, Sender};
+use crate::facts::{Hello, RemoteDesktop, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
 use wire::{Framed, Message};
@@ -93,7 +93,7 @@ impl RustDesk {
         }
     }
 
-    fn on_message(&mut self, bytes: &[u8], sender: Sender, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_message(&mut self, bytes: &[u8], sender: Sender, facts: &mut Vec<Statement>) -> Progress {
         self.messages = self.messages.saturating_add(1);
         let Some(message) = Message::parse(bytes) else {
             return self.progress_without();
@@ -133,7 +133,7 @@ impl RustDesk {
         }
     }
 
-    fn meet(&mut self, message: Message, facts: &mut Vec<FactKind>) {
+    fn meet(&mut self, message: Message, facts: &mut Vec<Statement>) {
         let meeting = (message.id, message.peer);
         if self.met.contains(&meeting) || self.met.len() >= Self::MEETINGS_MAX {
             return;
@@ -147,12 +147,12 @@ impl RustDesk {
             desktop.fields.push(PEER_IP, ip);
             desktop.fields.push(PEER_PORT, port);
         }
-        facts.push(FactKind::RemoteDesktop(Box::new(desktop)));
+        facts.push(Statement::RemoteDesktop(Box::new(desktop)));
     }
 }
 
 impl Parser for RustDesk {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if self.transport != Transport::Tcp {
             return self.on_message(chunk.bytes, chunk.sender, facts);
         }
@@ -172,7 +172,7 @@ impl Parser for RustDesk {
     }
 }
 
-fn hello(message: &Message, sender: Sender) -> FactKind {
+fn hello(message: &Message, sender: Sender) -> Statement {
     let mut hello = Hello::new(sender);
     hello.fields.push(OPERATION, message.form.name);
     hello.fields.push_some(ID, message.id.clone());
@@ -181,5 +181,5 @@ fn hello(message: &Message, sender: Sender) -> FactKind {
         hello.fields.push_some(HOST, host.name.clone());
         hello.fields.push_some(MAC, host.mac);
     }
-    FactKind::Hello(Box::new(hello))
+    Statement::Hello(Box::new(hello))
 }

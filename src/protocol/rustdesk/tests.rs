@@ -114,7 +114,7 @@ fn discovery(what: &str) -> Vec<u8> {
 
 fn meetings(fixture: &Fixture) -> Vec<RemoteDesktop> {
     let desktop = |kind| match kind {
-        FactKind::RemoteDesktop(desktop) => Some(*desktop),
+        Statement::RemoteDesktop(desktop) => Some(*desktop),
         _ => None,
     };
     fixture.facts().into_iter().filter_map(|(_, kind)| desktop(kind)).collect()
@@ -123,7 +123,7 @@ fn meetings(fixture: &Fixture) -> Vec<RemoteDesktop> {
 #[test]
 fn a_registered_machine_tells_its_id_and_who_calls_it() {
     let facts = fixtures()[0].facts();
-    let FactKind::Hello(hello) = &facts[0].1 else { panic!("{facts:?}") };
+    let Statement::Hello(hello) = &facts[0].1 else { panic!("{facts:?}") };
     assert_eq!(hello.fields.get(ID), Some(&Text::from("123456789").into()));
     assert_eq!(hello.fields.get(OPERATION), Some(&"register_peer".into()));
     let meetings = meetings(&fixtures()[0]);
@@ -160,7 +160,7 @@ fn machines_that_agree_on_keys_meet() {
 #[test]
 fn a_search_on_the_own_network_names_user_and_machine() {
     let facts = fixtures()[4].facts();
-    let [(_, FactKind::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
+    let [(_, Statement::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
     assert_eq!(hello.fields.get(USER), Some(&Text::from("ann").into()));
     assert_eq!(hello.fields.get(HOST), Some(&Text::from("PC-ANN").into()));
     assert_eq!(hello.fields.get(MAC), Some(&Value::Mac(crate::net::Mac([0, 0x16, 0x3e, 0xaa, 0xbb, 0xcc]))));

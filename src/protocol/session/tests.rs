@@ -9,7 +9,7 @@ use crate::protocol::ANY_BYTE;
 struct Lines(&'static str);
 
 impl Parser for Lines {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut consumed = 0;
         while let Some(len) = chunk.bytes[consumed..].iter().position(|&byte| byte == b'\n') {
             let line = &chunk.bytes[consumed..consumed + len];
@@ -34,7 +34,7 @@ impl Parser for Lines {
         }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         if self.0 != SILENT_PREFIX {
             facts.push(name("end"));
         }
@@ -44,8 +44,8 @@ impl Parser for Lines {
 /// Who greets so says nothing at the end.
 const SILENT_PREFIX: &str = "hush";
 
-fn name(text: &str) -> FactKind {
-    FactKind::Name(Box::new(Name { question: Some(Text::from(text)), ..Name::default() }))
+fn name(text: &str) -> Statement {
+    Statement::Name(Box::new(Name { question: Some(Text::from(text)), ..Name::default() }))
 }
 
 fn starts_with(opening: &Opening<'_>, prefix: &[u8]) -> Probe {
@@ -113,7 +113,7 @@ static SPECS: [&ProtocolSpec; 5] = [&FIRST, &SECOND, &SILENT, &PATIENT, &OTHER];
 
 struct Talk {
     session: Session,
-    facts: Vec<(Protocol, FactKind)>,
+    facts: Vec<(Protocol, Statement)>,
     at: u64,
 }
 
@@ -160,9 +160,9 @@ impl Talk {
     }
 
     fn shown(&self) -> Vec<String> {
-        let shown = |(protocol, kind): &(Protocol, FactKind)| match kind {
-            FactKind::Name(name) => format!("{protocol} {}", name.question.as_ref().unwrap()),
-            FactKind::Malformed(reason) => format!("{protocol} malformed {reason}"),
+        let shown = |(protocol, kind): &(Protocol, Statement)| match kind {
+            Statement::Name(name) => format!("{protocol} {}", name.question.as_ref().unwrap()),
+            Statement::Malformed(reason) => format!("{protocol} malformed {reason}"),
             other => panic!("{other:?}"),
         };
         self.facts.iter().map(shown).collect()

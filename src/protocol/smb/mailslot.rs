@@ -1,7 +1,7 @@
 //! A message to a mailslot, as NetBIOS datagrams carry it ([MS-MAIL] §2.2.1), in; where it goes and what the machine
 //! that announces itself there says of its system ([MS-BRWS] §2.2) out.
 
-use crate::facts::{FactKind, Fields, Hello, Sender};
+use crate::facts::{Fields, Hello, Sender, Statement};
 use crate::net::Text;
 use crate::protocol::FieldSpec;
 use crate::protocol::cursor::Cursor;
@@ -47,11 +47,11 @@ impl Mail {
     }
 
     /// What the sender says, marked as carried by another protocol.
-    pub fn hello(&self) -> FactKind {
+    pub fn hello(&self) -> Statement {
         let mut fields = Fields::default();
         fields.push(MAILSLOT.name, self.mailslot.clone());
         fields.push_some(OS_VERSION.name, self.os_version.map(|(major, minor)| format!("{major}.{minor}")));
-        FactKind::Hello(Box::new(Hello { inside: Some(super::PROTOCOL), fields, ..Hello::new(Sender::Client) }))
+        Statement::Hello(Box::new(Hello { inside: Some(super::PROTOCOL), fields, ..Hello::new(Sender::Client) }))
     }
 }
 

@@ -9,7 +9,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Credential, FactKind, Hello, Outcome, Sender};
+use crate::facts::{Credential, Hello, Outcome, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::gss::LogOn;
@@ -111,7 +111,7 @@ enum Step {
 }
 
 impl Parser for Smb {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
         loop {
             let skip = &mut self.side(chunk.sender).0;
@@ -134,13 +134,13 @@ impl Parser for Smb {
         Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         self.log_on.on_end(facts);
     }
 }
 
 impl Smb {
-    fn step(&mut self, sender: Sender, cursor: &mut Cursor<'_>, facts: &mut Vec<FactKind>) -> Step {
+    fn step(&mut self, sender: Sender, cursor: &mut Cursor<'_>, facts: &mut Vec<Statement>) -> Step {
         let mut ahead = *cursor;
         let len = match SessionPacket::read(&mut ahead) {
             Err(_) => return Step::Foreign,
@@ -189,7 +189,7 @@ impl Smb {
         Step::Next
     }
 
-    fn on_request(&mut self, command: Command, message: Cursor<'_>, facts: &mut Vec<FactKind>) {
+    fn on_request(&mut self, command: Command, message: Cursor<'_>, facts: &mut Vec<Statement>) {
         match command {
             Command::Negotiate1 => {
                 self.offered = wire::offered_names(message).unwrap_or_default();
@@ -213,7 +213,7 @@ impl Smb {
     }
 
     /// Returns whether somebody was let in by name.
-    fn on_reply(&mut self, command: Command, message: Cursor<'_>, facts: &mut Vec<FactKind>) -> bool {
+    fn on_reply(&mut self, command: Command, message: Cursor<'_>, facts: &mut Vec<Statement>) -> bool {
         let outcome = match wire::status(message) {
             Some(0) => Some(Outcome::Success),
             Some(STATUS_MORE_PROCESSING_REQUIRED) | None => None,
@@ -241,7 +241,7 @@ impl Smb {
         self.log_on.on_server(token.unwrap_or_default(), outcome, facts)
     }
 
-    fn on_setup1(&mut self, message: Cursor<'_>, facts: &mut Vec<FactKind>) {
+    fn on_setup1(&mut self, message: Cursor<'_>, facts: &mut Vec<Statement>) {
         let Some(setup) = wire::setup1(message) else { return };
         match setup.token {
             Some(token) => self.log_on.on_client(token, facts),
@@ -255,7 +255,7 @@ impl Smb {
         }
     }
 
-    fn hello(&mut self, sender: Sender, dialects: Vec<Text>, facts: &mut Vec<FactKind>) {
+    fn hello(&mut self, sender: Sender, dialects: Vec<Text>, facts: &mut Vec<Statement>) {
         self.said = true;
         let mut hello = Hello::new(sender);
         if !dialects.is_empty() {
@@ -264,7 +264,7 @@ impl Smb {
         if sender == Sender::Client {
             hello.fields.push_some("smb.calling_name", self.calling_name.clone());
         }
-        facts.push(FactKind::Hello(Box::new(hello)));
+        facts.push(Statement::Hello(Box::new(hello)));
     }
 
     const fn side(&mut self, sender: Sender) -> &mut Skipping {

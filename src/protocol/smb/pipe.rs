@@ -1,6 +1,6 @@
 //! Requests to a named pipe in ([MS-SMB2] §2.2.21 and §2.2.31), the interface of DCE/RPC that a client binds through it out.
 
-use crate::facts::{FactKind, Fields, Hello, Sender};
+use crate::facts::{Fields, Hello, Sender, Statement};
 use crate::net::Text;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::dcerpc;
@@ -16,15 +16,15 @@ impl Pipes {
     /// The most interfaces of a connection that are told.
     const INTERFACES_MAX: usize = 16;
 
-    pub fn on_write(&mut self, message: Cursor<'_>, facts: &mut Vec<FactKind>) {
+    pub fn on_write(&mut self, message: Cursor<'_>, facts: &mut Vec<Statement>) {
         self.on_data(written(message), facts);
     }
 
-    pub fn on_control(&mut self, message: Cursor<'_>, facts: &mut Vec<FactKind>) {
+    pub fn on_control(&mut self, message: Cursor<'_>, facts: &mut Vec<Statement>) {
         self.on_data(transceived(message), facts);
     }
 
-    fn on_data(&mut self, data: Option<&[u8]>, facts: &mut Vec<FactKind>) {
+    fn on_data(&mut self, data: Option<&[u8]>, facts: &mut Vec<Statement>) {
         let unit = data.and_then(|data| unit(&mut Cursor::new(data)).ok().flatten());
         let is_bind = |unit: &Unit<'_>| unit.kind == Kind::Bind;
         let Some(interface) = unit.filter(is_bind).and_then(|unit| unit.interface()).map(Text::from) else { return };
@@ -34,7 +34,7 @@ impl Pipes {
         let mut fields = Fields::default();
         fields.push(dcerpc::INTERFACE.name, interface.clone());
         let hello = Hello { inside: Some(dcerpc::PROTOCOL), fields, ..Hello::new(Sender::Client) };
-        facts.push(FactKind::Hello(Box::new(hello)));
+        facts.push(Statement::Hello(Box::new(hello)));
         self.told.push(interface);
     }
 }

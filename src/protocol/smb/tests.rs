@@ -131,17 +131,17 @@ fn setup2_reply(status: u32, token: &[u8]) -> Vec<u8> {
     framed(message)
 }
 
-fn credentials(facts: &[(Protocol, FactKind)]) -> Vec<(Protocol, Credential)> {
-    let credential = |(protocol, kind): &(Protocol, FactKind)| match kind {
-        FactKind::Credential(credential) => Some((*protocol, (**credential).clone())),
+fn credentials(facts: &[(Protocol, Statement)]) -> Vec<(Protocol, Credential)> {
+    let credential = |(protocol, kind): &(Protocol, Statement)| match kind {
+        Statement::Credential(credential) => Some((*protocol, (**credential).clone())),
         _ => None,
     };
     facts.iter().filter_map(credential).collect()
 }
 
-fn dialects(facts: &[(Protocol, FactKind)]) -> Vec<(Sender, Value)> {
-    let dialect = |(_, kind): &(Protocol, FactKind)| match kind {
-        FactKind::Hello(hello) => Some((hello.sender, hello.fields.get(DIALECT)?.clone())),
+fn dialects(facts: &[(Protocol, Statement)]) -> Vec<(Sender, Value)> {
+    let dialect = |(_, kind): &(Protocol, Statement)| match kind {
+        Statement::Hello(hello) => Some((hello.sender, hello.fields.get(DIALECT)?.clone())),
         _ => None,
     };
     facts.iter().filter_map(dialect).collect()
@@ -207,7 +207,7 @@ fn an_interface_that_is_bound_through_a_pipe_is_told_once() {
         let before = fixture.facts().len();
         fixture.chunks.extend([(Sender::Client, request.clone()), (Sender::Client, request)]);
         let facts = fixture.facts();
-        let [(PROTOCOL, FactKind::Hello(hello))] = &facts[before..] else { panic!("{facts:?}") };
+        let [(PROTOCOL, Statement::Hello(hello))] = &facts[before..] else { panic!("{facts:?}") };
         assert_eq!(hello.inside, Some(dcerpc::PROTOCOL));
         let interface = Text::from("367abb81-9844-35f1-ad32-98f038001003");
         assert_eq!(hello.fields.get("dcerpc.interface"), Some(&interface.into()));
@@ -252,6 +252,6 @@ fn a_long_message_is_passed_over() {
 #[test]
 fn the_answer_to_a_log_on_that_was_not_seen_introduces_the_server() {
     let facts = fixtures()[0].facts_of(&[(Sender::Server, setup2_reply(0, &[]))]);
-    let [(PROTOCOL, FactKind::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
+    let [(PROTOCOL, Statement::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
     assert_eq!(hello.sender, Sender::Server);
 }

@@ -6,7 +6,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, Credential, FactKind, Outcome, Sender, Tunnel};
+use crate::facts::{Confidence, Credential, Outcome, Sender, Statement, Tunnel};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::selection::{self, Inner};
@@ -85,7 +85,7 @@ enum Step {
 }
 
 impl Parser for Socks {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
         while self.phase.speaker() == chunk.sender && self.phase != Phase::Relayed {
             match self.step(&mut cursor, facts) {
@@ -132,7 +132,7 @@ impl Parser for Socks {
         Progress::Done
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         if self.is_certain {
             self.say(false, facts);
         }
@@ -153,7 +153,7 @@ impl Socks {
         }
     }
 
-    fn step(&mut self, cursor: &mut Cursor<'_>, facts: &mut Vec<FactKind>) -> Result<Step, &'static str> {
+    fn step(&mut self, cursor: &mut Cursor<'_>, facts: &mut Vec<Statement>) -> Result<Step, &'static str> {
         Ok(match self.phase {
             Phase::Opening if cursor.peek() == Some(4) => {
                 let Some((request, user)) = wire::request4(cursor)? else { return Ok(Step::Wait) };
@@ -206,13 +206,13 @@ impl Socks {
         selection::inner(&Opening { transport, sender, client_port, server_port, is_midway: false, bytes })
     }
 
-    fn judged(&mut self, is_granted: bool, facts: &mut Vec<FactKind>) -> Step {
+    fn judged(&mut self, is_granted: bool, facts: &mut Vec<Statement>) -> Step {
         self.is_certain = true;
         self.say(is_granted, facts);
         if is_granted { Step::Next(Phase::Relayed) } else { Step::Over }
     }
 
-    fn say(&mut self, established: bool, facts: &mut Vec<FactKind>) {
+    fn say(&mut self, established: bool, facts: &mut Vec<Statement>) {
         if self.said {
             return;
         }
@@ -224,12 +224,12 @@ impl Socks {
             tunnel.fields.push("socks.command", request.command);
             tunnel.fields.push("socks.destination", request.destination);
         }
-        facts.push(FactKind::Tunnel(Box::new(tunnel)));
+        facts.push(Statement::Tunnel(Box::new(tunnel)));
     }
 
-    fn say_user(&mut self, outcome: Option<Outcome>, facts: &mut Vec<FactKind>) {
+    fn say_user(&mut self, outcome: Option<Outcome>, facts: &mut Vec<Statement>) {
         let Some(user) = self.user.take().filter(|user| !user.is_empty()) else { return };
         let credential = Credential { user: Some(user), outcome, ..Credential::default() };
-        facts.push(FactKind::Credential(Box::new(credential)));
+        facts.push(Statement::Credential(Box::new(credential)));
     }
 }

@@ -41,10 +41,10 @@ fn facts_of(index: usize) -> (Vec<Credential>, Vec<Tunnel>) {
     let (mut credentials, mut tunnels) = (Vec::new(), Vec::new());
     for (_, kind) in fixtures()[index].facts() {
         match kind {
-            FactKind::Credential(credential) => credentials.push(*credential),
-            FactKind::Tunnel(tunnel) => tunnels.push(*tunnel),
+            Statement::Credential(credential) => credentials.push(*credential),
+            Statement::Tunnel(tunnel) => tunnels.push(*tunnel),
             // What is relayed.
-            FactKind::Hello(_) => {}
+            Statement::Hello(_) => {}
             other => panic!("{other:?}"),
         }
     }
@@ -156,7 +156,7 @@ fn a_client_that_is_sure_of_the_answer_may_ask_at_once() {
         let answers = [(server, method.clone()), (server, granted.clone()), (client, get.clone())];
         let chunks = [opening, answers.to_vec(), vec![(server, b"HTTP/1.1 200 OK\r\n\r\n".to_vec())]].concat();
         let facts = fixtures()[0].facts_of(&chunks);
-        assert!(matches!(&facts[0].1, FactKind::Tunnel(tunnel) if tunnel.established), "{facts:?}");
+        assert!(matches!(&facts[0].1, Statement::Tunnel(tunnel) if tunnel.established), "{facts:?}");
         assert_eq!(facts.last().map(|(protocol, _)| *protocol), Some(http::PROTOCOL), "{facts:?}");
     }
 }

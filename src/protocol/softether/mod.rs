@@ -6,7 +6,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, FactKind, Fields, Sender, Tunnel};
+use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
 use crate::net::{Text, Transport};
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 use wire::Dictionary;
@@ -69,18 +69,18 @@ impl SoftEther {
         }
     }
 
-    fn say(&mut self, facts: &mut Vec<FactKind>) {
+    fn say(&mut self, facts: &mut Vec<Statement>) {
         let Some(operation) = self.operation.take() else { return };
         let mut fields = Fields::default();
         fields.push("softether.operation", operation);
         fields.push_some("host.hostname", self.host.take());
         let (confidence, established) = (Confidence::Certain, self.is_answered);
-        facts.push(FactKind::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
+        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
     }
 }
 
 impl Parser for SoftEther {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         self.datagrams = self.datagrams.saturating_add(1);
         if self.operation.is_none() && self.is_address_given(chunk) {
             self.operation = Some(GET_ADDRESS.into());
@@ -99,7 +99,7 @@ impl Parser for SoftEther {
         Progress::Continue { consumed: chunk.bytes.len() }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         self.say(facts);
     }
 }

@@ -47,7 +47,7 @@ fn dictionary(entries: &[(&str, Result<&str, u32>)]) -> Vec<u8> {
 #[test]
 fn a_server_that_registers_is_one_tunnel_with_its_host() {
     let facts = fixtures()[0].facts();
-    let [(_, FactKind::Tunnel(tunnel))] = &facts[..] else { panic!("{facts:?}") };
+    let [(_, Statement::Tunnel(tunnel))] = &facts[..] else { panic!("{facts:?}") };
     assert!(tunnel.established);
     assert_eq!(tunnel.fields.get("host.hostname"), Some(&Text::from("vpn").into()));
     assert_eq!(tunnel.fields.get("softether.operation"), Some(&Text::from("nat_t_register").into()));
@@ -57,7 +57,7 @@ fn a_server_that_registers_is_one_tunnel_with_its_host() {
 fn an_address_that_was_asked_for_is_no_tunnel_yet() {
     let asked = &fixtures()[1];
     let facts = asked.facts();
-    let [(_, FactKind::Tunnel(tunnel))] = &facts[..] else { panic!("{facts:?}") };
+    let [(_, Statement::Tunnel(tunnel))] = &facts[..] else { panic!("{facts:?}") };
     assert!(!tunnel.established);
     assert_eq!(tunnel.fields.get("softether.operation"), Some(&Text::from("get_address").into()));
     assert!(asked.facts_of(&asked.chunks[..1]).is_empty());

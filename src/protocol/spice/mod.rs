@@ -6,7 +6,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, Hello, RemoteDesktop, Sender};
+use crate::facts::{Hello, RemoteDesktop, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
@@ -120,7 +120,7 @@ impl Spice {
 }
 
 impl Parser for Spice {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
         loop {
             match self.step(chunk.sender, &mut cursor) {
@@ -141,7 +141,7 @@ impl Parser for Spice {
         }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         let Some(client) = self.client.as_ref().filter(|_| !self.is_over) else { return };
         self.is_over = true;
         let mut fields = crate::facts::Fields::default();
@@ -151,9 +151,9 @@ impl Parser for Spice {
         fields.push_some(MACHINE, self.machine.clone());
         facts.push(if client.is_main() {
             let security = self.security();
-            FactKind::RemoteDesktop(Box::new(RemoteDesktop { security, fields, ..RemoteDesktop::default() }))
+            Statement::RemoteDesktop(Box::new(RemoteDesktop { security, fields, ..RemoteDesktop::default() }))
         } else {
-            FactKind::Hello(Box::new(Hello { fields, ..Hello::new(Sender::Client) }))
+            Statement::Hello(Box::new(Hello { fields, ..Hello::new(Sender::Client) }))
         });
     }
 }

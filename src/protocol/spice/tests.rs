@@ -39,7 +39,7 @@ fn answer(error: u8) -> Vec<u8> {
 
 fn desktop(chunks: Vec<(Sender, Vec<u8>)>) -> RemoteDesktop {
     match &fixture("", chunks).facts()[..] {
-        [(PROTOCOL, FactKind::RemoteDesktop(desktop))] => (**desktop).clone(),
+        [(PROTOCOL, Statement::RemoteDesktop(desktop))] => (**desktop).clone(),
         facts => panic!("{facts:?}"),
     }
 }
@@ -56,7 +56,7 @@ fn the_main_channel_is_one_remote_desktop_with_the_machines_name() {
 #[test]
 fn another_channel_is_a_hello() {
     let facts = fixtures()[1].facts();
-    let [(PROTOCOL, FactKind::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
+    let [(PROTOCOL, Statement::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
     assert_eq!(hello.fields.get(CHANNEL), Some(&"display".into()));
 }
 

@@ -4,7 +4,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, Fields, Hello, Sender};
+use crate::facts::{Fields, Hello, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::http::wire::{self, FirstLine, Head};
@@ -74,7 +74,7 @@ impl Ssdp {
 }
 
 impl Parser for Ssdp {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let Some((head, _)) = message(chunk.bytes) else { return Progress::Continue { consumed: 0 } };
         let method = match head.first_line {
             FirstLine::Request { method, .. } => Some(method),
@@ -98,7 +98,7 @@ impl Parser for Ssdp {
         fields.push_some(SERVER.name, server);
         fields.push_some(DEVICE_KIND.name, device_kind);
         fields.push_some(DEVICE_NAME.name, head.device_name.map(Text::from_utf8));
-        facts.push(FactKind::Hello(Box::new(Hello { fields, ..Hello::new(chunk.sender) })));
+        facts.push(Statement::Hello(Box::new(Hello { fields, ..Hello::new(chunk.sender) })));
         if self.told.len() >= Self::TOLD_MAX { Progress::Done } else { Progress::Continue { consumed: 0 } }
     }
 }

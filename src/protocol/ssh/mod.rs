@@ -7,7 +7,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, Fingerprint, FingerprintMethod, Hello, Sender};
+use crate::facts::{Fingerprint, FingerprintMethod, Hello, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::ssh::midway::{Judgement, Midway};
@@ -85,7 +85,7 @@ struct Banner {
 }
 
 impl Parser for Ssh {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if let Some(midway) = self.midway.as_mut().filter(|_| !begins_as_banner(chunk.bytes)) {
             return match midway.on_segment(chunk.bytes, chunk.sender) {
                 Judgement::Foreign => Progress::Reject,
@@ -110,17 +110,17 @@ impl Parser for Ssh {
     }
 
     /// A side that said no more than its banner.
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         for sender in [Sender::Client, Sender::Server] {
             self.say(sender, None, facts);
         }
     }
 }
 
-fn established() -> FactKind {
+fn established() -> Statement {
     let mut hello = Hello::new(Sender::Server);
     hello.fields.push(ESTABLISHED, true);
-    FactKind::Hello(Box::new(hello))
+    Statement::Hello(Box::new(hello))
 }
 
 impl Ssh {
@@ -129,7 +129,12 @@ impl Ssh {
         Self { midway, client: Side::default(), server: Side::default() }
     }
 
-    fn read(&mut self, sender: Sender, cursor: &mut Cursor<'_>, facts: &mut Vec<FactKind>) -> Result<(), &'static str> {
+    fn read(
+        &mut self,
+        sender: Sender,
+        cursor: &mut Cursor<'_>,
+        facts: &mut Vec<Statement>,
+    ) -> Result<(), &'static str> {
         if self.side(sender).said {
             return Ok(());
         }
@@ -152,7 +157,7 @@ impl Ssh {
         Ok(())
     }
 
-    fn say(&mut self, sender: Sender, offer: Option<&KeyExchange<'_>>, facts: &mut Vec<FactKind>) {
+    fn say(&mut self, sender: Sender, offer: Option<&KeyExchange<'_>>, facts: &mut Vec<Statement>) {
         let side = self.side(sender);
         let Some(banner) = side.banner.as_ref().filter(|_| !side.said) else { return };
         let mut hello = Hello::new(sender);
@@ -170,7 +175,7 @@ impl Ssh {
             hello.fingerprints.push(Fingerprint { method, value: offer.hassh(direction).into() });
         }
         side.said = true;
-        facts.push(FactKind::Hello(Box::new(hello)));
+        facts.push(Statement::Hello(Box::new(hello)));
     }
 
     const fn side(&mut self, sender: Sender) -> &mut Side {

@@ -78,7 +78,7 @@ fn packet(payload: &[u8]) -> Vec<u8> {
 
 fn hellos(fixture: &Fixture) -> Vec<Hello> {
     let hello = |(_, kind)| match kind {
-        FactKind::Hello(hello) => *hello,
+        Statement::Hello(hello) => *hello,
         other => panic!("{other:?}"),
     };
     fixture.facts().into_iter().map(hello).collect()
@@ -123,7 +123,7 @@ fn version_1_has_banners_only() {
 fn a_banner_alone_is_said_when_the_flow_ends() {
     let fixture = &fixtures()[0];
     let facts = fixture.facts_of(&fixture.chunks[1..2]);
-    assert!(matches!(facts.as_slice(), [(PROTOCOL, FactKind::Hello(hello))] if hello.sender == Sender::Server));
+    assert!(matches!(facts.as_slice(), [(PROTOCOL, Statement::Hello(hello))] if hello.sender == Sender::Server));
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_packet_longer_than_the_limit_ends_the_parse_after_the_banner() {
     let mut fixture = fixtures().swap_remove(0);
     fixture.chunks[2].1 = 35_001_u32.to_be_bytes().to_vec();
     let facts = fixture.facts();
-    let [(_, FactKind::Hello(client)), .., (_, FactKind::Malformed(reason))] = facts.as_slice() else {
+    let [(_, Statement::Hello(client)), .., (_, Statement::Malformed(reason))] = facts.as_slice() else {
         panic!("{facts:?}")
     };
     assert!(client.fingerprints.is_empty());
@@ -163,7 +163,7 @@ fn noise(len: usize) -> Vec<u8> {
     bytes.take(len).collect()
 }
 
-fn amid_a_session(chunks: &[(Sender, Vec<u8>)]) -> Vec<(Protocol, FactKind)> {
+fn amid_a_session(chunks: &[(Sender, Vec<u8>)]) -> Vec<(Protocol, Statement)> {
     let start = Start { transport: Transport::Tcp, client_port: 50_000, server_port: 22, is_midway: true };
     let mut session = crate::protocol::session::Session::new(start);
     let mut facts = Vec::new();
@@ -179,7 +179,7 @@ fn a_session_that_began_before_is_known_by_what_both_sides_send() {
     let (client, server) = (Sender::Client, Sender::Server);
     let both = [(server, noise(128)), (client, noise(48))];
     let facts = amid_a_session(&both);
-    let [(PROTOCOL, FactKind::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
+    let [(PROTOCOL, Statement::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
     assert_eq!(hello.fields.get("ssh.established"), Some(&true.into()));
     assert!(amid_a_session(&both[..1]).is_empty(), "one side alone");
     assert!(amid_a_session(&[(server, noise(128)), (client, noise(47))]).is_empty(), "another size");

@@ -7,7 +7,7 @@ mod dialect;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, Hello, Sender};
+use crate::facts::{Hello, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, tls};
@@ -100,7 +100,7 @@ impl StartTls {
     /// Who has not asked for TLS within so many lines will not.
     const LINES_MAX: u32 = 100;
 
-    fn on_line(&mut self, line: &[u8], sender: Sender, facts: &mut Vec<FactKind>) -> Step {
+    fn on_line(&mut self, line: &[u8], sender: Sender, facts: &mut Vec<Statement>) -> Step {
         match (&self.phase, sender) {
             (Phase::Greeting, Sender::Server) if self.dialect.greets(line) => {
                 self.greeting = Some(Text::from_utf8(line));
@@ -133,16 +133,16 @@ impl StartTls {
         }
     }
 
-    fn claim(&mut self, facts: &mut Vec<FactKind>) {
+    fn claim(&mut self, facts: &mut Vec<Statement>) {
         let Some(greeting) = self.greeting.take() else { return };
         let mut hello = Hello::new(Sender::Server);
         hello.fields.push(GREETING.name, greeting);
-        facts.push(FactKind::Hello(Box::new(hello)));
+        facts.push(Statement::Hello(Box::new(hello)));
     }
 }
 
 impl Parser for StartTls {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
         let mut consumed = 0_usize;
         while let Line::Whole(line) = line(&mut cursor) {

@@ -43,7 +43,7 @@ fn a_client_that_asks_for_tls_is_read_as_tls() {
 #[test]
 fn the_greeting_is_told() {
     let facts = fixtures()[3].facts();
-    let Some((_, FactKind::Hello(hello))) = facts.first() else { panic!("{facts:?}") };
+    let Some((_, Statement::Hello(hello))) = facts.first() else { panic!("{facts:?}") };
     assert_eq!(hello.fields.get("starttls.greeting"), Some(&Text::from("220 mx.example ESMTP").into()));
 }
 

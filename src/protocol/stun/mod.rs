@@ -10,7 +10,7 @@ pub(crate) mod tests;
 
 use std::net::IpAddr;
 
-use crate::facts::{FactKind, Fields, Hello, Sender};
+use crate::facts::{Fields, Hello, Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{
@@ -95,7 +95,7 @@ struct Side {
 type Told = [Option<(IpAddr, u16)>; 3];
 
 impl Parser for Stun {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         match self.start.transport {
             Transport::Tcp => self.on_stream(chunk, facts),
             _ => self.on_datagram(chunk, facts),
@@ -115,7 +115,7 @@ impl Stun {
         Self { start, asked: None, client: Side::default(), server: Side::default(), facts: 0, datagrams: 0 }
     }
 
-    fn on_stream(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_stream(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
         while !cursor.is_empty() {
             let framings = match self.side(chunk.sender).framing {
@@ -136,7 +136,7 @@ impl Stun {
         Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) }
     }
 
-    fn on_datagram(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_datagram(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         self.datagrams = self.datagrams.saturating_add(1);
         match Message::read(&mut Cursor::new(chunk.bytes), Framing::Datagram) {
             Ok(Some(message)) => self.on_message(message, chunk.sender, facts),
@@ -166,7 +166,7 @@ impl Stun {
         FOLLOWERS.iter().copied().find(|spec| matches!((spec.probe)(&opening), Probe::Match | Probe::Reversed))
     }
 
-    fn on_message(&mut self, message: Message, sender: Sender, facts: &mut Vec<FactKind>) {
+    fn on_message(&mut self, message: Message, sender: Sender, facts: &mut Vec<Statement>) {
         if !message.is_classic {
             return self.tell(&message, sender, facts);
         }
@@ -184,7 +184,7 @@ impl Stun {
     }
 
     /// Says what is new of a side.
-    fn tell(&mut self, message: &Message, sender: Sender, facts: &mut Vec<FactKind>) {
+    fn tell(&mut self, message: &Message, sender: Sender, facts: &mut Vec<Statement>) {
         let told = [message.mapped, message.relayed, message.peer];
         let side = self.side(sender);
         let is_news = match &side.told {
@@ -208,7 +208,7 @@ impl Stun {
             fields.push_some(ip_field.name, address.map(|(ip, _)| ip));
             fields.push_some(port_field.name, address.map(|(_, port)| port));
         }
-        facts.push(FactKind::Hello(Box::new(Hello { fields, ..Hello::new(sender) })));
+        facts.push(Statement::Hello(Box::new(Hello { fields, ..Hello::new(sender) })));
     }
 
     const fn side(&mut self, sender: Sender) -> &mut Side {

@@ -81,7 +81,7 @@ fn dtls_behind(dtls_client: Sender) -> Vec<(Sender, Vec<u8>)> {
     chunks
 }
 
-fn values(facts: &[(Protocol, FactKind)], name: &str) -> Vec<Value> {
+fn values(facts: &[(Protocol, Statement)], name: &str) -> Vec<Value> {
     facts.iter().filter_map(|(_, kind)| kind.fields()?.get(name).cloned()).collect()
 }
 
@@ -135,7 +135,7 @@ fn dtls_behind_it_is_read_whichever_side_begins() {
     for dtls_client in [Sender::Client, Sender::Server] {
         let facts = udp("", dtls_behind(dtls_client)).facts();
         let hellos = facts.iter().filter(|(protocol, kind)| {
-            *protocol == dtls::PROTOCOL && matches!(kind, FactKind::Hello(hello) if !hello.fingerprints.is_empty())
+            *protocol == dtls::PROTOCOL && matches!(kind, Statement::Hello(hello) if !hello.fingerprints.is_empty())
         });
         assert!(hellos.count() >= 2, "{dtls_client:?}: {facts:?}");
     }

@@ -3,7 +3,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Credential, FactKind, Fields, Outcome, Sender};
+use crate::facts::{Credential, Fields, Outcome, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
@@ -81,7 +81,7 @@ impl Tacacs {
     /// One connection may carry many sessions.
     const SESSIONS_MAX: u32 = 64;
 
-    fn on_packet(&mut self, sender: Sender, header: Header, body: &[u8], facts: &mut Vec<FactKind>) -> Progress {
+    fn on_packet(&mut self, sender: Sender, header: Header, body: &[u8], facts: &mut Vec<Statement>) -> Progress {
         match sender {
             Sender::Client if header.sequence == 1 => {
                 let who = (!header.encrypted).then(|| who(header.kind, body)).flatten();
@@ -131,16 +131,16 @@ fn outcome(header: &Header, body: &[u8]) -> Option<Outcome> {
     }
 }
 
-fn credential(asked: Header, who: Who, outcome: Option<Outcome>) -> FactKind {
+fn credential(asked: Header, who: Who, outcome: Option<Outcome>) -> Statement {
     let mut fields = Fields::default();
     fields.push("tacacs.type", asked.kind);
     fields.push_some("tacacs.remote_address", who.remote_address);
     fields.push("tacacs.encrypted", asked.encrypted);
-    FactKind::Credential(Box::new(Credential { user: who.user, outcome, fields, ..Credential::default() }))
+    Statement::Credential(Box::new(Credential { user: who.user, outcome, fields, ..Credential::default() }))
 }
 
 impl Parser for Tacacs {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
         loop {
             let mut ahead = cursor;

@@ -1,4 +1,4 @@
-use crate::facts::{Credential, FactKind, Outcome, Sender, Value};
+use crate::facts::{Credential, Outcome, Sender, Statement, Value};
 use crate::net::Transport;
 use crate::protocol::tests::{Fixture, hex};
 
@@ -44,8 +44,8 @@ fn packet(head: &str, body: &str) -> Vec<u8> {
 
 fn credentials(fixture: &Fixture) -> Vec<Credential> {
     let facts = fixture.facts();
-    let credential = |kind: &FactKind| match kind {
-        FactKind::Credential(credential) => Some(Credential::clone(credential)),
+    let credential = |kind: &Statement| match kind {
+        Statement::Credential(credential) => Some(Credential::clone(credential)),
         _ => None,
     };
     facts.iter().filter_map(|(_, kind)| credential(kind)).collect()

@@ -4,7 +4,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, FactKind, Fields, Sender, Tunnel};
+use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::hex::Hex;
@@ -52,16 +52,16 @@ impl Tailscale {
     /// After so many datagrams of one node the other is not waited for.
     const DATAGRAMS_MAX: u32 = 8;
 
-    fn say(&self, facts: &mut Vec<FactKind>) {
+    fn say(&self, facts: &mut Vec<Statement>) {
         let mut fields = Fields::default();
         fields.push_some("tailscale.disco_key", self.client.map(|disco| Hex(&disco.key).to_string()));
         let established = self.client.is_some() && self.server.is_some();
-        facts.push(FactKind::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(Confidence::Certain, established) })));
+        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(Confidence::Certain, established) })));
     }
 }
 
 impl Parser for Tailscale {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         self.datagrams = self.datagrams.saturating_add(1);
         if let Some(disco) = Disco::parse(chunk.bytes) {
             match chunk.sender {
@@ -76,7 +76,7 @@ impl Parser for Tailscale {
         Progress::Continue { consumed: chunk.bytes.len() }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         if self.client.is_some() || self.server.is_some() {
             self.say(facts);
         }

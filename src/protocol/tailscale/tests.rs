@@ -18,7 +18,7 @@ fn disco(key: &str) -> Vec<u8> {
 
 fn tunnels(chunks: &[(Sender, Vec<u8>)]) -> Vec<(bool, String)> {
     let tunnel = |(_, kind)| match kind {
-        FactKind::Tunnel(tunnel) => (tunnel.established, format!("{:?}", tunnel.fields)),
+        Statement::Tunnel(tunnel) => (tunnel.established, format!("{:?}", tunnel.fields)),
         other => panic!("{other:?}"),
     };
     fixtures()[0].facts_of(chunks).into_iter().map(tunnel).collect()

@@ -11,7 +11,7 @@ pub(crate) mod tests;
 
 use std::net::IpAddr;
 
-use crate::facts::{FactKind, Hello, RemoteDesktop, Sender};
+use crate::facts::{Hello, RemoteDesktop, Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
@@ -66,7 +66,7 @@ impl Stream {
 }
 
 impl Parser for Stream {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let body_bytes = match chunk.sender {
             Sender::Client => &mut self.client_body_bytes,
             Sender::Server => &mut self.server_body_bytes,
@@ -83,7 +83,7 @@ impl Parser for Stream {
                     *body_bytes = len;
                     self.messages = self.messages.saturating_add(1);
                     if generation == Generation::Second || self.messages >= Self::MESSAGES_MIN {
-                        facts.push(FactKind::Hello(Box::new(Hello::new(Sender::Client))));
+                        facts.push(Statement::Hello(Box::new(Hello::new(Sender::Client))));
                         return Progress::Done;
                     }
                 }
@@ -113,7 +113,7 @@ impl Datagrams {
 }
 
 impl Parser for Datagrams {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         self.datagrams = self.datagrams.saturating_add(1);
         if self.datagrams > Self::DATAGRAMS_MAX {
             return if self.is_known { Progress::Done } else { Progress::Reject };
@@ -131,7 +131,7 @@ impl Parser for Datagrams {
             return Progress::Continue { consumed: 0 };
         }
         if !std::mem::replace(&mut self.is_known, true) {
-            facts.push(FactKind::Hello(Box::new(Hello::new(Sender::Client))));
+            facts.push(Statement::Hello(Box::new(Hello::new(Sender::Client))));
             facts.extend(self.peers.iter().map(|&peer| desktop(peer)));
         } else if let Some(peer) = peer {
             facts.push(desktop(peer));
@@ -141,9 +141,9 @@ impl Parser for Datagrams {
 }
 
 /// Machines that look for a way to each other are about to share a screen.
-fn desktop((ip, port): (IpAddr, u16)) -> FactKind {
+fn desktop((ip, port): (IpAddr, u16)) -> Statement {
     let mut desktop = RemoteDesktop::default();
     desktop.fields.push(PEER_IP.name, ip);
     desktop.fields.push(PEER_PORT.name, port);
-    FactKind::RemoteDesktop(Box::new(desktop))
+    Statement::RemoteDesktop(Box::new(desktop))
 }

@@ -51,7 +51,7 @@ fn two_machines() -> Vec<(Sender, Vec<u8>)> {
 #[test]
 fn a_connection_is_one_hello() {
     for fixture in &fixtures()[..2] {
-        assert!(matches!(fixture.facts().as_slice(), [(PROTOCOL, FactKind::Hello(_))]), "{}", fixture.name);
+        assert!(matches!(fixture.facts().as_slice(), [(PROTOCOL, Statement::Hello(_))]), "{}", fixture.name);
     }
     let one = fixture(Transport::Tcp, "", first_messages()[..1].to_vec());
     assert!(one.facts().is_empty(), "one short head proves nothing");
@@ -63,7 +63,7 @@ fn two_machines_name_each_other() {
     let peers: Vec<Value> =
         facts.iter().filter_map(|(_, kind)| kind.fields()?.get("teamviewer.peer.ip").cloned()).collect();
     assert_eq!(peers, ["198.51.100.7", "203.0.113.9"].map(|ip| Value::Ip(ip.parse().unwrap())));
-    assert_eq!(facts.iter().filter(|(_, kind)| matches!(kind, FactKind::RemoteDesktop(_))).count(), 2);
+    assert_eq!(facts.iter().filter(|(_, kind)| matches!(kind, Statement::RemoteDesktop(_))).count(), 2);
 }
 
 #[test]

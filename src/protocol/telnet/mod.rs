@@ -6,7 +6,7 @@ pub mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Credential, FactKind, Fields, Hello, Sender};
+use crate::facts::{Credential, Fields, Hello, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
@@ -76,7 +76,7 @@ impl Telnet {
         }
     }
 
-    fn on_command(&mut self, command: Command<'_>, sender: Sender, facts: &mut Vec<FactKind>) {
+    fn on_command(&mut self, command: Command<'_>, sender: Sender, facts: &mut Vec<Statement>) {
         if !std::mem::replace(&mut self.side(sender).has_spoken, true) {
             facts.push(hello(sender, Fields::default()));
         }
@@ -93,7 +93,7 @@ impl Telnet {
             (Some(Subnegotiation::User(user)), Sender::Client) if !self.told.user => {
                 self.told.user = true;
                 let user = Some(Text::from_utf8(&user));
-                facts.push(FactKind::Credential(Box::new(Credential { user, ..Credential::default() })));
+                facts.push(Statement::Credential(Box::new(Credential { user, ..Credential::default() })));
             }
             _ => {}
         }
@@ -101,7 +101,7 @@ impl Telnet {
 }
 
 impl Parser for Telnet {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
         loop {
             wire::skip_data(&mut cursor);
@@ -118,12 +118,12 @@ impl Parser for Telnet {
     }
 }
 
-fn of_client(name: &'static str, value: &[u8]) -> FactKind {
+fn of_client(name: &'static str, value: &[u8]) -> Statement {
     let mut fields = Fields::default();
     fields.push(name, Text::from_latin1(value));
     hello(Sender::Client, fields)
 }
 
-fn hello(sender: Sender, fields: Fields) -> FactKind {
-    FactKind::Hello(Box::new(Hello { fields, ..Hello::new(sender) }))
+fn hello(sender: Sender, fields: Fields) -> Statement {
+    Statement::Hello(Box::new(Hello { fields, ..Hello::new(sender) }))
 }

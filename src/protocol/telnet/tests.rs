@@ -46,7 +46,7 @@ fn a_log_on_tells_terminal_display_and_user_and_nothing_typed() {
     let users: Vec<_> = facts
         .iter()
         .filter_map(|(_, kind)| match kind {
-            FactKind::Credential(credential) => credential.user.clone(),
+            Statement::Credential(credential) => credential.user.clone(),
             _ => None,
         })
         .collect();

@@ -4,7 +4,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, FactKind, Fields, Sender, Tunnel};
+use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
@@ -73,7 +73,7 @@ struct Tinc {
 }
 
 impl Parser for Tinc {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let side = match chunk.sender {
             Sender::Client => &mut self.client,
             Sender::Server => &mut self.server,
@@ -97,7 +97,7 @@ impl Parser for Tinc {
         fields.push("tinc.server_node", server.name.clone());
         fields.push("tinc.version", server.version.clone());
         let (confidence, established) = (Confidence::Certain, true);
-        facts.push(FactKind::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
+        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
         Progress::Done
     }
 }

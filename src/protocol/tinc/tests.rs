@@ -22,7 +22,7 @@ fn fixture(lines: &[&str]) -> Fixture {
 #[test]
 fn two_nodes_that_name_themselves_are_one_tunnel() {
     let facts = fixtures()[0].facts();
-    let [(_, FactKind::Tunnel(tunnel))] = &facts[..] else { panic!("{facts:?}") };
+    let [(_, Statement::Tunnel(tunnel))] = &facts[..] else { panic!("{facts:?}") };
     for (field, value) in [("tinc.client_node", "alpha"), ("tinc.server_node", "beta_2"), ("tinc.version", "17.7")] {
         assert_eq!(tunnel.fields.get(field), Some(&Value::Text(value.into())));
     }

@@ -1,6 +1,6 @@
 //! TLS that another protocol carries in, its hellos out, marked as being inside it.
 
-use crate::facts::{FactKind, Sender};
+use crate::facts::{Sender, Statement};
 use crate::protocol::tls::wire::content;
 use crate::protocol::tls::{self, Tls};
 use crate::protocol::{Chunk, Parser, Progress, Protocol};
@@ -20,7 +20,7 @@ impl CarriedTls {
     const PENDING_BYTES_MAX: usize = 20 << 10;
 
     /// Takes the next bytes of a side. Without a hello first it is not TLS, or cannot be read.
-    pub fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) {
+    pub fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) {
         if self.is_over {
             return;
         }
@@ -57,8 +57,8 @@ impl CarriedTls {
 }
 
 /// Marks a hello as being inside what the parser reads.
-pub(in crate::protocol) fn inside(mut kind: FactKind, protocol: Protocol) -> FactKind {
-    if let FactKind::Hello(hello) = &mut kind {
+pub(in crate::protocol) fn inside(mut kind: Statement, protocol: Protocol) -> Statement {
+    if let Statement::Hello(hello) = &mut kind {
         hello.inside = Some(protocol);
     }
     kind

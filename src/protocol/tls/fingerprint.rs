@@ -5,7 +5,7 @@ use md5::{Digest, Md5};
 use ring::digest;
 
 use crate::facts::{Fingerprint, FingerprintMethod};
-use crate::protocol::hex::{self, Hex};
+use crate::protocol::hex;
 use crate::protocol::tls::wire::{ClientHello, ServerHello, extension, is_grease};
 
 /// What carries the handshake: the first letter of a JA4.
@@ -76,8 +76,8 @@ impl Ja4Text {
     const VALUE_LEN: usize = 36;
 
     pub(super) fn new(hello: &ClientHello<'_>, carrier: Carrier) -> Self {
-        let mut ciphers: Vec<u16> = hello.ciphers().filter(|&cipher| !is_grease(cipher)).collect();
-        let mut extensions: Vec<u16> = hello.extensions().filter(|&number| !is_grease(number)).collect();
+        let mut ciphers = numbers(hello.ciphers());
+        let mut extensions = numbers(hello.extensions());
         let mut a = String::with_capacity(Self::VALUE_LEN);
         a.push(carrier.letter());
         a.push_str(ja4_version(hello));
@@ -88,15 +88,22 @@ impl Ja4Text {
         ciphers.sort_unstable();
         extensions.retain(|&number| number != extension::SERVER_NAME && number != extension::ALPN);
         extensions.sort_unstable();
-        let signature_algorithms = hello.signature_algorithms().filter(|&number| !is_grease(number));
         let mut text = hexadecimals(extensions.into_iter());
-        let signature_algorithms = hexadecimals(signature_algorithms);
-        if !signature_algorithms.is_empty() {
-            text.push(b'_');
-            text.extend(signature_algorithms);
+        let mut separator = b'_';
+        for number in hello.signature_algorithms().filter(|&number| !is_grease(number)) {
+            text.push(separator);
+            separator = b',';
+            text.extend_from_slice(number.to_be_bytes().map(hex::digits).as_flattened());
         }
         Self { a, ciphers: hexadecimals(ciphers.into_iter()), extensions: text }
     }
+}
+
+/// What is no GREASE of a list.
+fn numbers(list: impl Iterator<Item = u16>) -> Vec<u16> {
+    let mut numbers = Vec::with_capacity(LIST_LEN);
+    numbers.extend(list.filter(|&number| !is_grease(number)));
+    numbers
 }
 
 /// The newest version offered, in the two characters of JA4. The numbers of DTLS count down (RFC 9147 §5.3).
@@ -139,6 +146,7 @@ fn fingerprint(method: FingerprintMethod, value: String) -> Fingerprint {
 /// What an ordinary hello comes to. The texts are bytes, as they are hashed: to see for each number that they are
 /// characters would cost as much as to write them.
 const TEXT_LEN: usize = 256;
+const LIST_LEN: usize = 32;
 
 /// Adds a comma, and the numbers with hyphens between them.
 fn push_decimals(text: &mut Vec<u8>, numbers: impl Iterator<Item = u16>) {
@@ -187,7 +195,10 @@ fn push_ascii(text: &mut String, ascii: &[u8]) {
 }
 
 fn md5_hex(text: &[u8]) -> String {
-    Hex(&Md5::digest(text)).to_string()
+    let digest: [u8; 16] = Md5::digest(text).into();
+    let mut hex = String::with_capacity(2 * digest.len());
+    push_ascii(&mut hex, digest.map(hex::digits).as_flattened());
+    hex
 }
 
 /// The first twelve hex digits of the SHA-256; zeros stand for an empty list.

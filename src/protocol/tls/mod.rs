@@ -14,7 +14,7 @@ pub mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, Hello, Sender};
+use crate::facts::{Hello, Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
@@ -154,7 +154,7 @@ enum Next {
 }
 
 impl Parser for Tls {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         match self.read(chunk, facts) {
             Ok(progress) => progress,
             Err(reason) => Progress::Malformed(reason),
@@ -171,9 +171,9 @@ impl Parser for Tls {
     }
 
     /// A hello that the capture cut short says at least that it was one.
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         if let Some(sender) = self.begun.filter(|_| self.is_unheard()) {
-            facts.push(FactKind::Hello(Box::new(Hello::new(sender))));
+            facts.push(Statement::Hello(Box::new(Hello::new(sender))));
         }
     }
 }
@@ -195,7 +195,7 @@ impl Tls {
         if is_over { Progress::Done } else { Progress::Continue { consumed } }
     }
 
-    fn read(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Result<Progress, &'static str> {
+    fn read(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Result<Progress, &'static str> {
         let mut cursor = Cursor::new(chunk.bytes);
         if self.side(chunk.sender).stage == Stage::Unheard && cursor.peek().is_some_and(sslv2::opens_with) {
             let Some(opening) = sslv2::read(&mut cursor)? else { return Ok(Progress::Continue { consumed: 0 }) };
@@ -221,19 +221,19 @@ impl Tls {
         &mut self,
         opening: sslv2::Opening,
         sender: Sender,
-        facts: &mut Vec<FactKind>,
+        facts: &mut Vec<Statement>,
     ) -> Result<Next, &'static str> {
         match (opening, sender) {
             (sslv2::Opening::ClientHello, Sender::Client) => {
                 self.client.stage = Stage::Clear;
                 self.offered_session_id = Some(Vec::new());
-                facts.push(FactKind::Hello(Box::new(Hello::new(Sender::Client))));
+                facts.push(Statement::Hello(Box::new(Hello::new(Sender::Client))));
                 Ok(Next::Record)
             }
             (sslv2::Opening::ServerHello(version), Sender::Server) => {
                 let mut fact = Hello::new(Sender::Server);
                 hello::set_version(&mut fact, version);
-                facts.push(FactKind::Hello(Box::new(fact)));
+                facts.push(Statement::Hello(Box::new(fact)));
                 Ok(Next::Done)
             }
             _ => Err("sslv2_hello"),
@@ -244,18 +244,18 @@ impl Tls {
         &mut self,
         record: Record<'_>,
         sender: Sender,
-        facts: &mut Vec<FactKind>,
+        facts: &mut Vec<Statement>,
     ) -> Result<Next, &'static str> {
         match record.content {
             content::HANDSHAKE => return self.on_handshake(record.body, sender, facts),
             content::ALERT => {
                 if let Some((wire::FATAL, description)) = wire::alert(record.body) {
-                    facts.push(FactKind::Hello(Box::new(hello::of_alert(description, sender))));
+                    facts.push(Statement::Hello(Box::new(hello::of_alert(description, sender))));
                     return Ok(Next::Done);
                 }
             }
             content::APPLICATION_DATA if self.is_unheard() => {
-                facts.push(FactKind::Hello(Box::new(hello::of_established(sender))));
+                facts.push(Statement::Hello(Box::new(hello::of_established(sender))));
                 return Ok(Next::Done);
             }
             // Early data can stand before the second ClientHello too (RFC 8446 §4.2.10).
@@ -267,7 +267,7 @@ impl Tls {
         Ok(Next::Record)
     }
 
-    fn on_handshake(&mut self, bytes: &[u8], sender: Sender, facts: &mut Vec<FactKind>) -> Result<Next, &'static str> {
+    fn on_handshake(&mut self, bytes: &[u8], sender: Sender, facts: &mut Vec<Statement>) -> Result<Next, &'static str> {
         let side = self.side(sender);
         if side.stage == Stage::Doubtful && !opens_with_hello(bytes) {
             side.stage = Stage::Over;
@@ -289,7 +289,7 @@ impl Tls {
         &mut self,
         message: Message<'_>,
         sender: Sender,
-        facts: &mut Vec<FactKind>,
+        facts: &mut Vec<Statement>,
     ) -> Result<Next, &'static str> {
         let fact = match (message.kind, sender) {
             (handshake::CLIENT_HELLO, Sender::Client) => {
@@ -301,7 +301,7 @@ impl Tls {
                 let hello = ServerHello::parse(message.body).ok_or("server_hello")?;
                 let fact = hello::of_server(&hello, self.offered_session_id.as_deref());
                 if wire::is_1_3(hello.version()) && !hello.is_retry {
-                    facts.push(FactKind::Hello(Box::new(fact)));
+                    facts.push(Statement::Hello(Box::new(fact)));
                     return Ok(Next::Done);
                 }
                 self.is_agreed = !hello.is_retry;
@@ -313,7 +313,7 @@ impl Tls {
             }
             _ => return Err("unexpected_message"),
         };
-        facts.push(FactKind::Hello(Box::new(fact)));
+        facts.push(Statement::Hello(Box::new(fact)));
         Ok(Next::Record)
     }
 }

@@ -44,9 +44,9 @@ fn hellos(fixture: &Fixture) -> Vec<Hello> {
     hellos_of(&fixture.facts())
 }
 
-pub(crate) fn hellos_of(facts: &[(Protocol, FactKind)]) -> Vec<Hello> {
-    let hello = |(_, kind): &(Protocol, FactKind)| match kind {
-        FactKind::Hello(hello) => (**hello).clone(),
+pub(crate) fn hellos_of(facts: &[(Protocol, Statement)]) -> Vec<Hello> {
+    let hello = |(_, kind): &(Protocol, Statement)| match kind {
+        Statement::Hello(hello) => (**hello).clone(),
         other => panic!("{other:?}"),
     };
     facts.iter().map(hello).collect()

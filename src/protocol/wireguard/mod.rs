@@ -7,7 +7,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, FactKind, Sender, Tunnel};
+use crate::facts::{Confidence, Sender, Statement, Tunnel};
 use crate::net::Transport;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 use wire::{Index, Message};
@@ -62,15 +62,15 @@ impl WireGuard {
     /// Without a claim after so many datagrams there will be none.
     const DATAGRAMS_MAX: u32 = 16;
 
-    fn say(&mut self, confidence: Confidence, established: bool, facts: &mut Vec<FactKind>) {
+    fn say(&mut self, confidence: Confidence, established: bool, facts: &mut Vec<Statement>) {
         if self.said < Some(confidence) {
             self.said = Some(confidence);
-            facts.push(FactKind::Tunnel(Box::new(Tunnel::new(confidence, established))));
+            facts.push(Statement::Tunnel(Box::new(Tunnel::new(confidence, established))));
         }
     }
 
     /// A second initiation with a fresh key, as a client sends it that hears no answer, is more than a likely length.
-    fn initiate(&mut self, initiation: Initiation, facts: &mut Vec<FactKind>) -> Progress {
+    fn initiate(&mut self, initiation: Initiation, facts: &mut Vec<Statement>) -> Progress {
         let retried = self.initiation.as_ref().is_some_and(|earlier| {
             earlier.from == initiation.from
                 && earlier.sender != initiation.sender
@@ -87,7 +87,7 @@ impl WireGuard {
         self.initiation.as_ref().is_some_and(|asked| asked.from == from.other() && asked.sender == receiver)
     }
 
-    fn data(&mut self, from: Sender, receiver: Index, counter: u64, facts: &mut Vec<FactKind>) -> Progress {
+    fn data(&mut self, from: Sender, receiver: Index, counter: u64, facts: &mut Vec<Statement>) -> Progress {
         let lane = match from {
             Sender::Client => &mut self.client,
             Sender::Server => &mut self.server,
@@ -103,7 +103,7 @@ impl WireGuard {
 }
 
 impl Parser for WireGuard {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         self.datagrams = self.datagrams.saturating_add(1);
         let from = chunk.sender;
         let progress = match Message::parse(chunk.bytes) {
@@ -133,7 +133,7 @@ impl Parser for WireGuard {
         }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         if self.initiation.as_ref().is_some_and(|initiation| initiation.unproven) {
             self.say(Confidence::Likely, false, facts);
         }

@@ -1,4 +1,4 @@
-use crate::facts::{Confidence, FactKind, Sender, Tunnel};
+use crate::facts::{Confidence, Sender, Statement, Tunnel};
 use crate::net::Transport;
 use crate::protocol::tests::{Fixture, hex};
 
@@ -62,8 +62,8 @@ fn data(receiver: [u8; 4], counter: u64, len: usize) -> Vec<u8> {
 }
 
 fn tunnels(fixture: &Fixture) -> Vec<(Confidence, bool)> {
-    let tunnel = |kind: &FactKind| match kind {
-        FactKind::Tunnel(tunnel) => {
+    let tunnel = |kind: &Statement| match kind {
+        Statement::Tunnel(tunnel) => {
             let Tunnel { confidence, established, .. } = **tunnel;
             Some((confidence, established))
         }

@@ -5,7 +5,7 @@
 //! with the two highest bits set where the handshake carries a second, larger key. A client's first initiation has no
 //! number yet, so there the answer must name its sender.
 
-use crate::facts::{Confidence, FactKind, Sender, Tunnel};
+use crate::facts::{Confidence, Sender, Statement, Tunnel};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::wireguard::wire::Index;
@@ -105,12 +105,12 @@ impl Warp {
 }
 
 impl Parser for Warp {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         self.datagrams = self.datagrams.saturating_add(1);
         let proof = Message::parse(chunk.bytes).and_then(|message| self.proof(chunk.sender, message));
         match proof {
             Some((confidence, established)) => {
-                facts.push(FactKind::Tunnel(Box::new(Tunnel::new(confidence, established))));
+                facts.push(Statement::Tunnel(Box::new(Tunnel::new(confidence, established))));
                 Progress::Done
             }
             None if self.datagrams >= Self::DATAGRAMS_MAX => Progress::Reject,
@@ -177,7 +177,7 @@ pub(crate) mod tests {
         for (fixture, expected) in fixtures().iter().zip([Confidence::Certain, Confidence::Certain, Confidence::Likely])
         {
             let facts = fixture.facts();
-            let [(_, FactKind::Tunnel(tunnel))] = &facts[..] else { panic!("{}: {facts:?}", fixture.name) };
+            let [(_, Statement::Tunnel(tunnel))] = &facts[..] else { panic!("{}: {facts:?}", fixture.name) };
             assert_eq!((tunnel.confidence, tunnel.established), (expected, true), "{}", fixture.name);
         }
     }

@@ -4,7 +4,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, RemoteDesktop, Sender};
+use crate::facts::{RemoteDesktop, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
@@ -71,7 +71,7 @@ struct X11 {
 }
 
 impl Parser for X11 {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
         match (chunk.sender, &self.setup) {
             (Sender::Client, None) => match setup(&mut cursor) {
@@ -80,7 +80,7 @@ impl Parser for X11 {
             },
             (Sender::Server, Some(setup)) => match answer(&mut cursor, setup.order) {
                 Ok(Some(answer)) => {
-                    facts.push(FactKind::RemoteDesktop(Box::new(describe(setup, answer))));
+                    facts.push(Statement::RemoteDesktop(Box::new(describe(setup, answer))));
                     return Progress::Done;
                 }
                 Ok(None) => {}

@@ -30,7 +30,7 @@ fn accepted() -> Vec<u8> {
 fn desktop_of(index: usize) -> RemoteDesktop {
     let facts = fixtures()[index].facts();
     match facts.as_slice() {
-        [(PROTOCOL, FactKind::RemoteDesktop(desktop))] => (**desktop).clone(),
+        [(PROTOCOL, Statement::RemoteDesktop(desktop))] => (**desktop).clone(),
         _ => panic!("{facts:?}"),
     }
 }

@@ -6,7 +6,7 @@ pub mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{FactKind, Fields, Hello, RemoteDesktop, Sender};
+use crate::facts::{Fields, Hello, RemoteDesktop, Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
@@ -51,14 +51,14 @@ impl Xdmcp {
 }
 
 impl Parser for Xdmcp {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let Some(message) = wire::message(chunk.bytes) else { return Progress::Continue { consumed: 0 } };
         match message {
             Message::Manage { display_class } if self.sessions < Self::TOLD_MAX => {
                 self.sessions = self.sessions.saturating_add(1);
                 let mut desktop = RemoteDesktop::default();
                 desktop.fields.push_some(DISPLAY_CLASS.name, display_class);
-                facts.push(FactKind::RemoteDesktop(Box::new(desktop)));
+                facts.push(Statement::RemoteDesktop(Box::new(desktop)));
             }
             Message::Answer { host, status } if self.answers < Self::TOLD_MAX => {
                 self.answers = self.answers.saturating_add(1);
@@ -77,6 +77,6 @@ impl Parser for Xdmcp {
     }
 }
 
-fn hello(sender: Sender, fields: Fields) -> FactKind {
-    FactKind::Hello(Box::new(Hello { fields, ..Hello::new(sender) }))
+fn hello(sender: Sender, fields: Fields) -> Statement {
+    Statement::Hello(Box::new(Hello { fields, ..Hello::new(sender) }))
 }

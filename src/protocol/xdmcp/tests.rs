@@ -44,7 +44,7 @@ fn a_session_is_one_remote_desktop_of_a_manager_that_names_itself() {
     let facts = fixtures()[0].facts();
     assert!(matches!(
         facts.iter().map(|(_, kind)| kind).collect::<Vec<_>>()[..],
-        [FactKind::Hello(_), FactKind::Hello(_), FactKind::RemoteDesktop(_)]
+        [Statement::Hello(_), Statement::Hello(_), Statement::RemoteDesktop(_)]
     ));
     let value = |name| facts.iter().find_map(|(_, kind)| kind.fields()?.get(name).cloned());
     assert_eq!(value("xdmcp.host"), Some(Value::Text("desk.example.com".into())));

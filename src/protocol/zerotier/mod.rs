@@ -6,7 +6,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, FactKind, Fields, Sender, Tunnel};
+use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
 use crate::net::{Text, Transport};
 use crate::protocol::hex::Hex;
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
@@ -61,7 +61,7 @@ impl ZeroTier {
         }
     }
 
-    fn say(&mut self, facts: &mut Vec<FactKind>) -> bool {
+    fn say(&mut self, facts: &mut Vec<Statement>) -> bool {
         let established = self.is_answered();
         let of_hello = |packet: &Option<Packet>| packet.as_ref().and_then(|packet| packet.hello.clone());
         let version = of_hello(&self.client).or_else(|| of_hello(&self.server));
@@ -77,13 +77,13 @@ impl ZeroTier {
         fields.push(CLIENT, Text::from(Hex(&client).to_string().as_str()));
         fields.push(SERVER, Text::from(Hex(&server).to_string().as_str()));
         fields.push_some(VERSION, version);
-        facts.push(FactKind::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(Confidence::Certain, established) })));
+        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(Confidence::Certain, established) })));
         true
     }
 }
 
 impl Parser for ZeroTier {
-    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<FactKind>) -> Progress {
+    fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         self.datagrams = self.datagrams.saturating_add(1);
         if let Some(packet) = Packet::parse(chunk.bytes) {
             let side = match chunk.sender {
@@ -104,7 +104,7 @@ impl Parser for ZeroTier {
         if self.say(facts) { Progress::Done } else { Progress::Reject }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<FactKind>) {
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
         self.say(facts);
     }
 }

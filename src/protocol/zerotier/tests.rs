@@ -29,7 +29,7 @@ fn encrypted(from: &str, to: &str) -> Vec<u8> {
 fn tunnel(fixture: &Fixture) -> Option<Tunnel> {
     match &fixture.facts()[..] {
         [] => None,
-        [(_, FactKind::Tunnel(tunnel))] => Some((**tunnel).clone()),
+        [(_, Statement::Tunnel(tunnel))] => Some((**tunnel).clone()),
         facts => panic!("{facts:?}"),
     }
 }

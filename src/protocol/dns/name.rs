@@ -1,0 +1,144 @@
+//! A domain name of a message, checked where it lies and put into words when somebody asks for them.
+
+use crate::net::Text;
+use crate::protocol::cursor::Cursor;
+use crate::protocol::dns::wire::Header;
+
+/// A name whose labels and pointers are sound (RFC 1035 §3.1, §4.1.4).
+#[derive(Clone, Copy, Debug)]
+pub(in crate::protocol) struct DomainName<'a> {
+    message: &'a [u8],
+    /// Where in the message it begins.
+    at: usize,
+    /// Without pointers, the root's length at the end.
+    len: usize,
+}
+
+impl<'a> DomainName<'a> {
+    const BYTES_MAX: usize = 255;
+
+    /// Reads the name that `cursor` stands before in `message`. A pointer must point before the part it was found in, so
+    /// that the way ends.
+    pub(in crate::protocol) fn read(message: &'a [u8], cursor: &mut Cursor<'_>) -> Option<Self> {
+        let at = message.len().checked_sub(cursor.len())?;
+        let mut walk = Walk::new(message, at)?;
+        let mut len = 1_usize;
+        while let Step::Label(label) = walk.step()? {
+            len = len.saturating_add(label.len()).saturating_add(1);
+            if len > Self::BYTES_MAX {
+                return None;
+            }
+        }
+        cursor.skip(cursor.len().checked_sub(walk.left())?)?;
+        Some(Self { message, at, len })
+    }
+
+    pub(in crate::protocol) const fn is_root(self) -> bool {
+        self.len == 1
+    }
+
+    /// The bytes of its labels and the dots between them.
+    pub(in crate::protocol) const fn len(self) -> usize {
+        self.len.saturating_sub(2)
+    }
+
+    pub(in crate::protocol) fn labels(self) -> impl Iterator<Item = &'a [u8]> {
+        let mut walk = Walk::new(self.message, self.at);
+        std::iter::from_fn(move || match walk.as_mut()?.step()? {
+            Step::Label(label) => Some(label),
+            Step::End => None,
+        })
+    }
+
+    /// Its labels joined by dots, `.` for the root. What would read as another name is escaped as RFC 1035 §5.1 writes it:
+    /// `\046`.
+    pub(in crate::protocol) fn spelt(self) -> String {
+        let mut text = String::with_capacity(self.len().max(1));
+        for label in self.labels() {
+            push_label(&mut text, label);
+        }
+        if text.is_empty() {
+            text.push('.');
+        }
+        text
+    }
+
+    pub(in crate::protocol) fn text(self) -> Text {
+        Text::from(self.spelt())
+    }
+
+    pub(in crate::protocol) fn lowercase(self) -> Text {
+        let mut text = self.spelt();
+        text.make_ascii_lowercase();
+        Text::from(text)
+    }
+}
+
+/// Goes from label to label, by way of pointers.
+struct Walk<'a> {
+    message: &'a [u8],
+    part_start: usize,
+    reader: Cursor<'a>,
+    /// How much of the message is left behind the first pointer.
+    behind: Option<usize>,
+}
+
+enum Step<'a> {
+    Label(&'a [u8]),
+    End,
+}
+
+impl<'a> Walk<'a> {
+    fn new(message: &'a [u8], at: usize) -> Option<Self> {
+        Some(Self { message, part_start: at, reader: Cursor::new(message.get(at..)?), behind: None })
+    }
+
+    fn step(&mut self) -> Option<Step<'a>> {
+        loop {
+            let len = self.reader.u8()?;
+            match len {
+                0 => return Some(Step::End),
+                1..0x40 => return self.reader.take(usize::from(len)).map(Step::Label),
+                0xc0.. => {
+                    let target = usize::from(u16::from_be_bytes([len & 0x3f, self.reader.u8()?]));
+                    self.behind.get_or_insert(self.reader.len());
+                    if target < Header::BYTES || target >= self.part_start {
+                        return None;
+                    }
+                    self.part_start = target;
+                    self.reader = Cursor::new(self.message.get(target..)?);
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    /// How much of the message is left behind the name.
+    fn left(&self) -> usize {
+        self.behind.unwrap_or(self.reader.len())
+    }
+}
+
+fn push_label(text: &mut String, label: &[u8]) {
+    if !text.is_empty() {
+        text.push('.');
+    }
+    let is_plain = |&byte: &u8| byte.is_ascii_graphic() && byte != b'.' && byte != b'\\';
+    if let (true, Ok(plain)) = (label.iter().all(is_plain), std::str::from_utf8(label)) {
+        return text.push_str(plain);
+    }
+    for chunk in label.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '.' | '\\' | '\0'..' ' | '\x7f' => push_escaped(text, u32::from(c)),
+                c => text.push(c),
+            }
+        }
+        chunk.invalid().iter().for_each(|&byte| push_escaped(text, u32::from(byte)));
+    }
+}
+
+fn push_escaped(text: &mut String, number: u32) {
+    text.push('\\');
+    text.push_str(&format!("{number:03}"));
+}
