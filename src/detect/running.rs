@@ -26,7 +26,7 @@ impl Detectors {
     pub fn on_event(&mut self, event: &Event<'_>, findings: &mut Vec<Finding>) {
         let Some(fact) = event.fact() else { return };
         for &index in &self.hearing[fact.kind.category_index()] {
-            findings.extend(self.running[index].on_event(event));
+            self.running[index].on_event(event, findings);
         }
     }
 
@@ -59,7 +59,8 @@ impl Detectors {
 
 pub(super) trait Run: Send {
     fn hears(&self) -> &'static [&'static str];
-    fn on_event(&mut self, event: &Event<'_>) -> Option<Finding>;
+    /// Appends what the event completes: hardly any does, and a finding is large to hand back.
+    fn on_event(&mut self, event: &Event<'_>, findings: &mut Vec<Finding>);
     fn expire(&mut self, now: Timestamp);
     fn evicted(&self) -> u64;
     fn usage(&self) -> Usage;
@@ -87,12 +88,12 @@ impl<D: Detector> Run for Running<D> {
         D::HEARS
     }
 
-    fn on_event(&mut self, event: &Event<'_>) -> Option<Finding> {
+    fn on_event(&mut self, event: &Event<'_>, findings: &mut Vec<Finding>) {
         self.detector.learn(event);
-        let (subject, sighting) = self.detector.sight(event)?;
+        let Some((subject, sighting)) = self.detector.sight(event) else { return };
         let window = self.windows.get_or_insert_with(subject.clone(), event.at(), D::Window::default);
-        let evidence = self.detector.judge(window, sighting, event.at())?;
-        Some(Finding {
+        let Some(evidence) = self.detector.judge(window, sighting, event.at()) else { return };
+        findings.push(Finding {
             detector: D::NAME,
             family: D::FAMILY,
             entity: D::entity(&subject),
@@ -102,7 +103,7 @@ impl<D: Detector> Run for Running<D> {
             protocol: event.protocol(),
             application: event.application().cloned(),
             evidence,
-        })
+        });
     }
 
     fn expire(&mut self, now: Timestamp) {

@@ -371,7 +371,7 @@ impl Products {
     }
 
     fn by_alpn(&self, protocol: &Text) -> Option<Sighting> {
-        let name = protocol.as_str().split('/').next()?.to_ascii_lowercase();
+        let name = lower_case(protocol.as_str().split('/').next()?);
         let product = Arc::clone(self.alpn.get(&*name)?);
         Some(Sighting { product, basis: Basis::Alpn })
     }
@@ -380,7 +380,7 @@ impl Products {
         let attributes = [&certificate.subject, &certificate.issuer].into_iter().flatten();
         let product = attributes
             .flat_map(|name| name.as_str().split(','))
-            .find_map(|attribute| self.certificates.get(&*attribute.trim().to_ascii_lowercase()));
+            .find_map(|attribute| self.certificates.get(&*lower_case(attribute.trim())));
         if let Some(product) = product {
             return Some(Sighting { product: Arc::clone(product), basis: Basis::Certificate });
         }

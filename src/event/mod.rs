@@ -8,6 +8,7 @@ mod fields;
 mod json;
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -27,11 +28,22 @@ use crate::time::Timestamp;
 use crate::world::{Application, World};
 
 /// What rules judge and sinks write.
-#[derive(Clone, Copy)]
 pub struct Event<'a> {
     subject: Subject<'a>,
     application: Option<&'a Application>,
     world: &'a World,
+    client: End,
+    server: End,
+}
+
+/// What most detectors ask the world of a side, once it was asked.
+struct End {
+    is_home: OnceCell<bool>,
+    device: OnceCell<Option<DeviceId>>,
+}
+
+impl End {
+    const UNASKED: Self = Self { is_home: OnceCell::new(), device: OnceCell::new() };
 }
 
 #[derive(Clone, Copy)]
@@ -50,11 +62,12 @@ struct Sent {
 
 impl<'a> Event<'a> {
     pub const fn of_fact(fact: &'a Fact, application: Option<&'a Application>, world: &'a World) -> Self {
-        Self { subject: Subject::Fact(fact), application, world }
+        Self { subject: Subject::Fact(fact), application, world, client: End::UNASKED, server: End::UNASKED }
     }
 
     pub const fn of_finding(finding: &'a Finding, world: &'a World) -> Self {
-        Self { subject: Subject::Finding(finding), application: finding.application.as_ref(), world }
+        let (subject, application) = (Subject::Finding(finding), finding.application.as_ref());
+        Self { subject, application, world, client: End::UNASKED, server: End::UNASKED }
     }
 
     pub const fn at(&self) -> Timestamp {
@@ -143,10 +156,10 @@ impl<'a> Event<'a> {
     }
 
     pub fn device(&self, side: Sender) -> Option<DeviceId> {
-        match self.address(side) {
+        *self.end(side).device.get_or_init(|| match self.address(side) {
             Some(address) => self.world.device_id(address),
             None => self.mac(side).map(DeviceId::of_mac),
-        }
+        })
     }
 
     /// The site of a side: its own address outside, or where its device is.
@@ -170,10 +183,10 @@ impl<'a> Event<'a> {
 
     /// Whether the side's address is at home. Without IP a machine speaks to those of its own segment only.
     pub fn is_home(&self, side: Sender) -> bool {
-        match self.address(side) {
+        *self.end(side).is_home.get_or_init(|| match self.address(side) {
             Some(address) => self.world.networks.is_home(address),
             None => self.mac(side).is_some(),
-        }
+        })
     }
 
     /// Whether an address is the organisation's own.
@@ -205,6 +218,13 @@ impl<'a> Event<'a> {
             if !is_said {
                 visit(name, event_value(value));
             }
+        }
+    }
+
+    const fn end(&self, side: Sender) -> &End {
+        match side {
+            Sender::Client => &self.client,
+            Sender::Server => &self.server,
         }
     }
 

@@ -68,15 +68,21 @@ struct Holder {
     provenance: Provenance,
 }
 
-/// The home addresses a MAC was seen with.
-#[derive(Default, Deserialize, Serialize)]
-struct Neighbour {
-    v4: Vec<IpAddr>,
-    v6: Vec<IpAddr>,
-    is_router: bool,
+/// Whose a MAC is. There may be as many routers as there are MACs, and nothing else is known of one.
+#[derive(Deserialize, Serialize)]
+enum Neighbour {
+    /// The home addresses it was seen with.
+    Machine(Box<Addresses>),
+    Router,
 }
 
-impl Neighbour {
+#[derive(Default, Deserialize, Serialize)]
+struct Addresses {
+    v4: Vec<IpAddr>,
+    v6: Vec<IpAddr>,
+}
+
+impl Addresses {
     /// A machine has few IPv4 addresses at a time; a MAC with more is a router's.
     const V4_MAX: usize = 4;
     /// Privacy extensions (RFC 8981) give a machine several IPv6 addresses a day.
@@ -252,24 +258,29 @@ impl Identity {
 
     /// Whether the MAC is the machine's own, not a router's.
     fn is_neighbour(&mut self, mac: Mac, address: IpAddr, at: Timestamp) -> bool {
-        let neighbour = self.neighbours.get_or_insert_with(mac, at, Neighbour::default);
-        if neighbour.is_router {
-            return false;
-        }
-        if neighbour.is_full_with(address) {
+        let unknown = || Neighbour::Machine(Box::default());
+        let is_full = match self.neighbours.get_or_insert_with(mac, at, unknown) {
+            Neighbour::Machine(addresses) => addresses.is_full_with(address),
+            Neighbour::Router => return false,
+        };
+        if is_full {
             self.mark_router(mac, at);
-            return false;
         }
-        true
+        !is_full
     }
 
     fn mark_router(&mut self, mac: Mac, at: Timestamp) {
-        let neighbour = self.neighbours.get_or_insert_with(mac, at, Neighbour::default);
-        if std::mem::replace(&mut neighbour.is_router, true) {
-            return;
-        }
-        let addresses: Vec<IpAddr> = neighbour.v4.drain(..).chain(neighbour.v6.drain(..)).collect();
-        for address in addresses {
+        let mut is_new = false;
+        let neighbour = self.neighbours.get_or_insert_with(mac, at, || {
+            is_new = true;
+            Neighbour::Router
+        });
+        let addresses = match std::mem::replace(neighbour, Neighbour::Router) {
+            Neighbour::Machine(addresses) => *addresses,
+            Neighbour::Router if is_new => Addresses::default(),
+            Neighbour::Router => return,
+        };
+        for address in addresses.v4.into_iter().chain(addresses.v6) {
             let by_segment = |holder: &Holder| holder.mac == Some(mac) && holder.provenance == Provenance::Segment;
             if self.holders.get(&address).is_some_and(by_segment) {
                 self.holders.remove(&address);

@@ -95,7 +95,7 @@ struct Tracked {
     memory: Memory,
     heard: Timestamp,
     reconnected: Timestamp,
-    /// The flow that showed the latest sign.
+    /// The flow that showed the latest sign, or else the first that was heard.
     flow: FlowRef,
     /// Who was logged on at the device, and when that was asked last.
     account: Option<Text>,
@@ -298,9 +298,13 @@ impl Activity {
             Sign::Question => tracked.memory.is_new_question(destination, event.at()),
             _ => !tracked.memory.is_called_regularly(destination, event.at()),
         };
-        if is_new {
-            tracked.site = event.world().site_of(device).map(|(site, _)| site).or(tracked.site);
-            self.note(Whose::Device(device), sign, Some(destination), event.at());
+        if !is_new {
+            return;
+        }
+        tracked.site = event.world().site_of(device).map(|(site, _)| site).or(tracked.site);
+        if tracked.has_settled(event.at()) {
+            tracked.flow = *event.flow();
+            self.note(Seen { whose: Whose::Device(device), sign, destination: Some(destination) });
         }
     }
 
@@ -313,9 +317,11 @@ impl Activity {
         }
         let sides = [(Sender::Client, Sign::Input), (Sender::Server, Sign::RemoteInput)];
         for (side, sign) in sides.into_iter().filter(|&(side, _)| event.is_home(side)) {
-            if let Some(device) = event.device(side) {
-                self.track_device(device, side, event);
-                self.note(Whose::Device(device), sign, None, event.at());
+            let Some(device) = event.device(side) else { continue };
+            let tracked = self.track_device(device, side, event);
+            if tracked.has_settled(event.at()) {
+                tracked.flow = *event.flow();
+                self.note(Seen { whose: Whose::Device(device), sign, destination: None });
             }
         }
     }
@@ -334,8 +340,8 @@ impl Activity {
         let is_settled = minute.start.since(flow.started) >= Self::RECONNECTION;
         if is_settled && minute.client_bursts >= self.settings.tunnel_bursts_min {
             let whose = Whose::Tunnel { site, transport: flow.transport, seat };
-            self.track(whose, event);
-            self.note(whose, Sign::Tunnel, None, event.at());
+            self.track(whose, event).flow = *flow;
+            self.note(Seen { whose, sign: Sign::Tunnel, destination: None });
         }
     }
 
@@ -350,26 +356,21 @@ impl Activity {
     }
 
     fn track(&mut self, whose: Whose, event: &Event<'_>) -> &mut Tracked {
-        let (at, flow) = (event.at(), *event.flow());
-        let make = || Tracked::new(at, flow);
-        let tracked = self.workers.get_or_insert_with(whose, at, make);
+        let at = event.at();
+        let tracked = self.workers.get_or_insert_with(whose, at, || Tracked::new(at, *event.flow()));
         if at.since(tracked.heard) >= Self::SILENCE {
             tracked.reconnected = at;
         }
-        (tracked.heard, tracked.flow) = (at, flow);
+        tracked.heard = at;
         tracked
     }
 
-    fn note(&mut self, whose: Whose, sign: Sign, destination: Option<Destination>, at: Timestamp) {
-        let has_settled = |tracked: &Tracked| at.since(tracked.reconnected) >= Self::RECONNECTION;
-        if sign != Sign::Tunnel && !self.workers.get(&whose).is_some_and(has_settled) {
-            return;
-        }
+    fn note(&mut self, seen: Seen) {
         if self.signs.len() == Self::SIGNS_MAX {
             self.refused += 1;
             return;
         }
-        self.signs.push(Seen { whose, sign, destination });
+        self.signs.push(seen);
     }
 
     /// How many of the entries are devices. It is counted anew where the entries became more or fewer.
@@ -432,6 +433,11 @@ impl Tracked {
             account_asked: Timestamp::ZERO,
             site: None,
         }
+    }
+
+    /// Whether what its machine does by itself when it comes back is over.
+    fn has_settled(&self, at: Timestamp) -> bool {
+        at.since(self.reconnected) >= Activity::RECONNECTION
     }
 
     fn mark(&mut self, day: u64, minute: u16, days_max: usize) {
