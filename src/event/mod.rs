@@ -43,7 +43,9 @@ struct End {
 }
 
 impl End {
-    const UNASKED: Self = Self { is_home: OnceCell::new(), device: OnceCell::new() };
+    const fn unasked() -> Self {
+        Self { is_home: OnceCell::new(), device: OnceCell::new() }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -62,12 +64,12 @@ struct Sent {
 
 impl<'a> Event<'a> {
     pub const fn of_fact(fact: &'a Fact, application: Option<&'a Application>, world: &'a World) -> Self {
-        Self { subject: Subject::Fact(fact), application, world, client: End::UNASKED, server: End::UNASKED }
+        Self { subject: Subject::Fact(fact), application, world, client: End::unasked(), server: End::unasked() }
     }
 
     pub const fn of_finding(finding: &'a Finding, world: &'a World) -> Self {
         let (subject, application) = (Subject::Finding(finding), finding.application.as_ref());
-        Self { subject, application, world, client: End::UNASKED, server: End::UNASKED }
+        Self { subject, application, world, client: End::unasked(), server: End::unasked() }
     }
 
     pub const fn at(&self) -> Timestamp {

@@ -195,8 +195,9 @@ fn push_ascii(text: &mut String, ascii: &[u8]) {
 }
 
 fn md5_hex(text: &[u8]) -> String {
+    const HEX_LEN: usize = 32;
     let digest: [u8; 16] = Md5::digest(text).into();
-    let mut hex = String::with_capacity(2 * digest.len());
+    let mut hex = String::with_capacity(HEX_LEN);
     push_ascii(&mut hex, digest.map(hex::digits).as_flattened());
     hex
 }
