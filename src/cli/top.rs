@@ -30,10 +30,18 @@ const CLEAR: &str = "\x1b[2J\x1b[H";
 
 pub(super) fn top(options: &Options) -> Result<(), Failure> {
     let client = Client::open(&options.sensor).map_err(Failure::BeforeStart)?;
+    let mut has_answered = false;
     loop {
-        let page = page(&client).map_err(|fault| {
-            Failure::OnTheWay(format!("{}: {fault}; give the address of server.listen", client.address))
-        })?;
+        let page = match page(&client) {
+            Ok(page) => page,
+            // A sensor that is started anew answers again.
+            Err(fault) if has_answered => format!("{}: {fault}; asked again until it answers\n", client.address),
+            Err(fault) => {
+                let fault = format!("{}: {fault}; give the address of server.listen", client.address);
+                return Err(Failure::OnTheWay(fault));
+            }
+        };
+        has_answered = true;
         if options.once || !io::stdout().is_terminal() {
             return print(&page);
         }
@@ -78,11 +86,14 @@ fn shown(address: &str, sensor: &Value, incidents: &Value, sessions: &Value) -> 
         );
     }
     let _ = writeln!(page, "\nSESSIONS  {} remembered", number(&sessions["total"]));
-    for session in sessions["items"].as_array().into_iter().flatten() {
+    let sessions = sessions["items"].as_array().map_or(&[][..], Vec::as_slice);
+    let width = |end: &str| sessions.iter().map(|session| word(&session[end]["ip"]).len()).max().unwrap_or(0);
+    let (clients, servers) = (width("client"), width("server"));
+    for session in sessions {
         let with = if session["application"].is_string() { &session["application"] } else { &session["protocol"] };
         let _ = writeln!(
             page,
-            "  {}  {:5} {:14} {:12} {:>40} > {:40} {}",
+            "  {}  {:5} {:14} {:12} {:>clients$} > {:servers$} {}",
             time(&session["started"]),
             if session["is_over"] == false { "open" } else { "over" },
             word(&session["kind"]),
@@ -129,6 +140,7 @@ mod tests {
         assert!(page.starts_with("spanwatch 0.1.0 at 127.0.0.1:9787, last packet 2026-11-25 00:11:56\n"), "{page}");
         assert!(page.contains("dropped 3 ") && page.contains("one-sided TCP 25 %"), "{page}");
         assert!(page.contains("  high       15.2 nats  since 2026-11-25 00:06:00  site 198.51.100.7\n"), "{page}");
+        assert!(page.contains(" 198.51.100.7 > 10.20.0.2 a"), "{page}");
         assert!(page.contains("open  remote_desktop rdp ") && page.ends_with(" a\\u{1b}[2J\n"), "{page}");
         assert!(!page.contains('\u{1b}'));
     }

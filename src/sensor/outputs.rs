@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::archive::Archive;
 use super::showcase::Showcase;
-use crate::alert::Alert;
+use crate::alert::{Alert, words};
 use crate::analysis::{Analysis, Output};
 use crate::event::Event;
 use crate::exhibit::Exhibit;
@@ -148,7 +148,7 @@ fn notice_of_alert(alert: &Alert) -> Notice {
         at: alert.at,
         level: rule.level.as_str(),
         severity: rule.level.severity(),
-        title: format!("{}: {} {entity}", rule.title, entity.kind()),
+        title: format!("{}: {}", rule.title, words::whom(entity)),
         entity: (entity.kind(), entity.to_string()),
         document: serde_json::to_value(alert).expect("an alert's keys are text"),
     }

@@ -49,6 +49,7 @@ impl Showcase {
     pub(super) fn alert(&mut self, alert: &Alert) {
         let mut document = serde_json::to_value(alert).expect("an alert's keys are text");
         put_into_words(&mut document["spanwatch.evidence"]);
+        document["about"] = words::whom(&alert.entity).into();
         document["id"] = self.alerts_ever.into();
         let terms = terms(&document, &alert.entity.to_string(), &alert.rule.name);
         self.alerts.push_front(Arc::new(Entry::new(self.alerts_ever, &document, terms)));
@@ -61,7 +62,10 @@ impl Showcase {
         let mut document = serde_json::to_value(incident).expect("an incident's keys are text");
         let families = document["spanwatch.incident.families"].as_array_mut().into_iter().flatten();
         let items = families.filter_map(|family| family["items"].as_array_mut()).flatten();
-        items.for_each(|item| put_into_words(&mut item["evidence"]));
+        for (item, told) in items.zip(incident.families.iter().flat_map(|family| &family.items)) {
+            put_into_words(&mut item["evidence"]);
+            item["subject"]["about"] = words::whom(&told.subject).into();
+        }
         document["id"] = incident.id.to_string().into();
         let state = if incident.is_open() { "open" } else { "closed" };
         let mut terms = terms(&document, &incident.entity.to_string(), state);

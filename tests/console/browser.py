@@ -75,7 +75,7 @@ def analyst():
     picture("overview")
 
     browser.find_element(By.CSS_SELECTOR, "main tbody a[href^='#/incidents/']").click()
-    see("What was seen", "Evidence", "nats")
+    see("What was seen", "Evidence", "nats", "It would be innocent if", "name of the driving machine OP-DESK")
     incident = browser.current_url
     picture("incident")
     entity = browser.find_element(By.CSS_SELECTOR, "main a[href^='#/sites/']")
@@ -138,7 +138,7 @@ def reader():
     see("Time line")
     field = browser.find_element(By.CSS_SELECTOR, "#search input")
     field.send_keys("anydesk", Keys.ENTER)
-    see("Found for", "devices (")
+    see("Found for", "Devices (")
 
 
 def markup():

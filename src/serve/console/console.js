@@ -42,25 +42,30 @@ function bytes(number) {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let unit = 0;
   for (number = Number(number || 0); number >= 1000 && unit < units.length - 1; unit++) number /= 1000;
-  return `${unit ? number.toFixed(1) : number} ${units[unit]}`;
+  return `${unit ? number.toFixed(1) : number}\u00a0${units[unit]}`;
 }
 
 function lasting(from, to) {
   const minutes = Math.round((millis(to) - millis(from)) / 60000);
-  if (!(minutes >= 1)) return "under a minute";
-  if (minutes < 60) return `${minutes} min`;
+  if (!(minutes >= 1)) return "< 1\u00a0min";
+  if (minutes < 60) return `${minutes}\u00a0min`;
   if (minutes < 2880) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
   return `${Math.floor(minutes / 1440)} d ${Math.floor(minutes / 60) % 24} h`;
 }
 
-function entity(kind, id) {
+// `about` are words for what only several values together name.
+function entity(kind, id, about) {
+  if (kind === "group" && about) return h("span", { title: id }, about.replace(/^the /, ""));
   return LIST_OF[kind] ? h("a", { href: hash(LIST_OF[kind], id), class: "mono" }, id) : h("span", { class: "mono" }, id);
 }
 
 const badge = (word) => h("span", { class: `badge ${/^[a-z]+$/.test(word) ? word : ""}` }, word);
 const words = (text) => String(text || "–").replaceAll("_", " ");
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
 const link = (list, id, text) => (id ? h("a", { href: hash(list, id), class: "mono" }, text || id) : "–");
-const searched = (term) => h("a", { href: `#/search/${encodeURIComponent(term)}`, class: "mono" }, term);
+const searched = (term) => h("a", { href: `#/search/${encodeURIComponent(term)}`, class: "mono long" }, term);
+// A device by what people know it by: its name, or else the address it had last.
+const called = (device) => device.name || (device.addresses.length ? device.addresses[device.addresses.length - 1].address : device.id);
 const stateOf = (incident) => (incident["event.action"] === "closed" ? "closed" : "open");
 
 /* Asking */
@@ -103,7 +108,7 @@ const one = (name, id) => ask(`/api/v1/${name}/${encodeURIComponent(id)}`);
 
 function table(headings, rows, empty) {
   if (!rows.length) return h("p", { class: "empty" }, empty || "Nothing.");
-  return h("table", {}, h("thead", {}, h("tr", {}, headings.map((heading) => h("th", { scope: "col" }, heading)))),
+  return h("table", {}, h("thead", {}, h("tr", {}, headings.map((heading) => h("th", { scope: "col" }, heading instanceof Node ? heading.cloneNode(true) : heading)))),
     h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell))))));
 }
 
@@ -125,7 +130,8 @@ function incidentRows(incidents) {
     time(incident["spanwatch.incident.opened"]),
   ]);
 }
-const INCIDENT_HEADINGS = ["Level", "About", "State", "Nats", "Kinds of evidence", "Devices", "Accounts", "Opened"];
+const NATS = "The weight of the evidence: the logarithm of how many times likelier it is of a laptop farm than of anybody else";
+const INCIDENT_HEADINGS = ["Level", "About", "State", h("abbr", { title: NATS }, "Nats"), "Kinds of evidence", "Devices", "Accounts", "Opened"];
 
 function sessionRows(sessions) {
   return sessions.map((session) => [
@@ -200,7 +206,7 @@ function activity(devices) {
   rows.forEach(({ device, day }, number) => {
     const y = number * height;
     svg.append(s("rect", { class: "row", x: left, y: y + 2, width, height: height - 4, rx: 2 }),
-      s("a", { href: hash("devices", device.id) }, s("text", { x: left - 10, y: y + 13, "text-anchor": "end" }, `${day.day.slice(0, 10)}  ${device.name || device.id}`)));
+      s("a", { href: hash("devices", device.id) }, s("text", { x: left - 10, y: y + 13, "text-anchor": "end" }, `${day.day.slice(0, 10)}  ${called(device)}`)));
     for (const [first, last] of day.spans) {
       svg.append(s("rect", { class: "active", x: left + (first / 1440) * width, y: y + 2, width: Math.max(((last - first + 1) / 1440) * width, 1), height: height - 4 }));
     }
@@ -220,7 +226,7 @@ async function devicesOf(ids) {
 
 function deviceRows(devices) {
   return devices.map((device) => [
-    link("devices", device.id, device.name || device.id),
+    link("devices", device.id, called(device)),
     device.mac || "–",
     device.addresses.slice(0, 3).map((address) => address.address).join(" "),
     device.site ? link("sites", device.site.id) : "–",
@@ -271,7 +277,7 @@ function unseen(sensor, dropped, share) {
 function alertTable(alerts) {
   return table(["Level", "Rule", "About", "At", "Flow"], alerts.map((alert) => [
     badge(alert["spanwatch.alert.level"]), h("a", { href: hash("alerts", alert.id) }, alert["rule.name"]),
-    entity(alert["spanwatch.entity.kind"], alert["spanwatch.entity.id"]), time(alert["@timestamp"]),
+    entity(alert["spanwatch.entity.kind"], alert["spanwatch.entity.id"], alert.about), time(alert["@timestamp"]),
     (alert["network.community_id"] || []).slice(0, 1).map(searched)]), "No rule matched.");
 }
 
@@ -287,6 +293,21 @@ function inWords(evidence) {
   return [h("span", { title: evidence.field }, evidence.label), evidence.text];
 }
 
+// What is expected stands below what was seen, and what would make all of it innocent is a list.
+function explained(sentences) {
+  const isOwn = (sentence, number) => number === 0 || /^(Known there: |[a-z ]+ \([\d.]+ nats\): )/.test(sentence);
+  const innocent = sentences.map((sentence) => /^It would be innocent if: (.*)\.$/s.exec(sentence)).find(Boolean);
+  const items = [];
+  sentences.filter((sentence) => !innocent || sentence !== innocent[0]).forEach((sentence, number) => {
+    if (isOwn(sentence, number)) items.push(h("li", {}, sentence));
+    else items[items.length - 1].append(h("div", { class: "soft" }, sentence));
+  });
+  return [
+    section("What was seen", h("ol", { class: "sentences" }, items)),
+    innocent && section("It would be innocent if", h("ul", { class: "sentences" }, innocent[1].split(/; (?=\p{Lu})/u).map((cause) => h("li", {}, cause)))),
+  ];
+}
+
 async function incidentPage(id) {
   const incident = await one("incidents", id);
   const [kind, about] = [incident["spanwatch.entity.kind"], incident["spanwatch.entity.id"]];
@@ -296,17 +317,17 @@ async function incidentPage(id) {
   const most = Math.max(...families.map((family) => family.nats), 1);
   return [
     h("div", { class: "head" },
-      h("div", {}, h("h1", {}, `${words(kind)} `, about), h("p", { class: "soft" }, badge(incident["spanwatch.incident.level"]), " ", badge(stateOf(incident)),
-        ` ${incident["spanwatch.incident.score"].toFixed(1)} nats of evidence of ${families.length} kinds, since ${moment(incident["event.start"])}`)),
+      h("div", {}, h("h1", {}, `${capital(words(kind))} `, about), h("p", { class: "soft" }, badge(incident["spanwatch.incident.level"]), " ", badge(stateOf(incident)),
+        ` ${incident["spanwatch.incident.score"].toFixed(1)} `, h("abbr", { title: NATS }, "nats"), ` of evidence of ${families.length} kinds, since ${moment(incident["event.start"])}`)),
       stateOf(incident) === "open" && you.may_change && h("button", { class: "strong", id: "open-dismiss", on: { click: () => openDismiss(incident) } }, "Dismiss…")),
     h("div", { class: "columns" },
       h("div", {},
-        section("What was seen", h("ol", { class: "sentences" }, incident["spanwatch.incident.explanation"].map((sentence) => h("li", {}, sentence)))),
+        explained(incident["spanwatch.incident.explanation"]),
         section("Evidence", families.map((family) => h("div", {},
           h("div", { class: "family" }, h("strong", {}, words(family.family)),
             h("span", {}, h("meter", { min: 0, max: most, value: Math.max(family.nats, 0), "aria-label": "nats" }), ` ${family.nats.toFixed(1)} nats`)),
           family.items.map((item) => h("div", { class: "item" }, h("div", { class: "family" }, h("span", {}, item.title), h("span", { class: "soft" }, `${item.nats.toFixed(1)} nats`)),
-            facts([["about", entity(item.subject.kind, item.subject.id)], ["seen", `${count(item.count)} ×, ${moment(item.first)} to ${moment(item.last)}`],
+            facts([["about", entity(item.subject.kind, item.subject.id, item.subject.about)], ["seen", `${count(item.count)} ×, ${moment(item.first)} to ${moment(item.last)}`],
               ...item.evidence.map(inWords),
               ["flows", item.flows.length ? item.flows.slice(0, 6).map((flow) => [searched(flow), " "]) : null]]))))))),
       h("div", {},
@@ -314,7 +335,7 @@ async function incidentPage(id) {
         section("Accounts", plain((incident["related.user"] || []).map((user) => link("accounts", user)))),
         section("Devices", plain((incident["spanwatch.incident.devices"] || []).map((device) => {
           const known = devices.find((found) => found.id === device);
-          return link("devices", device, known && known.name ? `${known.name} (${device})` : device);
+          return [link("devices", device, known ? called(known) : device), known && h("span", { class: "soft mono" }, ` ${device}`)];
         }))),
         captures(incident),
         section("ATT&CK", plain(incident["threat.technique.id"])))),
@@ -326,7 +347,8 @@ async function incidentPage(id) {
 async function sitePage(id) {
   const [site, sessions, incidents] = await Promise.all([one("sites", id), list("sessions", { about: id, limit: 500 }), list("incidents", { about: id, limit: 20 })]);
   const devices = await devicesOf(site.devices.map((device) => device.id));
-  const stay = (name) => (entry) => [h("span", { class: "whole" }, link(name, entry.id)), `${words(entry.known_by)} (${entry.confidence})`, time(entry.since), time(entry.last)];
+  const text = (id) => { const known = devices.find((device) => device.id === id); return known && called(known); };
+  const stay = (name) => (entry) => [link(name, entry.id, name === "devices" && text(entry.id)), `${words(entry.known_by)} (${entry.confidence})`, time(entry.since), time(entry.last)];
   const stays = ["", "Known by", "Since", "Last"];
   return [
     h("h1", {}, "Site ", site.id),
@@ -344,7 +366,7 @@ async function sitePage(id) {
 async function devicePage(id) {
   const [device, sessions, alerts] = await Promise.all([one("devices", id), list("sessions", { about: id, limit: 500 }), list("alerts", { about: id, limit: 20 })]);
   return [
-    h("h1", {}, device.name || device.id),
+    h("div", { class: "head" }, h("h1", {}, "Device ", called(device))),
     h("div", { class: "columns" },
       section("Device", facts([["id", h("span", { class: "mono" }, device.id)], ["MAC", device.mac], ["vendor class", device.vendor_class],
         ["managed", device.managed ? device.group || "yes" : "no"], ["first seen", time(device.first)],
@@ -364,14 +386,14 @@ async function devicePage(id) {
 async function accountPage(id) {
   const [account, sessions] = await Promise.all([one("accounts", id), list("sessions", { about: id, limit: 500 })]);
   const strip = account.places.map((place) => ({
-    name: `${place.country || "??"}  ${place.address}`, href: place.site ? hash("sites", place.site) : null,
+    name: [place.country, place.address].filter(Boolean).join("  "), href: place.site ? hash("sites", place.site) : null,
     bars: [{ kind: "remote_desktop", from: millis(place.first), to: millis(place.last), title: `${count(place.log_ons)} log-ons` }],
   }));
   strip.sort((a, b) => a.bars[0].from - b.bars[0].from);
   return [
-    h("h1", {}, account.id), h("p", { class: "soft" }, `Seen from ${moment(account.first)} to ${moment(account.last)}`),
+    h("h1", {}, "Account ", account.id), h("p", { class: "soft" }, `Seen from ${moment(account.first)} to ${moment(account.last)}`),
     section("Where it was, by country and address", timeline(strip.slice(0, 40))),
-    h("div", { class: "columns" },
+    h("div", { class: "columns narrow" },
       section("Addresses", table(["Address", "Country", "Site", "Device", "Log-ons", "First", "Last"], account.places.map((place) => [
         h("span", { class: "mono" }, place.address), place.country || "–", place.site ? link("sites", place.site) : "–",
         place.device ? link("devices", place.device) : "–", count(place.log_ons), time(place.first), time(place.last)]))),
@@ -385,7 +407,7 @@ async function alertPage(id) {
   return [
     h("h1", {}, alert["rule.name"]), h("p", {}, badge(alert["spanwatch.alert.level"]), " ", time(alert["@timestamp"])),
     section("Why", h("p", {}, alert.message)),
-    section("Evidence", facts([["about", entity(alert["spanwatch.entity.kind"], alert["spanwatch.entity.id"])],
+    section("Evidence", facts([["about", entity(alert["spanwatch.entity.kind"], alert["spanwatch.entity.id"], alert.about)],
       ...alert["spanwatch.evidence"].map(inWords),
       ["flows", (alert["network.community_id"] || []).map((flow) => [searched(flow), " "])], ["addresses", (alert["related.ip"] || []).map((address) => [searched(address), " "])],
       ["users", (alert["related.user"] || []).map((user) => [link("accounts", user), " "])]])),
@@ -411,7 +433,7 @@ async function listPage(name, page) {
   const body = name === "alerts" ? alertTable(found.items) : table(LISTS[name][0], LISTS[name][1](found.items));
   const to = (number, text) => h("a", { href: `#/${name}?${number}` }, text);
   return [
-    h("h1", {}, `${name[0].toUpperCase()}${name.slice(1)}`),
+    h("h1", {}, capital(name)),
     section(`${count(found.total)} in all`, body,
       found.total > PAGE && h("div", { class: "pages" }, page > 0 && to(page - 1, "← before"), `${count(offset + 1)} – ${count(offset + found.items.length)}`,
         offset + PAGE < found.total && to(page + 1, "after →"))),
@@ -420,7 +442,7 @@ async function listPage(name, page) {
 
 async function searchPage(term) {
   const found = await ask(`/api/v1/search?${new URLSearchParams({ q: term })}`);
-  const parts = Object.entries(found).filter(([, page]) => page.total).map(([name, page]) => section(`${name} (${count(page.total)})`,
+  const parts = Object.entries(found).filter(([, page]) => page.total).map(([name, page]) => section(`${capital(name)} (${count(page.total)})`,
     name === "alerts" ? alertTable(page.items) : table(LISTS[name][0], LISTS[name][1](page.items))));
   return [h("h1", {}, "Found for ", term), parts.length ? parts : h("p", { class: "empty" }, "Nothing that is remembered is called so.")];
 }
