@@ -67,15 +67,19 @@ impl Sensor {
     }
 
     fn metric(&self, name: &str) -> f64 {
-        let metrics = self.ask("GET /metrics");
-        let line = metrics.lines().find(|line| line.starts_with(&format!("{name} ")));
-        line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_else(|| panic!("no {name} in {metrics}"))
+        self.published(name).unwrap_or_else(|| panic!("no {name} in {}", self.ask("GET /metrics")))
     }
 
-    /// Asks until the answer is as wanted; the sensor publishes once a second.
+    fn published(&self, name: &str) -> Option<f64> {
+        let metrics = self.ask("GET /metrics");
+        let line = metrics.lines().find(|line| line.starts_with(&format!("{name} ")))?;
+        line.rsplit(' ').next()?.parse().ok()
+    }
+
+    /// Asks until the answer is as wanted; the sensor publishes once a second, and answers before it did so first.
     fn wait_for(&self, name: &str, wanted: impl Fn(f64) -> bool) {
         for _ in 0..100 {
-            if wanted(self.metric(name)) {
+            if self.published(name).is_some_and(&wanted) {
                 return;
             }
             thread::sleep(Duration::from_millis(100));

@@ -91,7 +91,10 @@ fn restored(directory: &StateDirectory, policy: &Policy, shards: usize, kind: Ki
     let Some(bytes) = directory.memory()? else {
         return Ok(analysis);
     };
-    let fault = match Memory::parse(&bytes).and_then(|memory| analysis.recall(&memory)) {
+    let parsed = Memory::parse(&bytes);
+    // It may be as large as all that is made of it.
+    drop(bytes);
+    let fault = match parsed.and_then(|memory| analysis.recall(&memory)) {
         Ok(()) => return Ok(analysis),
         Err(fault) if kind == Kind::Replay => return Err(directory.refused(fault).into()),
         Err(fault) => fault,
