@@ -275,17 +275,24 @@ mod configuration {
         let outcome = Place::new().run(&["check"]);
         let expected = "The configuration is valid. No directory of rules was found.\n\
             Silent: always_on, co_outage, overlapping_tunnels; to wake them, give a network under `networks` the role \
-            `vpn_gateway`.\n";
+            `vpn_gateway`.\n\
+            Not kept: what is learnt ends with the process; to keep it, set state.dir.\n\
+            Not told: alerts show on the console alone; to write or send them, set sinks.alerts or sinks.push.\n";
         assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), expected));
     }
 
     #[test]
     fn a_detector_that_has_what_it_needs_is_not_silent() {
         let place = Place::new();
-        place.write("spanwatch.yml", "networks: [{name: gate, roles: [vpn_gateway], prefixes: [192.0.2.1/32]}]");
+        let more = "state: {dir: state}\nsinks: {alerts: alerts.jsonl}";
+        place.write(
+            "spanwatch.yml",
+            format!("networks: [{{name: g, roles: [vpn_gateway], prefixes: [192.0.2.1/32]}}]\n{more}"),
+        );
         let outcome = place.run(&["check", "--config", "spanwatch.yml"]);
         assert_eq!(outcome.code, Some(0));
         assert!(!outcome.stdout.contains("overlapping_tunnels"), "{}", outcome.stdout);
+        assert!(!outcome.stdout.contains("Not "), "{}", outcome.stdout);
     }
 }
 

@@ -1,5 +1,5 @@
 //! `spanwatch check`: configuration, rules and the files they name in, every fault in them out, or which detectors they
-//! leave silent.
+//! leave silent, and what they leave out that a sensor of months would miss.
 
 use std::fmt::Write as _;
 
@@ -37,6 +37,12 @@ pub(super) fn check(options: &Options) -> Result<(), Failure> {
     };
     for (remedy, detectors) in config.silent_detectors() {
         let _ = writeln!(said, "Silent: {}; to wake them, {remedy}.", detectors.join(", "));
+    }
+    if config.state.dir.is_none() {
+        said += "Not kept: what is learnt ends with the process; to keep it, set state.dir.\n";
+    }
+    if config.sinks.alerts.is_none() && !config.sinks.push.has_receivers() {
+        said += "Not told: alerts show on the console alone; to write or send them, set sinks.alerts or sinks.push.\n";
     }
     print(&said)
 }

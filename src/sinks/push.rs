@@ -68,10 +68,14 @@ impl Settings {
         }
         let fault = self.pseudonym_key_file.as_deref().and_then(|path| Pseudonyms::open(path).err());
         faults.extend(fault.map(|fault| ("pseudonym_key_file".into(), fault)));
-        let receivers = [self.alertmanager.is_some(), self.syslog.is_some(), self.webhook.is_some()];
-        let fault = Spool::look(&self.queue.directory).err().filter(|_| receivers.contains(&true));
+        let fault = Spool::look(&self.queue.directory).err().filter(|_| self.has_receivers());
         faults.extend(fault.map(|fault| ("queue.directory".into(), fault)));
         faults
+    }
+
+    /// Whether anything is pushed anywhere.
+    pub const fn has_receivers(&self) -> bool {
+        self.alertmanager.is_some() || self.syslog.is_some() || self.webhook.is_some()
     }
 
     /// Every path in them.
