@@ -4,7 +4,7 @@
 //!
 //! The TCP round trip (SYN/ACK to ACK) through the tunnel to each device whose site is known. The least of a day's
 //! connections is what the way takes, to the millisecond or so wherever in a house a laptop stands. A day on which the
-//! farthest of a site's devices is much farther away than the nearest is a finding.
+//! farthest of a site's devices is much farther away than the nearest is a finding, told again where more are compared.
 //!
 //! # Why it matters
 //!
@@ -20,7 +20,7 @@
 //! Needs the traffic behind the gateway, and accounting or times that join it with the addresses outside. Laptops that
 //! are all in one place elsewhere are as far away as each other; [`super::distant_client`] sees them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -86,8 +86,8 @@ pub struct Window {
     day: u64,
     #[serde(with = "crate::memory::pairs")]
     today: BTreeMap<DeviceId, Least>,
-    /// The days on which devices were too far apart.
-    days: BTreeSet<u64>,
+    /// The days on which devices were too far apart, and of how many that was told.
+    days: BTreeMap<u64, usize>,
 }
 
 impl DistancesAtSite {
@@ -123,21 +123,23 @@ impl Detector for DistancesAtSite {
         }
         let least = window.today.entry(sighting.device).or_insert(Least { rtt: sighting.rtt, connections: 0 });
         *least = Least { rtt: least.rtt.min(sighting.rtt), connections: least.connections.saturating_add(1) };
-        if !least.connections.is_multiple_of(self.connections) || window.days.contains(&day) {
+        if !least.connections.is_multiple_of(self.connections) {
             return None;
         }
         let compared = window.today.values().filter(|least| least.connections >= self.connections);
         let (nearest, farthest) =
             (compared.clone().map(|least| least.rtt).min()?, compared.clone().map(|least| least.rtt).max()?);
-        if farthest - nearest < self.apart {
+        let devices = compared.count();
+        let told = window.days.get(&day).copied().unwrap_or(0);
+        if farthest.saturating_sub(nearest) < self.apart || devices <= told {
             return None;
         }
-        window.days.retain(|&known| day.saturating_sub(known) < Self::DAYS_KEPT);
-        window.days.insert(day);
+        window.days.retain(|&known, _| day.saturating_sub(known) < Self::DAYS_KEPT);
+        window.days.insert(day, devices);
         let mut evidence = Fields::default();
         evidence.push("spanwatch.distances.nearest", nearest.as_secs_f64());
         evidence.push("spanwatch.distances.farthest", farthest.as_secs_f64());
-        evidence.push("spanwatch.distances.devices", compared.count() as u64);
+        evidence.push("spanwatch.distances.devices", devices as u64);
         evidence.push("spanwatch.distances.days", window.days.len() as u64);
         Some(evidence)
     }
@@ -183,6 +185,7 @@ mod tests {
     fn laptops_that_are_25_ms_apart_are_a_finding_each_day() {
         assert_eq!(found(&[180, 205], 20, 3), [(2, 1), (2, 2), (2, 3)]);
         assert_eq!(found(&[180, 204], 20, 3), []);
+        assert_eq!(found(&[180, 205, 181], 20, 1), [(2, 1), (3, 1)]);
     }
 
     #[test]
