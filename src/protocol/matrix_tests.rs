@@ -12,7 +12,7 @@ use crate::net::{Endpoint, Transport};
 use crate::protocol::selection::Selection;
 use crate::protocol::session::Session;
 use crate::protocol::tests::{Fixture, fixtures};
-use crate::protocol::{ALL, Chunk, Protocol, Start};
+use crate::protocol::{ALL, Chunk, Protocol, Start, tls};
 use crate::time::Timestamp;
 
 /// Protocols that go over one flow side by side, so that who is alone with it reads its own part; and FTP and SMTP, whose
@@ -35,13 +35,18 @@ impl Conversation {
     const CHUNKS_MAX: usize = 40;
 
     /// What is said of it, and by whom first, when only these protocols are asked.
-    fn said(&self, mut session: Session) -> Option<Protocol> {
+    fn said(&self, session: Session) -> Option<Protocol> {
+        let (facts, protocol) = self.facts(session);
+        facts.iter().any(|(_, kind)| !matches!(kind, Statement::Malformed(_))).then_some(protocol).flatten()
+    }
+
+    fn facts(&self, mut session: Session) -> (Vec<(Protocol, Statement)>, Option<Protocol>) {
         let mut facts = Vec::new();
         for (at, (sender, bytes)) in (1..).zip(&self.chunks) {
             session.on_bytes(Chunk { at: Timestamp::from_secs(at), sender: *sender, bytes }, &mut facts);
         }
         session.on_end(&mut facts);
-        facts.iter().any(|(_, kind)| !matches!(kind, Statement::Malformed(_))).then(|| session.protocol()).flatten()
+        (facts, session.protocol())
     }
 
     fn owner(&self) -> Option<Protocol> {
@@ -50,7 +55,13 @@ impl Conversation {
 
     /// Who claims it when left alone with it.
     fn claimants(&self) -> BTreeSet<Protocol> {
-        alone().iter().filter_map(|selection| self.said(Session::among(selection, self.start))).collect()
+        let alone = alone().iter().filter_map(|selection| self.said(Session::among(selection, self.start)));
+        // Who asks for TLS hands over to it; alone, TLS finds its beginning by itself.
+        let goes_on_as_tls =
+            self.facts(Session::new(self.start)).0.iter().any(|(protocol, _)| *protocol == tls::PROTOCOL);
+        alone
+            .filter(|protocol| *protocol != tls::PROTOCOL || !goes_on_as_tls || self.owner() == Some(tls::PROTOCOL))
+            .collect()
     }
 }
 

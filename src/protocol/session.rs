@@ -7,9 +7,11 @@
 use crate::facts::{Sender, Shape, Statement};
 use crate::net::Transport;
 use crate::protocol::selection::{self, Selection};
-use crate::protocol::shape;
-use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
+use crate::protocol::session::late::Late;
+use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, shape, tls};
 use crate::time::Timestamp;
+
+mod late;
 
 /// Whether the protocol's roles are those of the flow.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -48,6 +50,7 @@ pub struct Session {
     rejected: u64,
     /// How often a segment amid the flow was the beginning of nothing.
     beginnings: u8,
+    late: Late,
     protocol: Option<Protocol>,
     roles: Roles,
     /// What the beginning looks like, once nobody is left to claim it.
@@ -64,6 +67,8 @@ struct Said {
 enum State {
     Probing(Candidates),
     Parsing(Parsing),
+    /// Nobody knows how the stream began.
+    Unknown,
     Done,
 }
 
@@ -116,6 +121,7 @@ impl Session {
             history_bytes: 0,
             rejected: 0,
             beginnings: 0,
+            late: Late::default(),
             protocol: None,
             roles: Roles::AsOpened,
             shape: None,
@@ -129,7 +135,7 @@ impl Session {
 
     /// What a flow that nobody claimed looks like.
     pub const fn shape(&self) -> Option<Shape> {
-        self.shape
+        if self.protocol.is_some() { None } else { self.shape }
     }
 
     pub const fn roles(&self) -> Roles {
@@ -147,7 +153,7 @@ impl Session {
             State::Parsing(parsing) => {
                 self.history_bytes.saturating_add(parsing.client.len()).saturating_add(parsing.server.len())
             }
-            State::Probing(_) | State::Done => self.history_bytes,
+            State::Probing(_) | State::Unknown | State::Done => self.history_bytes,
         }
     }
 
@@ -156,11 +162,21 @@ impl Session {
         if !self.is_stream() {
             return self.take(chunk, facts);
         }
+        if self.protocol.is_none() && !self.start.is_midway {
+            self.late.on_bytes(chunk);
+            if self.begin_tls(chunk, facts) {
+                return;
+            }
+        }
         // What the limit falls into is cut there, so that the limit stands at one place of the stream.
         let room = Self::HISTORY_BYTES_MAX.saturating_sub(self.history_bytes);
         let (within, beyond) = chunk.bytes.split_at_checked(room).unwrap_or((chunk.bytes, &[]));
         self.take(Chunk { bytes: within, ..chunk }, facts);
         self.take(Chunk { bytes: beyond, ..chunk }, facts);
+        self.begin_tls(chunk, facts);
+        if matches!(self.state, State::Unknown) && self.late.is_over() {
+            self.finish();
+        }
     }
 
     fn take(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, Statement)>) {
@@ -171,7 +187,7 @@ impl Session {
             self.decide();
         }
         match &self.state {
-            State::Done => {}
+            State::Unknown | State::Done => {}
             State::Probing(candidates) => {
                 let candidates = *candidates;
                 self.probe(candidates, chunk, facts);
@@ -195,6 +211,7 @@ impl Session {
     pub fn on_gap(&mut self, sender: Sender, len: u32, facts: &mut Vec<(Protocol, Statement)>) {
         match &mut self.state {
             State::Done => {}
+            State::Unknown => self.finish(),
             State::Probing(candidates) => {
                 let candidates = *candidates;
                 // What follows a hole is no opening; amid a flow nothing else is to be had.
@@ -241,6 +258,37 @@ impl Session {
         self.forget();
     }
 
+    /// Nobody is left to claim the stream: what follows may be TLS still, where its beginning was seen.
+    fn give_up(&mut self) {
+        self.finish();
+        if !self.start.is_midway && self.selection.spec(tls::PROTOCOL).is_some() {
+            self.state = State::Unknown;
+        }
+    }
+
+    /// Hands a stream over that nobody has claimed, where the client begins with TLS in this turn.
+    fn begin_tls(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, Statement)>) -> bool {
+        if !matches!(self.state, State::Probing(_) | State::Unknown) {
+            return false;
+        }
+        let Some(said) = self.late.tls() else { return false };
+        let Some(spec) = self.selection.spec(tls::PROTOCOL) else { return false };
+        self.forget();
+        self.roles = Roles::AsOpened;
+        self.state = State::Parsing(Parsing {
+            protocol: spec.protocol,
+            bit: 0,
+            parser: (spec.start)(&self.start),
+            client: Vec::new(),
+            server: Vec::new(),
+            others: None,
+        });
+        if !matches!(self.feed(Chunk { bytes: &said, ..chunk }, facts), Step::Go) {
+            self.finish();
+        }
+        true
+    }
+
     fn forget(&mut self) {
         self.history = Vec::new();
         self.history_bytes = 0;
@@ -268,7 +316,7 @@ impl Session {
                 parsing.others = None;
                 self.forget();
             }
-            State::Done => {}
+            State::Unknown | State::Done => {}
         }
     }
 
@@ -330,8 +378,10 @@ impl Session {
         if mask == 0 && self.may_begin_again() {
             return self.begin_again(chunk.sender, candidates);
         }
-        let is_nobodys = !of_datagram && candidates.client == Some(0) && candidates.server == Some(0);
-        if is_nobodys || !self.has_room_for(&chunk) {
+        if !of_datagram && candidates.client == Some(0) && candidates.server == Some(0) {
+            return self.give_up();
+        }
+        if !self.has_room_for(&chunk) {
             return self.finish();
         }
         self.remember(chunk);

@@ -77,3 +77,25 @@ fn text_of_other_protocols_is_none_of_these() {
         assert!(other.facts().is_empty(), "{text}");
     }
 }
+
+/// XMPP (RFC 6120 §9.1) and NNTP (RFC 4642): protocols of which nothing else is read.
+#[test]
+fn tls_that_others_ask_for_is_found_however_the_stream_is_cut() {
+    let xmpp = "<?xml version='1.0'?><stream:stream to='im.example' xmlns='jabber:client' version='1.0'>|\
+        <?xml version='1.0'?><stream:stream id='1'><stream:features><starttls/></stream:features>|\
+        <starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>|<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>|";
+    let nntp =
+        "200 news.example\r\n|CAPABILITIES\r\n|101 list\r\nVERSION 2\r\nSTARTTLS\r\n.\r\n|STARTTLS\r\n|382 go on\r\n|";
+    let hello = tls::tests::fixtures().into_iter().find(|fixture| fixture.chunks[0].0 == Sender::Client).unwrap();
+    for (text, first) in [(xmpp, Sender::Client), (nntp, Sender::Server)] {
+        let turns = std::iter::successors(Some(first), |sender| Some(sender.other()));
+        let mut chunks: Vec<_> =
+            turns.zip(text.split_terminator('|')).map(|(sender, text)| (sender, text.as_bytes().to_vec())).collect();
+        chunks.extend(hello.chunks.clone());
+        let facts = hello.facts_of(&chunks);
+        assert_eq!(format!("{facts:?}"), format!("{:?}", hello.facts()), "{text}");
+        let cut: Vec<_> =
+            chunks.iter().flat_map(|(sender, bytes)| bytes.chunks(3).map(|piece| (*sender, piece.to_vec()))).collect();
+        assert_eq!(format!("{:?}", hello.facts_of(&cut)), format!("{facts:?}"), "{text}");
+    }
+}

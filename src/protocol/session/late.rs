@@ -1,0 +1,77 @@
+//! The turns of a stream that nobody knows by its beginning in, whether TLS begins with one of them out: so do all the
+//! protocols that ask for it first and whose asking is not read here (XMPP, NNTP, IRC, ManageSieve and many more).
+
+use crate::facts::Sender;
+use crate::protocol::{Chunk, tls};
+
+/// A watch over the turns. What a turn begins with does not depend on how the stream is cut.
+#[derive(Default)]
+pub(super) struct Late {
+    /// Whose turn it is.
+    sender: Option<Sender>,
+    client_has_spoken: bool,
+    turn: Turn,
+    turns: u8,
+    bytes: usize,
+}
+
+/// What the client says in this turn, which is not its first.
+#[derive(Default)]
+enum Turn {
+    /// It, or the server's, begins with something else.
+    #[default]
+    Other,
+    Undecided(Vec<u8>),
+    Tls(Vec<u8>),
+}
+
+impl Late {
+    /// The most turns that are looked at once nobody is left, and the most bytes in all of them.
+    const TURNS_MAX: u8 = 16;
+    const BYTES_MAX: usize = 16 << 10;
+    /// The most bytes of a turn that are kept.
+    const TURN_BYTES_MAX: usize = 32 << 10;
+
+    pub(super) fn on_bytes(&mut self, chunk: Chunk<'_>) {
+        if self.sender != Some(chunk.sender) {
+            self.sender = Some(chunk.sender);
+            self.turns = self.turns.saturating_add(1);
+            let is_later = chunk.sender == Sender::Client && self.client_has_spoken;
+            self.turn = if is_later { Turn::Undecided(Vec::new()) } else { Turn::Other };
+            self.client_has_spoken |= chunk.sender == Sender::Client;
+        }
+        self.bytes = self.bytes.saturating_add(chunk.bytes.len());
+        self.turn = match std::mem::take(&mut self.turn) {
+            Turn::Undecided(mut said) => {
+                said.extend_from_slice(chunk.bytes);
+                match tls::begins_with_client_hello(&said) {
+                    None => Turn::Undecided(said),
+                    Some(false) => Turn::Other,
+                    Some(true) => Turn::Tls(said),
+                }
+            }
+            Turn::Tls(mut said) if said.len() < Self::TURN_BYTES_MAX => {
+                said.extend_from_slice(chunk.bytes);
+                Turn::Tls(said)
+            }
+            Turn::Tls(_) | Turn::Other => Turn::Other,
+        };
+    }
+
+    /// Takes what the client has said in this turn, if it begins with TLS.
+    pub(super) fn tls(&mut self) -> Option<Vec<u8>> {
+        match std::mem::take(&mut self.turn) {
+            Turn::Tls(said) => Some(said),
+            other => {
+                self.turn = other;
+                None
+            }
+        }
+    }
+
+    /// Whether so much was said that nothing more is looked for.
+    pub(super) const fn is_over(&self) -> bool {
+        let has_ended = self.turns > Self::TURNS_MAX || self.bytes > Self::BYTES_MAX;
+        has_ended && matches!(self.turn, Turn::Other)
+    }
+}
