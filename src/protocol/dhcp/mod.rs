@@ -45,12 +45,15 @@ fn probe(opening: &Opening<'_>) -> Probe {
     }
 }
 
-/// BOOTP has no options, but it always gives an address to somebody.
+/// BOOTP has no options, but it gives an address to somebody, or there is nothing where they would be.
 fn is_plausible(message: &Message<'_>) -> bool {
     match message.option(option::MESSAGE_TYPE) {
         Some(&[kind]) => message_type(kind).is_some(),
         Some(_) => false,
-        None => message.mac.is_some() && (message.has_options || message.your_address.is_some()),
+        None => {
+            let is_whole = message.has_options || message.your_address.is_some() || message.is_plain_bootp;
+            message.mac.is_some() && is_whole
+        }
     }
 }
 

@@ -112,3 +112,13 @@ fn what_only_has_the_port_is_not_dhcp() {
     let elsewhere = Fixture { client_port: 6800, server_port: 6700, ..exchange() };
     assert!(elsewhere.facts().is_empty());
 }
+
+#[test]
+fn a_request_of_bootp_tells_who_asks() {
+    let mut fixture = exchange();
+    fixture.chunks.truncate(1);
+    fixture.chunks[0].1.truncate(236);
+    fixture.chunks[0].1.extend([0; 64]);
+    let [lease] = &leases(&fixture)[..] else { panic!("one lease") };
+    assert!(lease.mac.is_some() && !lease.granted);
+}

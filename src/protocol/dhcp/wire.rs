@@ -26,6 +26,8 @@ pub(super) struct Message<'a> {
     pub(super) options: Vec<DhcpOption<'a>>,
     /// The magic cookie of DHCP was there; without it the message is BOOTP's.
     pub(super) has_options: bool,
+    /// A message of BOOTP as long as it is, without anything of a vendor's.
+    pub(super) is_plain_bootp: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -48,6 +50,8 @@ pub(super) mod option {
 const COOKIE: [u8; 4] = [0x63, 0x82, 0x53, 0x63];
 const ETHERNET: u8 = 1;
 const ADDRESS_BYTES_MAX: u8 = 16;
+/// RFC 951 §3.
+const VENDOR_BYTES: usize = 64;
 const OPTIONS_MAX: usize = 128;
 const PAD: u8 = 0;
 const END: u8 = 255;
@@ -74,6 +78,7 @@ impl<'a> Message<'a> {
         let mac = Mac(hardware_address.array()?);
         // The server's name and the boot file.
         cursor.skip(64 + 128)?;
+        let is_plain_bootp = cursor.len() >= VENDOR_BYTES && cursor.rest().iter().all(|&byte| byte == 0);
         let has_options = cursor.array() == Some(COOKIE);
         Some(Self {
             operation,
@@ -82,6 +87,7 @@ impl<'a> Message<'a> {
             your_address,
             options: if has_options { options(cursor) } else { Vec::new() },
             has_options,
+            is_plain_bootp,
         })
     }
 

@@ -126,7 +126,13 @@ impl Parser for L2tp {
 
     fn on_end(&mut self, facts: &mut Vec<Statement>) {
         if let Some(names) = self.request.take() {
-            say(Confidence::Likely, false, &names, None, facts);
+            return say(Confidence::Likely, false, &names, None, facts);
+        }
+        // Of control messages the header and what follows hold together; of data that may be chance.
+        let is_control = |heard: &Option<Heard>| matches!(heard, Some(Heard::Control { .. }));
+        if is_control(&self.client) || is_control(&self.server) {
+            let established = self.client.is_some() && self.server.is_some();
+            say(Confidence::Likely, established, &Names::default(), None, facts);
         }
     }
 }

@@ -100,6 +100,18 @@ fn a_control_message_adds_up_or_is_none() {
 }
 
 #[test]
+fn a_hello_amid_a_tunnel_tells_of_it_on_its_port() {
+    let hello = |port| Fixture {
+        client_port: port,
+        server_port: port,
+        ..fixture("", vec![(Sender::Client, control(5, "8008 0000 0000 0006")), (Sender::Server, control(4, ""))])
+    };
+    let [tunnel] = &tunnels(&hello(1701))[..] else { panic!("one tunnel") };
+    assert!(tunnel.established && tunnel.confidence == Confidence::Likely);
+    assert!(tunnels(&hello(9000)).is_empty());
+}
+
+#[test]
 fn the_sessions_of_version_3_must_agree_too() {
     let [tunnel] = &tunnels(&version_3())[..] else { panic!("one tunnel") };
     assert_eq!((tunnel.confidence, tunnel.established), (Confidence::Likely, false));

@@ -1,32 +1,60 @@
 //! The data messages of a session that was open already when the capture began in, whether they are OpenVPN's out: both
-//! sides number the same peer in clear, and count what they send (P_DATA_V2 with an AEAD cipher).
+//! sides number the same peer in clear, and count what they send (P_DATA_V2 with an AEAD cipher); or on OpenVPN's port
+//! both begin alike, before noise (P_DATA_V1).
 //!
 //! ```text
-//! opcode:5 key:3 peer:24 | packet:32 | tag:128 | ciphertext
+//! opcode:5 key:3 peer:24 | packet:32 | tag:128 | ciphertext          P_DATA_V2
+//! opcode:5 key:3 | HMAC, or packet:32 and tag:128 | ciphertext       P_DATA_V1
 //! ```
 
 use crate::facts::Sender;
 use crate::protocol::cursor::Cursor;
 
+const DATA_V1: u8 = 6;
 const DATA_V2: u8 = 9;
 /// Servers number their peers from zero; a side that was given no number says this.
 const PEER_MAX: u32 = 0xffff;
 const PEER_NONE: u32 = 0x00ff_ffff;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Data {
-    peer: u32,
-    packet: u32,
+pub(super) enum Data {
+    V1 { head: u8 },
+    V2 { peer: u32, packet: u32 },
 }
 
 impl Data {
-    pub(super) fn parse(message: &[u8]) -> Option<Self> {
+    pub(super) fn parse(message: &[u8], on_port: bool) -> Option<Self> {
         let mut cursor = Cursor::new(message);
-        let is_data = cursor.u8()? >> 3 == DATA_V2;
+        let head = cursor.u8()?;
+        if head >> 3 == DATA_V1 && on_port {
+            cursor.skip(4)?;
+            let tag: [u8; 16] = cursor.array()?;
+            return (is_noise(&tag) && !cursor.is_empty()).then_some(Self::V1 { head });
+        }
         let (peer, packet) = (cursor.u24()?, cursor.u32()?);
         let tag: [u8; 16] = cursor.array()?;
-        let fits = is_data && (peer <= PEER_MAX || peer == PEER_NONE) && packet != 0 && !cursor.is_empty();
-        (fits && is_noise(&tag)).then_some(Self { peer, packet })
+        let fits = (peer <= PEER_MAX || peer == PEER_NONE) && packet != 0 && !cursor.is_empty();
+        (head >> 3 == DATA_V2 && fits && is_noise(&tag)).then_some(Self::V2 { peer, packet })
+    }
+
+    fn is_of_one_session(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::V1 { head }, Self::V1 { head: other }) => head == other,
+            (Self::V2 { peer, .. }, Self::V2 { peer: other, .. }) => peer == other,
+            _ => false,
+        }
+    }
+
+    fn follows(self, last: Self) -> bool {
+        /// The largest step that loss and another path explain.
+        const STEP_MAX: u32 = 256;
+        let rises = match (self, last) {
+            (Self::V2 { packet, .. }, Self::V2 { packet: last, .. }) => {
+                (1..=STEP_MAX).contains(&packet.wrapping_sub(last))
+            }
+            _ => true,
+        };
+        self.is_of_one_session(last) && rises
     }
 }
 
@@ -46,7 +74,7 @@ pub(super) struct Midway {
 #[derive(Default)]
 struct Lane {
     last: Option<Data>,
-    /// Messages in a row of one peer whose numbers rise.
+    /// Messages in a row of one peer, whose numbers rise where they have any.
     run: u32,
 }
 
@@ -55,27 +83,21 @@ impl Midway {
     const RUN_MIN: u32 = 4;
 
     /// Whether the message completes the proof.
-    pub(super) fn is_known_by(&mut self, message: &[u8], sender: Sender) -> bool {
-        let data = Data::parse(message);
+    pub(super) fn is_known_by(&mut self, data: Option<Data>, sender: Sender) -> bool {
         let lane = match sender {
             Sender::Client => &mut self.client,
             Sender::Server => &mut self.server,
         };
         lane.take(data);
-        let peer = |lane: &Lane| lane.last.map(|data| data.peer);
-        let is_one_session = peer(&self.client).is_some() && peer(&self.client) == peer(&self.server);
+        let both = self.client.last.zip(self.server.last);
+        let is_one_session = both.is_some_and(|(client, server)| client.is_of_one_session(server));
         is_one_session && self.client.run.max(self.server.run) >= Self::RUN_MIN
     }
 }
 
 impl Lane {
-    /// The largest step that loss and another path explain.
-    const STEP_MAX: u32 = 256;
-
     fn take(&mut self, data: Option<Data>) {
-        let rises = self.last.zip(data).is_some_and(|(last, data)| {
-            last.peer == data.peer && (1..=Self::STEP_MAX).contains(&data.packet.wrapping_sub(last.packet))
-        });
+        let rises = self.last.zip(data).is_some_and(|(last, data)| data.follows(last));
         self.run = match (data, rises) {
             (None, _) => 0,
             (Some(_), false) => 1,

@@ -26,7 +26,7 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new("openvpn"),
     transports: &[Transport::Tcp, Transport::Udp],
     // The high byte of a length (TCP), or a client's reset or data (UDP).
-    opens_with: &[(0x00, 0x04), (0x08, 0x08), (0x38, 0x38), (0x48, 0x50)],
+    opens_with: &[(0x00, 0x04), (0x08, 0x08), (0x30, 0x38), (0x48, 0x50)],
     probe,
     start: |start| Box::new(OpenVpn::new(start)),
     fields: &[
@@ -43,6 +43,8 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     ],
 };
 
+const PORT: u16 = 1194;
+
 fn probe(opening: &Opening<'_>) -> Probe {
     let message = match opening.transport {
         Transport::Tcp => match framed(opening.bytes) {
@@ -53,7 +55,9 @@ fn probe(opening: &Opening<'_>) -> Probe {
         _ => opening.bytes,
     };
     match (ClientReset::parse(message), opening.sender) {
-        (None, _) if opening.transport == Transport::Udp && Data::parse(message).is_some() => Probe::Match,
+        (None, _) if opening.transport == Transport::Udp && Data::parse(message, opening.on_port(PORT)).is_some() => {
+            Probe::Match
+        }
         (None, _) => Probe::No,
         (Some(_), Sender::Client) => Probe::Match,
         (Some(_), Sender::Server) => Probe::Reversed,
@@ -78,6 +82,7 @@ fn framed(bytes: &[u8]) -> Framed<'_> {
 
 struct OpenVpn {
     transport: Transport,
+    on_port: bool,
     reset: Option<ClientReset>,
     said: Option<Confidence>,
     messages: u32,
@@ -94,7 +99,8 @@ impl OpenVpn {
 
     fn new(start: &Start) -> Self {
         let (transport, midway) = (start.transport, Midway::default());
-        Self { transport, reset: None, said: None, messages: 0, midway, channel: None }
+        let on_port = start.client_port == PORT || start.server_port == PORT;
+        Self { transport, on_port, reset: None, said: None, messages: 0, midway, channel: None }
     }
 
     fn on_message(&mut self, message: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
@@ -125,7 +131,7 @@ impl OpenVpn {
     }
 
     fn on_midway(&mut self, message: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
-        if self.midway.is_known_by(message.bytes, message.sender) {
+        if self.midway.is_known_by(Data::parse(message.bytes, self.on_port), message.sender) {
             facts.push(Statement::Tunnel(Box::new(Tunnel::new(Confidence::Likely, true))));
             return Progress::Done;
         }

@@ -208,3 +208,20 @@ fn the_tls_inside_says_its_hello_whatever_the_order_of_its_pieces() {
     assert_eq!((hello.sender, hello.inside.map(|inside| inside.as_str())), (Sender::Server, Some("tls")));
     assert_eq!(hello.fields.get("tls.version"), Some(&Value::Word("1.2")));
 }
+
+#[test]
+fn data_of_version_1_on_its_port_is_known_by_what_both_sides_begin_with() {
+    let noise = |seed: u8| (0..96_u8).map(move |at| at.wrapping_mul(167).wrapping_add(seed).rotate_left(3) ^ seed);
+    let message = |head: u8, seed: u8| std::iter::once(head).chain(noise(seed)).collect::<Vec<u8>>();
+    let mut amid = plain();
+    amid.chunks = (1..=5)
+        .flat_map(|seed| [(Sender::Client, message(0x30, seed)), (Sender::Server, message(0x30, seed + 100))])
+        .collect();
+    let claims =
+        |fixture: &Fixture| fixture.facts().iter().filter(|(_, kind)| matches!(kind, Statement::Tunnel(_))).count();
+    assert_eq!(claims(&amid), 1);
+    let elsewhere = Fixture { client_port: 40_000, server_port: 40_001, ..amid.clone() };
+    assert_eq!(claims(&elsewhere), 0);
+    amid.chunks.iter_mut().filter(|(sender, _)| *sender == Sender::Server).for_each(|(_, bytes)| bytes[0] = 0x31);
+    assert_eq!(claims(&amid), 0);
+}

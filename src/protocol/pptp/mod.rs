@@ -1,4 +1,4 @@
-//! The control channel of PPTP in (RFC 2637 §2), a tunnel out.
+//! The control channel of PPTP in (RFC 2637 §2), a tunnel out; amid a connection by any of its messages.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -22,7 +22,15 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     ],
 };
 
+const PORT: u16 = 1723;
+
 fn probe(opening: &Opening<'_>) -> Probe {
+    match is_amid(opening.bytes) {
+        Some(false) => {}
+        Some(true) if opening.client_port == PORT && opening.server_port != PORT => return Probe::Reversed,
+        Some(true) => return Probe::Match,
+        None => return Probe::More,
+    }
     if opening.bytes.len() < Start::BYTES {
         let same = opening.bytes.iter().zip(Start::HEAD).take_while(|(byte, head)| *byte == head).count();
         return if same == opening.bytes.len().min(Start::HEAD.len()) { Probe::More } else { Probe::No };
@@ -33,6 +41,34 @@ fn probe(opening: &Opening<'_>) -> Probe {
         _ => Probe::No,
     }
 }
+
+/// Whether a side begins with a message of a connection that is open: length, control message, magic cookie, type. None
+/// as long as it cannot be told.
+fn is_amid(bytes: &[u8]) -> Option<bool> {
+    const HEAD_BYTES: usize = 12;
+    let known = bytes.get(..HEAD_BYTES).unwrap_or(bytes);
+    let is = |at: usize, wanted: &[u8]| known.iter().skip(at).zip(wanted).all(|(byte, wanted)| byte == wanted);
+    let lengths = LENGTHS.iter().filter(|(len, kind)| is(0, &[0, *len]) && is(8, &[0, *kind, 0, 0]));
+    let fits = is(2, &[0, 1, 0x1a, 0x2b, 0x3c, 0x4d]) && lengths.count() > 0;
+    if fits && known.len() < HEAD_BYTES { None } else { Some(fits) }
+}
+
+/// The lengths of the messages but those that open a connection, and their types (RFC 2637 §2.3 and on).
+const LENGTHS: [(u8, u8); 13] = [
+    (16, 3),
+    (16, 4),
+    (16, 5),
+    (20, 6),
+    (168, 7),
+    (32, 8),
+    (220, 9),
+    (24, 10),
+    (28, 11),
+    (16, 12),
+    (148, 13),
+    (40, 14),
+    (24, 15),
+];
 
 /// Start-Control-Connection-Request or -Reply.
 struct Start {
@@ -96,6 +132,16 @@ impl Pptp {
 
 impl Parser for Pptp {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
+        if self.request.is_none() {
+            match is_amid(chunk.bytes) {
+                Some(true) => {
+                    facts.push(Statement::Tunnel(Box::new(Tunnel::new(Confidence::Likely, true))));
+                    return Progress::Done;
+                }
+                Some(false) => {}
+                None => return Progress::Continue { consumed: 0 },
+            }
+        }
         if chunk.bytes.len() < Start::BYTES && !(chunk.sender == Sender::Client && self.request.is_some()) {
             return Progress::Continue { consumed: 0 };
         }

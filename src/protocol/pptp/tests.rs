@@ -3,7 +3,16 @@ use crate::net::Transport;
 use crate::protocol::tests::{Fixture, hex};
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![control_connection()]
+    vec![control_connection(), amid_a_connection()]
+}
+
+/// Echo request and reply (RFC 2637 §2.5 and §2.6).
+fn amid_a_connection() -> Fixture {
+    let chunks = vec![
+        (Sender::Client, hex("0010 0001 1a2b3c4d 0005 0000 00000001")),
+        (Sender::Server, hex("0014 0001 1a2b3c4d 0006 0000 00000001 01 00 0000")),
+    ];
+    Fixture { name: "pptp amid a connection", chunks, ..control_connection() }
 }
 
 fn control_connection() -> Fixture {
@@ -61,4 +70,16 @@ fn the_cookie_must_be_there() {
     spoilt.chunks.truncate(1);
     spoilt.chunks[0].1[7] = 0;
     assert!(spoilt.facts().is_empty());
+}
+
+#[test]
+fn any_message_tells_of_a_connection_that_is_open() {
+    let amid = amid_a_connection();
+    assert!(tunnel(&amid).established && tunnel(&amid).confidence == Confidence::Likely);
+    for (at, value) in [(1, 17), (3, 2), (7, 0), (9, 16), (11, 1)] {
+        let mut spoilt = amid.clone();
+        spoilt.chunks.truncate(1);
+        spoilt.chunks[0].1[at] = value;
+        assert!(spoilt.facts().is_empty(), "byte {at}");
+    }
 }

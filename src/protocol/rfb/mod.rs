@@ -71,6 +71,8 @@ fn probe(opening: &Opening<'_>) -> Probe {
 struct Rfb {
     phase: Phase,
     seen: Seen,
+    /// What the client answers to a server whose side is not seen.
+    unasked: Option<Version>,
     said: bool,
 }
 
@@ -169,6 +171,9 @@ enum Step {
 impl Parser for Rfb {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
+        if matches!(self.phase, Phase::ServerVersion) && chunk.sender == Sender::Client {
+            self.unasked = Cursor::new(chunk.bytes).array().as_ref().and_then(Version::of);
+        }
         while self.phase.speaker() == chunk.sender {
             match self.step(&mut cursor) {
                 Ok(Step::Next(phase)) => self.phase = phase,
@@ -192,7 +197,9 @@ impl Parser for Rfb {
     }
 
     fn on_end(&mut self, facts: &mut Vec<Statement>) {
-        let is_certain = self.seen.server_version.is_some() || self.seen.repeater_id.is_some();
+        self.seen.client_version = self.seen.client_version.or(self.unasked);
+        let is_certain =
+            self.unasked.is_some() || self.seen.server_version.is_some() || self.seen.repeater_id.is_some();
         if is_certain && !self.said {
             self.said = true;
             facts.push(Statement::RemoteDesktop(Box::new(self.seen.describe())));

@@ -272,6 +272,15 @@ fn a_viewer_at_a_repeater_meets_the_server_behind_it() {
 }
 
 #[test]
+fn a_client_whose_server_is_not_seen_is_told_by_its_version() {
+    let mut alone = standard();
+    alone.chunks.retain(|(sender, _)| *sender == Sender::Client);
+    let desktop = desktop_of(&alone);
+    assert_eq!(text(&desktop, "rfb.client_version"), text(&desktop_of(&standard()), "rfb.client_version"));
+    assert_eq!(text(&desktop, "rfb.server_version"), None);
+}
+
+#[test]
 fn what_only_resembles_a_version_is_not_rfb() {
     let opening = |bytes| Opening {
         transport: Transport::Tcp,

@@ -52,6 +52,9 @@ struct Socks {
     user: Option<Text>,
     /// The proxy began with something else, before it was asked.
     names_itself: bool,
+    /// What the client asks without having been answered: it is sure, or the proxy's side is not seen.
+    unanswered: Option<wire::Request>,
+    has_gap: bool,
     /// The proxy spoke the protocol.
     is_certain: bool,
     said: bool,
@@ -116,7 +119,10 @@ impl Parser for Socks {
             return Progress::Continue { consumed };
         }
         match (self.phase, cursor.peek()) {
-            (Phase::Method, _) if wire::begins_request5(cursor.rest()) => Progress::Continue { consumed },
+            (Phase::Method, _) if wire::begins_request5(cursor.rest()) => {
+                self.unanswered = wire::request5(&mut cursor).ok().flatten();
+                Progress::Continue { consumed }
+            }
             // Proxies that call their clients (back connections) may name themselves before they are asked.
             (Phase::Opening, first) if self.names_itself || !matches!(first, Some(4 | 5)) => {
                 self.names_itself = true;
@@ -129,11 +135,14 @@ impl Parser for Socks {
     /// What was lost may have been the answer, so whether the tunnel was opened is not known.
     fn on_gap(&mut self, _sender: Sender, _len: u32) -> Progress {
         self.is_certain = false;
+        self.has_gap = true;
         Progress::Done
     }
 
     fn on_end(&mut self, facts: &mut Vec<Statement>) {
-        if self.is_certain {
+        let is_likely = self.unanswered.is_some() && !self.has_gap;
+        if self.is_certain || is_likely {
+            self.request = self.request.take().or(self.unanswered.take());
             self.say(false, facts);
         }
     }
@@ -148,6 +157,8 @@ impl Socks {
             request: None,
             user: None,
             names_itself: false,
+            unanswered: None,
+            has_gap: false,
             is_certain: false,
             said: false,
         }
@@ -218,7 +229,8 @@ impl Socks {
         }
         self.said = true;
         self.say_user(None, facts);
-        let mut tunnel = Tunnel::new(Confidence::Certain, established);
+        let confidence = if self.is_certain { Confidence::Certain } else { Confidence::Likely };
+        let mut tunnel = Tunnel::new(confidence, established);
         tunnel.fields.push("socks.version", self.version);
         if let Some(request) = self.request.take() {
             tunnel.fields.push("socks.command", request.command);

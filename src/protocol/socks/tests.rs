@@ -129,6 +129,15 @@ fn a_back_connection_is_read_in_its_own_roles() {
 }
 
 #[test]
+fn a_client_whose_proxy_is_not_seen_is_told_by_greeting_and_request() {
+    let chunks = [(Sender::Client, hex("05 01 00")), (Sender::Client, hex("05 01 00 01 c0 00 02 07 00 50"))];
+    let facts = fixtures()[0].facts_of(&chunks);
+    let [(_, Statement::Tunnel(tunnel))] = &facts[..] else { panic!("one tunnel: {facts:?}") };
+    assert_eq!((tunnel.confidence, tunnel.established), (Confidence::Likely, false));
+    assert_eq!(tunnel.fields.get("socks.destination"), Some(&Text::from("192.0.2.7:80").into()));
+}
+
+#[test]
 fn what_a_proxy_says_before_it_is_asked_is_passed_over_however_it_was_cut() {
     let name = hex("4e 5a 05 08 04 01 00");
     let rest = [(Sender::Server, hex("05 01 00")), (Sender::Client, hex("05 ff"))];

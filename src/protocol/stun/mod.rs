@@ -43,6 +43,8 @@ const RELAYED_PORT: FieldSpec = FieldSpec { name: "stun.relayed.port", help: "Th
 const PEER_IP: FieldSpec = FieldSpec { name: "stun.peer.ip", help: "Whom the client talks to through the relay." };
 const PEER_PORT: FieldSpec = FieldSpec { name: "stun.peer.port", help: "The port beside it." };
 
+const PORT: u16 = 3478;
+
 /// What follows on the same ports.
 const FOLLOWERS: &[&ProtocolSpec] = &[&dtls::SPEC, &rdpeudp::SPEC];
 
@@ -79,6 +81,8 @@ struct Stun {
     start: Start,
     /// Of the last request without a cookie: only its answer tells that it was one.
     asked: Option<Message>,
+    /// An answer without a cookie came, to whatever it was.
+    is_answered: bool,
     client: Side,
     server: Side,
     facts: u32,
@@ -101,6 +105,16 @@ impl Parser for Stun {
             _ => self.on_datagram(chunk, facts),
         }
     }
+
+    /// Whoever asks at its port means STUN, whether there is an answer or not.
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
+        if self.start.server_port == PORT
+            && !self.is_answered
+            && let Some(asked) = self.asked.take_if(|_| self.facts == 0)
+        {
+            self.tell(&asked, Sender::Client, facts);
+        }
+    }
 }
 
 impl Stun {
@@ -112,7 +126,15 @@ impl Stun {
     const UNANSWERED_MAX: u32 = 8;
 
     fn new(start: Start) -> Self {
-        Self { start, asked: None, client: Side::default(), server: Side::default(), facts: 0, datagrams: 0 }
+        Self {
+            start,
+            asked: None,
+            is_answered: false,
+            client: Side::default(),
+            server: Side::default(),
+            facts: 0,
+            datagrams: 0,
+        }
     }
 
     fn on_stream(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
@@ -174,6 +196,7 @@ impl Stun {
             self.asked = Some(message);
             return;
         }
+        self.is_answered = true;
         let asked = self.asked.take_if(|asked| {
             asked.transaction == message.transaction && asked.method == message.method && message.sender() == sender
         });
