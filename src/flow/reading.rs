@@ -72,8 +72,8 @@ impl FlowTable {
         let has_room = total <= self.buffers_bytes_max;
         counters.parser_panics = counters.parser_panics.saturating_add(u64::from(conversation.has_panicked()));
         counters.buffer_refusals = counters.buffer_refusals.saturating_add(u64::from(!is_over && !has_room));
+        flow.shape = conversation.shape();
         if is_over || !has_room {
-            flow.shape = conversation.shape();
             flow.conversation = None;
             flow.is_read = true;
             counters.buffered_bytes = others;

@@ -8,7 +8,7 @@ use crate::facts::{Sender, Shape, Statement};
 use crate::net::Transport;
 use crate::protocol::selection::{self, Selection};
 use crate::protocol::session::late::Late;
-use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, shape, tls};
+use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, shape};
 use crate::time::Timestamp;
 
 mod late;
@@ -256,37 +256,6 @@ impl Session {
         }
         self.state = State::Done;
         self.forget();
-    }
-
-    /// Nobody is left to claim the stream: what follows may be TLS still, where its beginning was seen.
-    fn give_up(&mut self) {
-        self.finish();
-        if !self.start.is_midway && self.selection.spec(tls::PROTOCOL).is_some() {
-            self.state = State::Unknown;
-        }
-    }
-
-    /// Hands a stream over that nobody has claimed, where the client begins with TLS in this turn.
-    fn begin_tls(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, Statement)>) -> bool {
-        if !matches!(self.state, State::Probing(_) | State::Unknown) {
-            return false;
-        }
-        let Some(said) = self.late.tls() else { return false };
-        let Some(spec) = self.selection.spec(tls::PROTOCOL) else { return false };
-        self.forget();
-        self.roles = Roles::AsOpened;
-        self.state = State::Parsing(Parsing {
-            protocol: spec.protocol,
-            bit: 0,
-            parser: (spec.start)(&self.start),
-            client: Vec::new(),
-            server: Vec::new(),
-            others: None,
-        });
-        if !matches!(self.feed(Chunk { bytes: &said, ..chunk }, facts), Step::Go) {
-            self.finish();
-        }
-        true
     }
 
     fn forget(&mut self) {

@@ -1,8 +1,9 @@
 //! The turns of a stream that nobody knows by its beginning in, whether TLS begins with one of them out: so do all the
 //! protocols that ask for it first and whose asking is not read here (XMPP, NNTP, IRC, ManageSieve and many more).
 
-use crate::facts::Sender;
-use crate::protocol::{Chunk, tls};
+use crate::facts::{Sender, Statement};
+use crate::protocol::session::{Parsing, Roles, Session, State, Step};
+use crate::protocol::{Chunk, Protocol, tls};
 
 /// A watch over the turns. What a turn begins with does not depend on how the stream is cut.
 #[derive(Default)]
@@ -27,8 +28,8 @@ enum Turn {
 
 impl Late {
     /// The most turns that are looked at once nobody is left, and the most bytes in all of them.
-    const TURNS_MAX: u8 = 16;
-    const BYTES_MAX: usize = 16 << 10;
+    const TURNS_MAX: u8 = 12;
+    const BYTES_MAX: usize = 8 << 10;
     /// The most bytes of a turn that are kept.
     const TURN_BYTES_MAX: usize = 32 << 10;
 
@@ -73,5 +74,38 @@ impl Late {
     pub(super) const fn is_over(&self) -> bool {
         let has_ended = self.turns > Self::TURNS_MAX || self.bytes > Self::BYTES_MAX;
         has_ended && matches!(self.turn, Turn::Other)
+    }
+}
+
+impl Session {
+    /// Nobody is left to claim the stream: what follows may be TLS still, where its beginning was seen.
+    pub(super) fn give_up(&mut self) {
+        self.finish();
+        if !self.start.is_midway && self.selection.spec(tls::PROTOCOL).is_some() {
+            self.state = State::Unknown;
+        }
+    }
+
+    /// Hands a stream over that nobody has claimed, where the client begins with TLS in this turn.
+    pub(super) fn begin_tls(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, Statement)>) -> bool {
+        if !matches!(self.state, State::Probing(_) | State::Unknown) {
+            return false;
+        }
+        let Some(said) = self.late.tls() else { return false };
+        let Some(spec) = self.selection.spec(tls::PROTOCOL) else { return false };
+        self.forget();
+        self.roles = Roles::AsOpened;
+        self.state = State::Parsing(Parsing {
+            protocol: spec.protocol,
+            bit: 0,
+            parser: (spec.start)(&self.start),
+            client: Vec::new(),
+            server: Vec::new(),
+            others: None,
+        });
+        if !matches!(self.feed(Chunk { bytes: &said, ..chunk }, facts), Step::Go) {
+            self.finish();
+        }
+        true
     }
 }
