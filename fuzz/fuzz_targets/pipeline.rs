@@ -16,6 +16,7 @@ fuzz_target!(|input: &[u8]| {
     let settings = Settings {
         decode: decode::Limits { duplicate_packets_max: 64, ..decode::Limits::default() },
         flow: flow::Settings { flows_max: 4096, ..flow::Settings::default() },
+        openings: None,
     };
     let one = through_one_shard(&settings, &frames);
     let two = through_two_shards(&settings, &frames);

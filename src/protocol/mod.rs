@@ -85,6 +85,7 @@ pub mod openvpn;
 pub mod softether;
 pub mod starttls;
 pub mod tailscale;
+pub mod tds;
 pub mod tinc;
 pub mod tls;
 pub mod wireguard;
@@ -137,6 +138,7 @@ pub const ALL: &[&ProtocolSpec] = &[
     &adb::SPEC,
     &mysql::SPEC,
     &postgresql::SPEC,
+    &tds::SPEC,
     &starttls::FTP,
     &starttls::IMAP,
     &starttls::POP3,

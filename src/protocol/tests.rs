@@ -72,6 +72,7 @@ const FIXTURES: &[fn() -> Vec<Fixture>] = &[
     crate::protocol::softether::tests::fixtures,
     crate::protocol::starttls::tests::fixtures,
     crate::protocol::tailscale::tests::fixtures,
+    crate::protocol::tds::tests::fixtures,
     crate::protocol::tinc::tests::fixtures,
     crate::protocol::tls::tests::fixtures,
     crate::protocol::http::tests::fixtures,
