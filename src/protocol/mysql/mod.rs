@@ -25,7 +25,7 @@ fn probe(opening: &Opening<'_>) -> Probe {
     let mut cursor = Cursor::new(opening.bytes);
     match (packet(&mut cursor), opening.sender) {
         (None, _) if begins_as_greeting(opening.bytes) => Probe::More,
-        (Some((0, greeting)), sender) if cursor.is_empty() && server_version(greeting).is_some() => match sender {
+        (Some((0, greeting)), sender) if server_version(greeting).is_some() => match sender {
             Sender::Client => Probe::Reversed,
             Sender::Server => Probe::Match,
         },
@@ -87,7 +87,8 @@ impl Parser for MySql {
         let Some(software) = server_version(body).filter(|_| number == 0) else { return Progress::Reject };
         self.is_greeted = true;
         facts.push(Statement::Hello(Box::new(Hello { software: Some(software), ..Hello::new(Sender::Server) })));
-        Progress::Continue { consumed }
+        // It is the client's turn.
+        if cursor.is_empty() { Progress::Continue { consumed } } else { Progress::Done }
     }
 }
 

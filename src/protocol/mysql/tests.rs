@@ -55,3 +55,15 @@ fn what_only_resembles_a_greeting_is_none() {
         assert!(spoilt.facts().iter().all(|(protocol, _)| *protocol != SPEC.protocol), "byte {at}");
     }
 }
+
+#[test]
+fn a_server_that_goes_on_behind_its_greeting_is_told_by_it_however_it_was_cut() {
+    let mut fixture = fixtures().swap_remove(1);
+    fixture.chunks[0].1.push(0);
+    let [(_, Statement::Hello(_))] = &fixture.facts()[..] else { panic!("its greeting alone") };
+    let mut cut = fixture.chunks.clone();
+    let at = greeting().len();
+    let rest = cut[0].1.split_off(at);
+    cut.insert(1, (Sender::Server, rest));
+    assert_eq!(format!("{:?}", fixture.facts_of(&cut)), format!("{:?}", fixture.facts()));
+}

@@ -146,9 +146,12 @@ impl Parser for StartTls {
         let mut cursor = Cursor::new(chunk.bytes);
         let mut consumed = 0_usize;
         while let Line::Whole(line) = line(&mut cursor) {
-            self.lines = self.lines.saturating_add(1);
             let end = chunk.bytes.len().saturating_sub(cursor.len());
-            match self.on_line(line, chunk.sender, facts) {
+            let step = self.on_line(line, chunk.sender, facts);
+            if !matches!(step, Step::Wait) {
+                self.lines = self.lines.saturating_add(1);
+            }
+            match step {
                 Step::Next if self.lines < Self::LINES_MAX => consumed = end,
                 Step::Next | Step::Over => return Progress::Done,
                 Step::Reject => return Progress::Reject,

@@ -78,6 +78,20 @@ fn text_of_other_protocols_is_none_of_these() {
     }
 }
 
+#[test]
+fn what_waits_for_tls_to_be_granted_does_not_count_as_more_lines_however_it_is_cut() {
+    let mut fixture = fixtures().swap_remove(1);
+    let asked = fixture.chunks.iter().position(|(_, bytes)| bytes.ends_with(b"starttls\r\n")).unwrap();
+    let behind = [&b"\xfano TLS\r\n"[..], &[b'x'; 300]].concat();
+    fixture.chunks.insert(asked + 1, (Sender::Client, behind));
+    let cut: Vec<_> = fixture
+        .chunks
+        .iter()
+        .flat_map(|(sender, bytes)| bytes.chunks(1).map(|byte| (*sender, byte.to_vec())))
+        .collect();
+    assert_eq!(format!("{:?}", fixture.facts_of(&cut)), format!("{:?}", fixture.facts()));
+}
+
 /// XMPP (RFC 6120 §9.1) and NNTP (RFC 4642): protocols of which nothing else is read.
 #[test]
 fn tls_that_others_ask_for_is_found_however_the_stream_is_cut() {
