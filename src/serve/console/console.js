@@ -47,7 +47,7 @@ function bytes(number) {
 
 function lasting(from, to) {
   const minutes = Math.round((millis(to) - millis(from)) / 60000);
-  if (!(minutes >= 1)) return "< 1\u00a0min";
+  if (!(minutes >= 1)) return "<\u00a01\u00a0min";
   if (minutes < 60) return `${minutes}\u00a0min`;
   if (minutes < 2880) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
   return `${Math.floor(minutes / 1440)} d ${Math.floor(minutes / 60) % 24} h`;
