@@ -321,6 +321,19 @@ fn a_web_socket_that_carries_something_else_says_nothing_more() {
 }
 
 #[test]
+fn what_stands_before_a_broken_frame_is_read_however_the_stream_is_cut() {
+    let mut chunks = web_socket();
+    let mut server = frame(Sender::Server, 0x82, b"RFB 003.008\n");
+    server.extend([0xff; 4]);
+    chunks.push((Sender::Server, server));
+    let cut: Vec<_> =
+        chunks.iter().flat_map(|(sender, bytes)| bytes.chunks(1).map(|byte| (*sender, byte.to_vec()))).collect();
+    let [whole, cut] = [chunks, cut].map(|chunks| format!("{:?}", fixture("", chunks).facts()));
+    assert!(whole.contains("rfb.server_version"), "{whole}");
+    assert_eq!(whole, cut);
+}
+
+#[test]
 fn gateways_are_told_by_what_only_they_are_asked() {
     let told = |line: &str, headers: &str| {
         let facts = fixture("", vec![client(&asking(line, headers))]).facts();

@@ -42,7 +42,8 @@ impl WebSocket {
             Sender::Server => &mut self.server,
         };
         let mut cursor = Cursor::new(chunk.bytes);
-        if side.read(&mut cursor).is_err() || side.stream.len() > Self::STREAM_BYTES_MAX {
+        let is_broken = side.read(&mut cursor).is_err();
+        if side.stream.len() > Self::STREAM_BYTES_MAX {
             self.on_end(facts);
             return Progress::Done;
         }
@@ -51,7 +52,11 @@ impl WebSocket {
             Some(_) => self.feed(chunk, facts),
             None => self.choose(chunk, facts),
         };
-        if goes_on { Progress::Continue { consumed } } else { Progress::Done }
+        // What came before the fault was said all the same.
+        if goes_on && is_broken {
+            self.on_end(facts);
+        }
+        if goes_on && !is_broken { Progress::Continue { consumed } } else { Progress::Done }
     }
 
     pub(super) fn on_end(&mut self, facts: &mut Vec<Statement>) {
