@@ -54,19 +54,21 @@ fn probe(opening: &Opening<'_>) -> Probe {
             Some(Err(())) => Probe::No,
             None => Probe::More,
         },
-        Some(content::APPLICATION_DATA) => encrypted_record(&mut cursor),
+        Some(content::APPLICATION_DATA) => encrypted_record(&mut cursor, opening.is_midway),
         _ => role(sslv2::probe(opening.bytes), Sender::Client, opening.sender),
     }
 }
 
-/// Amid a session: a record that ends where the bytes end, or where the next one begins.
-fn encrypted_record(cursor: &mut Cursor<'_>) -> Probe {
+/// Amid a session: a record that ends where the next one begins. Where the capture began amid the flow, its segments may
+/// stand alone, and one that ends with the bytes will do.
+fn encrypted_record(cursor: &mut Cursor<'_>, is_midway: bool) -> Probe {
     let version = cursor.rest().get(1..3);
     match Record::read(cursor) {
         Err(_) => Probe::No,
         Ok(None) => Probe::More,
         Ok(Some(record)) if record.body.is_empty() => Probe::No,
-        Ok(Some(_)) if cursor.is_empty() => Probe::Match,
+        Ok(Some(_)) if cursor.is_empty() && is_midway => Probe::Match,
+        Ok(Some(_)) if cursor.is_empty() => Probe::More,
         Ok(Some(_)) if cursor.peek() != Some(content::APPLICATION_DATA) => Probe::No,
         Ok(Some(_)) if cursor.len() < 3 => Probe::More,
         Ok(Some(_)) if cursor.rest().get(1..3) == version => Probe::Match,

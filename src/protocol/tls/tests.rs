@@ -306,7 +306,8 @@ fn a_capture_that_began_amid_a_session_finds_its_records() {
     assert_eq!((session.sender, field(session, "tls.established")), (Sender::Server, Some(&Value::Bool(true))));
     let mut bytes = amid_a_session();
     assert_eq!(probe(&opening(&bytes)), Probe::Match);
-    assert_eq!(probe(&opening(&bytes[..45])), Probe::Match);
+    assert_eq!(probe(&opening(&bytes[..45])), Probe::More, "a cut would make it TLS");
+    assert_eq!(probe(&Opening { is_midway: true, ..opening(&bytes[..45]) }), Probe::Match);
     assert_eq!(probe(&opening(&bytes[..46])), Probe::More);
     bytes[45] = 0x47;
     assert_eq!(probe(&opening(&bytes)), Probe::No, "what follows is no record");
