@@ -149,11 +149,12 @@ impl Session {
 
     /// Bytes that wait for a decision or for more, without what a parser keeps for itself.
     pub fn buffered_bytes(&self) -> usize {
+        let undecided = self.history_bytes.saturating_add(self.late.buffered_bytes());
         match &self.state {
             State::Parsing(parsing) => {
-                self.history_bytes.saturating_add(parsing.client.len()).saturating_add(parsing.server.len())
+                undecided.saturating_add(parsing.client.len()).saturating_add(parsing.server.len())
             }
-            State::Probing(_) | State::Unknown | State::Done => self.history_bytes,
+            State::Probing(_) | State::Unknown | State::Done => undecided,
         }
     }
 
@@ -174,6 +175,9 @@ impl Session {
         self.take(Chunk { bytes: within, ..chunk }, facts);
         self.take(Chunk { bytes: beyond, ..chunk }, facts);
         self.begin_tls(chunk, facts);
+        if self.protocol.is_some() {
+            self.late = Late::default();
+        }
         if matches!(self.state, State::Unknown) && self.late.is_over() {
             self.finish();
         }

@@ -70,6 +70,14 @@ impl Late {
         }
     }
 
+    /// Bytes of the turn that are kept.
+    pub(super) const fn buffered_bytes(&self) -> usize {
+        match &self.turn {
+            Turn::Undecided(said) | Turn::Tls(said) => said.len(),
+            Turn::Other => 0,
+        }
+    }
+
     /// Whether so much was said that nothing more is looked for.
     pub(super) const fn is_over(&self) -> bool {
         let has_ended = self.turns > Self::TURNS_MAX || self.bytes > Self::BYTES_MAX;

@@ -270,6 +270,20 @@ fn an_undecided_flow_is_kept_up_to_a_limit() {
     assert_eq!((talk.session.is_done(), talk.shown().len()), (true, 0));
 }
 
+#[test]
+fn a_later_turn_that_may_be_tls_counts_as_kept_until_somebody_claims_the_flow() {
+    let hello = [0x16, 3, 1, 0, 0x2f, 1, 0, 0, 0x2b, 3, 3];
+    let mut talk = Talk::over(Transport::Tcp).client("hello\n").server("\n");
+    let before = talk.session.buffered_bytes();
+    let mut say = |bytes: &[u8]| {
+        let chunk = Chunk { at: Timestamp::ZERO, sender: Sender::Client, bytes };
+        talk.session.on_bytes(chunk, &mut Vec::new());
+        talk.session.buffered_bytes()
+    };
+    assert_eq!(say(&hello) - before, 3 * hello.len(), "by the history, for the parser, and as a beginning");
+    assert_eq!(say(b"\n"), 0);
+}
+
 /// Facts of a stream that is said whole, and in pieces of `len` bytes.
 fn whole_and_cut(turns: &[(Sender, String)], len: usize) -> [Vec<String>; 2] {
     let said = |len: usize| {
