@@ -10,8 +10,8 @@ pub(in crate::protocol) struct DomainName<'a> {
     message: &'a [u8],
     /// Where in the message it begins.
     at: usize,
-    /// Without pointers, the root's length at the end.
-    len: usize,
+    /// What it takes without pointers, the root's length at the end among it.
+    wire_len: usize,
 }
 
 impl<'a> DomainName<'a> {
@@ -22,24 +22,24 @@ impl<'a> DomainName<'a> {
     pub(in crate::protocol) fn read(message: &'a [u8], cursor: &mut Cursor<'_>) -> Option<Self> {
         let at = message.len().checked_sub(cursor.len())?;
         let mut walk = Walk::new(message, at)?;
-        let mut len = 1_usize;
+        let mut wire_len = 1_usize;
         while let Step::Label(label) = walk.step()? {
-            len = len.saturating_add(label.len()).saturating_add(1);
-            if len > Self::BYTES_MAX {
+            wire_len = wire_len.saturating_add(label.len()).saturating_add(1);
+            if wire_len > Self::BYTES_MAX {
                 return None;
             }
         }
         cursor.skip(cursor.len().checked_sub(walk.left())?)?;
-        Some(Self { message, at, len })
+        Some(Self { message, at, wire_len })
     }
 
     pub(in crate::protocol) const fn is_root(self) -> bool {
-        self.len == 1
+        self.wire_len == 1
     }
 
     /// The bytes of its labels and the dots between them.
     pub(in crate::protocol) const fn len(self) -> usize {
-        self.len.saturating_sub(2)
+        self.wire_len.saturating_sub(2)
     }
 
     pub(in crate::protocol) fn labels(self) -> impl Iterator<Item = &'a [u8]> {
@@ -79,6 +79,7 @@ struct Walk<'a> {
     message: &'a [u8],
     part_start: usize,
     reader: Cursor<'a>,
+    pointers: u8,
     /// How much of the message is left behind the first pointer.
     behind: Option<usize>,
 }
@@ -89,8 +90,12 @@ enum Step<'a> {
 }
 
 impl<'a> Walk<'a> {
+    /// A name has 127 labels at most (RFC 1035 §3.1), and a pointer leads to one. A chain of mere pointers would be as long
+    /// as the message, and a message is full of names.
+    const POINTERS_MAX: u8 = 127;
+
     fn new(message: &'a [u8], at: usize) -> Option<Self> {
-        Some(Self { message, part_start: at, reader: Cursor::new(message.get(at..)?), behind: None })
+        Some(Self { message, part_start: at, reader: Cursor::new(message.get(at..)?), pointers: 0, behind: None })
     }
 
     fn step(&mut self) -> Option<Step<'a>> {
@@ -102,7 +107,8 @@ impl<'a> Walk<'a> {
                 0xc0.. => {
                     let target = usize::from(u16::from_be_bytes([len & 0x3f, self.reader.u8()?]));
                     self.behind.get_or_insert(self.reader.len());
-                    if target < Header::BYTES || target >= self.part_start {
+                    self.pointers = self.pointers.saturating_add(1);
+                    if target < Header::BYTES || target >= self.part_start || self.pointers > Self::POINTERS_MAX {
                         return None;
                     }
                     self.part_start = target;

@@ -111,6 +111,20 @@ fn pointers_go_back_or_nowhere() {
 }
 
 #[test]
+fn a_name_leads_over_so_many_pointers_and_no_more() {
+    // A root in the place behind the header, and pointers that each lead to the one before.
+    let chain = |pointers: u16| {
+        let mut message = [&[0; 13][..], &[0]].concat();
+        (0..pointers).for_each(|number| message.extend((0xc00c + 2 * number).to_be_bytes()));
+        let mut cursor = Cursor::new(&message);
+        cursor.skip(message.len() - 2).unwrap();
+        DomainName::read(&message, &mut cursor).map(|name| (name.spelt(), cursor.len()))
+    };
+    assert_eq!(chain(127), Some((".".into(), 0)));
+    assert_eq!(chain(128), None);
+}
+
+#[test]
 fn labels_cannot_pretend_to_be_others() {
     let query = hex("1234 0100 0001 0000 0000 0000 05 61 2e 62 ff 0a 02 c3a9 00 0001 0001");
     let message = Message::parse(&query).unwrap();
