@@ -1,7 +1,7 @@
 //! What a parser says of a flow. With the moment and the flow it becomes a fact.
 
 use super::words::Word;
-use super::{Credential, FactKind, Fields, Hello, Lease, Name, RemoteDesktop, Tunnel};
+use super::{Credential, FactKind, Hello, Lease, Name, RemoteDesktop, Tunnel};
 use crate::protocol::Protocol;
 
 /// The behaviours that can be read off bytes: every kind of fact but the flow's own. Small, since it is passed on several
@@ -32,7 +32,8 @@ impl Statement {
     }
 
     /// The fields set beside the typed members.
-    pub const fn fields(&self) -> Option<&Fields> {
+    #[cfg(test)]
+    pub const fn fields(&self) -> Option<&super::Fields> {
         match self {
             Self::Credential(credential) => Some(&credential.fields),
             Self::Hello(hello) => Some(&hello.fields),

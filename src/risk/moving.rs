@@ -15,8 +15,8 @@ impl Risk {
         };
         let devices = world.devices_at(*site).map(|(device, _)| Entity::Device(device));
         let accounts = world.accounts_at(*site).map(|(account, _)| Entity::Account(account.clone()));
-        let housed: Vec<Entity> = devices.chain(accounts).filter(|who| self.ledgers.get(who).is_some()).collect();
-        let housed: Vec<Entity> = housed.into_iter().filter(|who| world.holder(who) == *holder).collect();
+        let moves_in = |who: &Entity| self.ledgers.get(who).is_some() && world.holder(who) == *holder;
+        let housed: Vec<Entity> = devices.chain(accounts).filter(moves_in).collect();
         let left: Vec<Entity> = world.sites_left_for(*site).into_iter().map(Entity::Site).collect();
         housed.iter().chain(&left).flat_map(|who| self.take_over(who, holder, at, world)).collect()
     }
