@@ -308,7 +308,13 @@ impl Session {
         if !self.is_stream() || earlier().next().is_none() {
             return None;
         }
-        Some(earlier().flat_map(|said| said.bytes.iter()).chain(chunk.bytes).copied().collect())
+        let len = earlier().fold(chunk.bytes.len(), |len, said| len.saturating_add(said.bytes.len()));
+        let mut joined = Vec::with_capacity(len);
+        for said in earlier() {
+            joined.extend_from_slice(&said.bytes);
+        }
+        joined.extend_from_slice(chunk.bytes);
+        Some(joined)
     }
 
     fn probe(&mut self, mut candidates: Candidates, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, Statement)>) {
