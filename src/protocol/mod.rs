@@ -24,6 +24,7 @@ pub mod cursor;
 mod selection;
 pub mod der;
 pub mod hex;
+pub mod memo;
 pub mod pieces;
 pub mod protobuf;
 pub mod session;

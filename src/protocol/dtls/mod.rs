@@ -240,7 +240,7 @@ impl Dtls {
             }
             (handshake::CERTIFICATE, _) => {
                 let Some(leaf) = leaf_certificate(body)? else { return Ok(None) };
-                let certificate = certificate::parse(leaf).ok_or("certificate")?;
+                let certificate = certificate::of_der(leaf).ok_or("certificate")?;
                 Ok(Some((hello::of_certificate(certificate, sender), Next::Record)))
             }
             _ => Err("unexpected_message"),

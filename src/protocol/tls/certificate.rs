@@ -1,5 +1,6 @@
 //! DER in, the names of a certificate out (RFC 5280), read by `x509-parser`. Keys and signatures are not looked at.
 
+use std::cell::RefCell;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ring::digest;
@@ -11,6 +12,7 @@ use x509_parser::x509::AttributeTypeAndValue;
 use crate::facts::Certificate;
 use crate::net::Text;
 use crate::protocol::hex::Hex;
+use crate::protocol::memo::Memo;
 use crate::time::Timestamp;
 
 /// The most alternative names that are kept of a certificate.
@@ -18,8 +20,19 @@ pub const ALTERNATIVE_NAMES_MAX: usize = 64;
 /// The most bytes of a serial number that are kept; RFC 5280 §4.1.2.2 allows 20.
 const SERIAL_BYTES_MAX: usize = 32;
 
+thread_local! {
+    static KNOWN: RefCell<Memo<Option<Certificate>>> = RefCell::new(Memo::new(CERTIFICATES_MAX));
+}
+
+/// The certificates that are known by their DER: those of the servers that a network's machines ask most.
+const CERTIFICATES_MAX: usize = 256;
+
 /// Reads a certificate; none where the DER is not one.
-pub fn parse(der: &[u8]) -> Option<Certificate> {
+pub fn of_der(der: &[u8]) -> Option<Certificate> {
+    KNOWN.with_borrow_mut(|known| known.get_or_make(der, || parse(der)))
+}
+
+fn parse(der: &[u8]) -> Option<Certificate> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     let serial = certificate.raw_serial();
     let validity = certificate.validity();

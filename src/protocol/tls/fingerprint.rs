@@ -1,11 +1,14 @@
 //! Hellos in, fingerprints out: JA3 and JA3S (Althouse, Atkinson and Atkins, Salesforce, BSD-3) and JA4 (the TLS client
 //! method of FoxIO's JA4, BSD-3).
 
+use std::cell::RefCell;
+
 use md5::{Digest, Md5};
 use ring::digest;
 
 use crate::facts::{Fingerprint, FingerprintMethod};
 use crate::protocol::hex;
+use crate::protocol::memo::Memo;
 use crate::protocol::tls::wire::{ClientHello, ServerHello, extension, is_grease};
 
 /// What carries the handshake: the first letter of a JA4.
@@ -26,18 +29,57 @@ impl Carrier {
     }
 }
 
+thread_local! {
+    static KNOWN: RefCell<Known> = RefCell::new(Known::new());
+}
+
+/// The fingerprints of hellos that were seen before: to make one takes longer than to read the hello.
+struct Known {
+    make: Vec<u8>,
+    clients: Memo<Vec<Fingerprint>>,
+    servers: Memo<Fingerprint>,
+}
+
+impl Known {
+    /// Most of what a network's programs say.
+    const MAKES_MAX: usize = 512;
+
+    fn new() -> Self {
+        Self { make: Vec::new(), clients: Memo::new(Self::MAKES_MAX), servers: Memo::new(Self::MAKES_MAX) }
+    }
+}
+
+/// The fingerprints of a ClientHello.
+pub fn of_client(hello: &ClientHello<'_>, carrier: Carrier) -> Vec<Fingerprint> {
+    KNOWN.with_borrow_mut(|Known { make, clients, .. }| {
+        make.clear();
+        make.extend(carrier.letter().encode_utf8(&mut [0; 4]).bytes());
+        hello.write_make(make);
+        clients.get_or_make(make, || vec![ja3(hello), ja4(hello, carrier)])
+    })
+}
+
+/// The fingerprint of a ServerHello.
+pub fn of_server(hello: &ServerHello<'_>) -> Fingerprint {
+    KNOWN.with_borrow_mut(|Known { make, servers, .. }| {
+        make.clear();
+        hello.write_make(make);
+        servers.get_or_make(make, || ja3s(hello))
+    })
+}
+
 /// The JA3 of a ClientHello: MD5 over `version,ciphers,extensions,groups,point formats` in decimal, GREASE left out.
-pub fn ja3(hello: &ClientHello<'_>) -> Fingerprint {
+pub(super) fn ja3(hello: &ClientHello<'_>) -> Fingerprint {
     fingerprint(FingerprintMethod::Ja3, md5_hex(&ja3_text(hello)))
 }
 
 /// The JA3S of a ServerHello: MD5 over `version,cipher,extensions` in decimal.
-pub fn ja3s(hello: &ServerHello<'_>) -> Fingerprint {
+fn ja3s(hello: &ServerHello<'_>) -> Fingerprint {
     fingerprint(FingerprintMethod::Ja3s, md5_hex(&ja3s_text(hello)))
 }
 
 /// The JA4 of a ClientHello.
-pub fn ja4(hello: &ClientHello<'_>, carrier: Carrier) -> Fingerprint {
+pub(super) fn ja4(hello: &ClientHello<'_>, carrier: Carrier) -> Fingerprint {
     let Ja4Text { a: mut value, ciphers, extensions } = Ja4Text::new(hello, carrier);
     for list in [ciphers, extensions] {
         value.push('_');

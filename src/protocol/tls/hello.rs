@@ -41,14 +41,14 @@ pub fn of_client(hello: &ClientHello<'_>, carrier: Carrier) -> Hello {
     let mut fact = Hello::new(Sender::Client);
     fact.server_name = hello.server_name().map(Text::from_utf8);
     fact.alpn = hello.alpn().take(ALPN_MAX).map(Text::from_utf8).collect();
-    fact.fingerprints = vec![fingerprint::ja3(hello), fingerprint::ja4(hello, carrier)];
+    fact.fingerprints = fingerprint::of_client(hello, carrier);
     fact
 }
 
 /// The fact of a ServerHello. `offered_session_id` is the ClientHello's, where that was seen.
 pub fn of_server(hello: &ServerHello<'_>, offered_session_id: Option<&[u8]>) -> Hello {
     let mut fact = Hello::new(Sender::Server);
-    fact.fingerprints = vec![fingerprint::ja3s(hello)];
+    fact.fingerprints = vec![fingerprint::of_server(hello)];
     set_version(&mut fact, hello.version());
     fact.fields.push(CIPHER.name, cipher(hello.cipher));
     fact.alpn = hello.alpn().map(Text::from_utf8).into_iter().collect();

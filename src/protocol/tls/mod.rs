@@ -311,7 +311,7 @@ impl Tls {
             }
             (handshake::CERTIFICATE, _) => {
                 let Some(leaf) = wire::leaf_certificate(message.body)? else { return Ok(Next::Record) };
-                hello::of_certificate(certificate::parse(leaf).ok_or("certificate")?, sender)
+                hello::of_certificate(certificate::of_der(leaf).ok_or("certificate")?, sender)
             }
             _ => return Err("unexpected_message"),
         };

@@ -149,6 +149,19 @@ impl<'a> ClientHello<'a> {
         }
     }
 
+    /// Writes all that a fingerprint is made of: what a program says alike to every server.
+    pub fn write_make(&self, make: &mut Vec<u8>) {
+        make.extend(self.legacy_version.to_be_bytes());
+        let contents = [self.groups, self.point_formats, self.signature_algorithms, self.alpn, self.versions];
+        for list in [Some(self.ciphers)].into_iter().chain(contents) {
+            // No list is as long as 65,535 bytes, which stands for none: no two hellos come to the same.
+            let len = list.and_then(|list| u16::try_from(list.rest().len()).ok()).unwrap_or(u16::MAX);
+            make.extend(len.to_be_bytes());
+            make.extend_from_slice(list.map_or(&[], |list| list.rest()));
+        }
+        write_numbers(self.extensions(), make);
+    }
+
     pub fn ciphers(&self) -> impl Iterator<Item = u16> + use<'a> {
         u16s(Some(self.ciphers))
     }
@@ -258,6 +271,13 @@ impl<'a> ServerHello<'a> {
         Some(hello)
     }
 
+    /// Writes all that a fingerprint is made of.
+    pub fn write_make(&self, make: &mut Vec<u8>) {
+        make.extend(self.legacy_version.to_be_bytes());
+        make.extend(self.cipher.to_be_bytes());
+        write_numbers(self.extensions(), make);
+    }
+
     /// The version chosen, wherever it stands.
     pub fn version(&self) -> u16 {
         self.version.unwrap_or(self.legacy_version)
@@ -298,6 +318,12 @@ pub fn alert(body: &[u8]) -> Option<(u8, u8)> {
 
 /// The level of an alert that ends the connection.
 pub const FATAL: u8 = 2;
+
+fn write_numbers(numbers: impl Iterator<Item = u16>, bytes: &mut Vec<u8>) {
+    for number in numbers {
+        bytes.extend_from_slice(&number.to_be_bytes());
+    }
+}
 
 fn u16s(mut list: Option<Cursor<'_>>) -> impl Iterator<Item = u16> + use<'_> {
     iter::from_fn(move || list.as_mut()?.u16())
