@@ -2,6 +2,7 @@
 
 pub(super) mod budget;
 pub(super) mod name;
+pub(super) mod repeats;
 pub(super) mod wire;
 
 #[cfg(test)]

@@ -53,14 +53,15 @@ impl<'a> DomainName<'a> {
     /// Its labels joined by dots, `.` for the root. What would read as another name is escaped as RFC 1035 §5.1 writes it:
     /// `\046`.
     pub(in crate::protocol) fn spelt(self) -> String {
-        let mut text = String::with_capacity(self.len().max(1));
+        let mut text = Vec::with_capacity(self.len().max(1));
         for label in self.labels() {
             push_label(&mut text, label);
         }
         if text.is_empty() {
-            text.push('.');
+            text.push(b'.');
         }
-        text
+        // Whatever is no character was escaped.
+        String::from_utf8(text).unwrap_or_default()
     }
 
     pub(in crate::protocol) fn text(self) -> Text {
@@ -125,26 +126,28 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn push_label(text: &mut String, label: &[u8]) {
+fn push_label(text: &mut Vec<u8>, label: &[u8]) {
     if !text.is_empty() {
-        text.push('.');
+        text.push(b'.');
     }
-    let is_plain = |&byte: &u8| byte.is_ascii_graphic() && byte != b'.' && byte != b'\\';
-    if let (true, Ok(plain)) = (label.iter().all(is_plain), std::str::from_utf8(label)) {
-        return text.push_str(plain);
+    if label.iter().all(is_plain) {
+        return text.extend_from_slice(label);
     }
     for chunk in label.utf8_chunks() {
         for c in chunk.valid().chars() {
             match c {
                 '.' | '\\' | '\0'..' ' | '\x7f' => push_escaped(text, u32::from(c)),
-                c => text.push(c),
+                c => text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
             }
         }
         chunk.invalid().iter().for_each(|&byte| push_escaped(text, u32::from(byte)));
     }
 }
 
-fn push_escaped(text: &mut String, number: u32) {
-    text.push('\\');
-    text.push_str(&format!("{number:03}"));
+fn is_plain(&byte: &u8) -> bool {
+    byte.is_ascii_graphic() && byte != b'.' && byte != b'\\'
+}
+
+fn push_escaped(text: &mut Vec<u8>, number: u32) {
+    text.extend(format!("\\{number:03}").bytes());
 }

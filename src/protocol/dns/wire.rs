@@ -106,12 +106,16 @@ pub(in crate::protocol) struct Message<'a> {
     records: Cursor<'a>,
     /// How many records are sound.
     record_count: usize,
+    /// The classes of all questions are the Internet's or any (RFC 1035 §3.2.4), without mDNS's bit (RFC 6762 §5.4).
+    pub(in crate::protocol) is_of_the_internet: bool,
     /// Every record was read, and nothing follows.
     pub(in crate::protocol) is_whole: bool,
 }
 
 impl<'a> Message<'a> {
     const QUESTIONS_MAX: u16 = 64;
+    /// A question's class without the bit that asks for an answer to one machine alone.
+    const CLASS: u16 = 0x7fff;
     /// The most records read of a message.
     const RECORDS_MAX: usize = 128;
 
@@ -129,10 +133,13 @@ impl<'a> Message<'a> {
             return None;
         }
         let questions = cursor;
+        let mut is_of_the_internet = true;
         for _ in 0..header.questions {
-            Question::read(bytes, &mut cursor)?;
+            let question = Question::read(bytes, &mut cursor)?;
+            is_of_the_internet &= matches!(question.class & Self::CLASS, 1 | 255);
         }
-        let mut message = Self { header, bytes, questions, records: cursor, record_count: 0, is_whole: true };
+        let mut message =
+            Self { header, bytes, questions, records: cursor, record_count: 0, is_of_the_internet, is_whole: true };
         for section in header.sections() {
             let may_follow = message.record_count < Self::RECORDS_MAX;
             if !may_follow || Record::read(bytes, &mut cursor, section).is_none() {
@@ -153,6 +160,10 @@ impl<'a> Message<'a> {
     /// The question of a message that has one and no more.
     pub(in crate::protocol) fn only_question(&self) -> Option<Question<'a>> {
         self.questions().next().filter(|_| self.header.questions == 1)
+    }
+
+    pub(in crate::protocol) const fn has_records(&self) -> bool {
+        self.record_count > 0
     }
 
     pub(in crate::protocol) fn records(&self) -> impl Iterator<Item = Record<'a>> + use<'a> {

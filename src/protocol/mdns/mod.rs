@@ -8,7 +8,8 @@ use crate::facts::{Fields, Name, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::dns::budget::Budget;
 use crate::protocol::dns::name::DomainName;
-use crate::protocol::dns::wire::{Data, Message, Question, Record};
+use crate::protocol::dns::repeats::Repeats;
+use crate::protocol::dns::wire::{Data, Message, Question};
 use crate::protocol::dns::{address, kind_text};
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
@@ -17,7 +18,7 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     transports: &[Transport::Udp],
     opens_with: ANY_BYTE,
     probe,
-    start: |_| Box::new(Mdns { budget: Budget::per_minute(FACTS_PER_MINUTE) }),
+    start: |_| Box::new(Mdns { budget: Budget::per_minute(FACTS_PER_MINUTE), repeats: Repeats::default() }),
     fields: &[
         FieldSpec { name: "host.hostname", help: "The name that a machine gives itself, without `.local`." },
         FieldSpec { name: "dns.answers.name", help: "The names that the records of an answer belong to." },
@@ -42,23 +43,26 @@ fn probe(opening: &Opening<'_>) -> Probe {
     if message.is_some() { Probe::Match } else { Probe::No }
 }
 
-/// Opcode and response code are 0 (§18.3, §18.11). The top bit of a class asks for unicast, or flushes caches.
+/// Opcode and response code are 0 (§18.3, §18.11).
 fn is_plausible(message: &Message<'_>) -> bool {
-    const CLASS: u16 = 0x7fff;
     let header = message.header;
     header.opcode() == 0
         && header.response_code() == 0
         && !header.is_reserved_bit_set()
-        && message.questions().all(|question| matches!(question.class & CLASS, 1 | 255))
-        && (header.questions > 0 || message.records().next().is_some())
+        && message.is_of_the_internet
+        && (header.questions > 0 || message.has_records())
 }
 
 struct Mdns {
     budget: Budget,
+    repeats: Repeats,
 }
 
 impl Parser for Mdns {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
+        if self.repeats.has_heard(chunk.at, chunk.bytes) {
+            return Progress::Continue { consumed: 0 };
+        }
         if let Some(message) = Message::parse(chunk.bytes).filter(is_plausible) {
             let told = if message.header.is_response() { answered(&message) } else { asked(&message) };
             for name in told {
@@ -81,7 +85,14 @@ fn asked(message: &Message<'_>) -> Vec<Name> {
 /// A fact for each machine that gives its address, and one for the services.
 fn answered(message: &Message<'_>) -> Vec<Name> {
     let mut told: Vec<Name> = Vec::new();
+    let mut pointers = Vec::new();
     for record in message.records() {
+        // Whose the record is, and to whom it points.
+        if let Data::Name(target) = record.data
+            && pointers.len() < NAMES_MAX
+        {
+            pointers.push((record.name, target));
+        }
         let Some(address) = address(&record) else {
             continue;
         };
@@ -95,13 +106,11 @@ fn answered(message: &Message<'_>) -> Vec<Name> {
             told.push(Name { question, kind: None, answered: true, addresses, fields });
         }
     }
-    told.extend(services(message));
+    told.extend(services(&pointers));
     told
 }
 
-fn services(message: &Message<'_>) -> Option<Name> {
-    let pointers: Vec<(DomainName<'_>, DomainName<'_>)> =
-        message.records().filter_map(pointer).take(NAMES_MAX).collect();
+fn services(pointers: &[(DomainName<'_>, DomainName<'_>)]) -> Option<Name> {
     if pointers.is_empty() {
         return None;
     }
@@ -109,14 +118,6 @@ fn services(message: &Message<'_>) -> Option<Name> {
     fields.push("dns.answers.name", pointers.iter().map(|(owner, _)| owner.text()).collect::<Vec<_>>());
     fields.push("dns.answers.data", pointers.iter().map(|(_, target)| target.text()).collect::<Vec<_>>());
     Some(Name { answered: true, fields, ..Name::default() })
-}
-
-/// Whose a record is, and to whom it points.
-fn pointer(record: Record<'_>) -> Option<(DomainName<'_>, DomainName<'_>)> {
-    match record.data {
-        Data::Name(target) => Some((record.name, target)),
-        _ => None,
-    }
 }
 
 fn without_local(name: &str) -> &str {
