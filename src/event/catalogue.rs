@@ -124,6 +124,18 @@ pub(super) const KEPT_BY_CORRELATIONS: &[&str] = &[
     "user.name",
 ];
 
+/// A field to ask events for time and again: its name is looked up once.
+pub struct Lookup {
+    pub(super) name: String,
+    pub(super) typed: Option<&'static Field>,
+}
+
+impl Lookup {
+    pub fn of(name: String) -> Self {
+        Self { typed: typed(&name), name }
+    }
+}
+
 /// The typed field of a name.
 pub(super) fn typed(name: &str) -> Option<&'static Field> {
     static INDEX: OnceLock<HashMap<&'static str, &'static Field>> = OnceLock::new();

@@ -17,6 +17,7 @@ use rsigma_eval::{Event as SigmaEvent, EventValue};
 use crate::detect::Finding;
 use crate::enrich::inventory::Host;
 use crate::enrich::networks::Role;
+use crate::event::catalogue::{Field, Lookup};
 use crate::facts::{Fact, FactKind, Fields, FlowRef, FlowSummary, Hello, Sender, SideSummary, Value};
 use crate::flow::community_id;
 use crate::identity::device::DeviceId;
@@ -204,7 +205,16 @@ impl<'a> Event<'a> {
 
     /// The value of a field; none where the event does not have it.
     pub fn get(&self, name: &str) -> Option<EventValue<'_>> {
-        let typed = catalogue::typed(name).and_then(|field| (field.get)(self));
+        self.read(catalogue::typed(name), name)
+    }
+
+    /// As [`Self::get`].
+    pub fn find(&self, field: &Lookup) -> Option<EventValue<'_>> {
+        self.read(field.typed, &field.name)
+    }
+
+    fn read(&self, typed: Option<&'static Field>, name: &str) -> Option<EventValue<'_>> {
+        let typed = typed.and_then(|field| (field.get)(self));
         typed.or_else(|| self.extras()?.get(name).map(event_value))
     }
 

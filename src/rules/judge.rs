@@ -12,8 +12,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::event::Event;
+use crate::event::catalogue::Lookup;
 use crate::memory::{Memory, MemoryError};
-use crate::rules::{Rule, Rules};
+use crate::rules::{Rule, Rules, needed};
 
 /// How much the correlations remember.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
@@ -63,7 +64,7 @@ pub struct Judge {
     collection: SigmaCollection,
     rules: HashMap<String, Arc<Rule>>,
     /// The detection rules of each category: an event of any other is never looked at.
-    engines: Vec<(String, Engine)>,
+    categories: Vec<Category>,
     correlations: CorrelationEngine,
     /// How many fields each correlation groups by.
     group_sizes: HashMap<String, usize>,
@@ -73,6 +74,21 @@ pub struct Judge {
     /// At most so many counted events are remembered.
     entries: usize,
     forgotten: u64,
+}
+
+/// The detection rules of events of one category.
+struct Category {
+    name: String,
+    engine: Engine,
+    /// An event without any of these fields matches no rule.
+    needed: Option<Vec<Lookup>>,
+}
+
+impl Category {
+    fn evaluate(&self, event: &Event<'_>) -> Vec<EvaluationResult> {
+        let is_hopeless = |needed: &Vec<Lookup>| !needed.iter().any(|field| event.find(field).is_some());
+        if self.needed.as_ref().is_some_and(is_hopeless) { Vec::new() } else { self.engine.evaluate(event) }
+    }
 }
 
 impl Judge {
@@ -87,7 +103,7 @@ impl Judge {
         correlated.dedup();
         Self {
             rules: rules.rules.iter().map(|rule| (rule.id.clone(), Arc::clone(rule))).collect(),
-            engines: engines(&collection),
+            categories: categories(&collection),
             group_sizes: group_sizes(&collection),
             correlations: correlations(&collection, limits),
             correlated,
@@ -109,11 +125,11 @@ impl Judge {
 
     /// The rules that match, detections before correlations, each by id.
     pub fn on_event(&mut self, event: &Event<'_>) -> Vec<Judgement> {
-        let category = event.category();
-        let Some((_, engine)) = self.engines.iter().find(|(of, _)| of == category) else {
+        let name = event.category();
+        let Some(category) = self.categories.iter().find(|category| category.name == name) else {
             return Vec::new();
         };
-        let mut results = engine.evaluate(event);
+        let mut results = category.evaluate(event);
         if results.is_empty() {
             return Vec::new();
         }
@@ -250,7 +266,7 @@ fn forget(state: &mut CorrelationSnapshot, gone: &HashMap<String, Vec<GroupKey>>
     }
 }
 
-fn engines(collection: &SigmaCollection) -> Vec<(String, Engine)> {
+fn categories(collection: &SigmaCollection) -> Vec<Category> {
     let mut by_category: BTreeMap<String, SigmaCollection> = BTreeMap::new();
     for rule in &collection.rules {
         let category = rule.logsource.category.clone().unwrap_or_default();
@@ -259,10 +275,11 @@ fn engines(collection: &SigmaCollection) -> Vec<(String, Engine)> {
     for (category, rules) in &mut by_category {
         rules.filters = collection.filters.iter().filter(|filter| applies(filter, category, rules)).cloned().collect();
     }
-    let compiled = by_category.into_iter().map(|(category, rules)| {
+    let compiled = by_category.into_iter().map(|(name, rules)| {
         let mut engine = Engine::new();
         engine.add_collection(&rules).expect("every rule was compiled when it was loaded");
-        (category, engine)
+        let needed = needed::any_of(&rules.rules).map(|names| names.into_iter().map(Lookup::of).collect());
+        Category { name, engine, needed }
     });
     compiled.collect()
 }

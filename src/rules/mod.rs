@@ -7,6 +7,7 @@ pub mod document;
 mod explain;
 mod judge;
 mod lint;
+mod needed;
 mod load;
 
 use std::fmt;
