@@ -31,7 +31,7 @@ fn stages(criterion: &mut Criterion) {
             || (FlowTable::new(&flow::Settings::default()), Vec::new()),
             |(table, facts)| {
                 for (head, payload) in &packets {
-                    table.on_packet(Packet { head: *head, payload }, facts);
+                    table.on_packet(Packet { head, payload }, facts);
                 }
             },
             BatchSize::LargeInput,
@@ -91,7 +91,7 @@ impl Capture {
 
     fn packets(&self) -> Vec<(Head, Vec<u8>)> {
         let mut decoder = Decoder::new(decode::Limits::default());
-        let packet = |frame| decoder.decode(frame).map(|packet| (packet.head, packet.payload.to_vec()));
+        let packet = |frame| decoder.decode(frame).map(|packet| (*packet.head, packet.payload.to_vec()));
         self.frames().map(packet).map(|packet| packet.expect("the capture is well formed")).collect()
     }
 }

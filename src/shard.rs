@@ -75,11 +75,14 @@ impl Shard {
     /// Takes a frame. Frames come in the order of their time. What it brings is told by the time [`Shard::on_time`] or
     /// [`Shard::finish`] is called.
     pub fn on_frame(&mut self, frame: Frame<'_>, facts: &mut Vec<Fact>) {
-        let Ok(packet) = self.decoder.decode(frame) else { return };
+        // Why a frame is no packet was counted.
         if self.waiting.is_empty() && self.flows.len() < Self::FLOWS_FEW {
-            return self.flows.on_packet(packet, facts);
+            if let Ok(packet) = self.decoder.decode(frame) {
+                self.flows.on_packet(packet, facts);
+            }
+            return;
         }
-        self.waiting.push(&packet);
+        let _counted = self.decoder.decode_into(frame, &mut self.waiting);
         if self.waiting.len() >= Self::GROUP_PACKETS || self.waiting.payload_bytes() >= Self::GROUP_BYTES {
             self.take_waiting(facts);
         }

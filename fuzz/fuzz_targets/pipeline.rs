@@ -57,7 +57,7 @@ fn through_two_shards(settings: &Settings, frames: &[Frame<'_>]) -> Vec<String> 
     let mut facts = Vec::new();
     for frame in frames {
         let Ok(packet) = decoder.decode(*frame) else { continue };
-        let (a, b) = decode::address_pair(&packet.head);
+        let (a, b) = decode::address_pair(packet.head);
         shards[usize::from((last_byte(a) ^ last_byte(b)) & 1)].on_packets(std::iter::once(packet), &mut facts);
         // Watermarks may be asked for at any time.
         for shard in &mut shards {

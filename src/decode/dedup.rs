@@ -158,27 +158,33 @@ impl Duplicates {
 /// How much of a body is looked at: from its start, the headers and some of the payload; and from its end.
 const START_LEN: usize = 64;
 const END_LEN: usize = 16;
+const WORD_LEN: usize = 16;
 
 impl Identity<'_> {
     fn hash(&self, seed: &DefaultHashBuilder) -> u64 {
         let mut hasher = seed.build_hasher();
         match (self.source, self.target) {
             (IpAddr::V4(source), IpAddr::V4(target)) => {
-                hasher.write_u32(source.to_bits());
-                hasher.write_u32(target.to_bits());
+                hasher.write_u64((u64::from(source.to_bits()) << 32) | u64::from(target.to_bits()));
             }
             (source, target) => {
                 hasher.write_u128(bits(source));
                 hasher.write_u128(bits(target));
             }
         }
-        hasher.write_u64(self.id);
-        hasher.write_u32(self.len);
-        hasher.write_u8(self.protocol);
+        hasher.write_u128((u128::from(self.id) << 64) | u128::from(self.len) << 32 | u128::from(self.protocol));
+        // In whole words, the last one filled up with zeros; the length is told already.
         let start = self.body.get(..START_LEN).unwrap_or(self.body);
-        let (before, behind) = self.checksum_offset.and_then(|at| start.split_at_checked(at)).unwrap_or((start, &[]));
-        hasher.write(before);
-        hasher.write(behind.get(2..).unwrap_or_default());
+        let mut words = [0; START_LEN];
+        if let Some(place) = words.get_mut(..start.len()) {
+            place.copy_from_slice(start);
+        }
+        if let Some(checksum) = self.checksum_offset.and_then(|at| words.get_mut(at..)?.first_chunk_mut::<2>()) {
+            *checksum = [0; 2];
+        }
+        for word in words.as_chunks::<WORD_LEN>().0.iter().take(start.len().div_ceil(WORD_LEN)) {
+            hasher.write_u128(u128::from_ne_bytes(*word));
+        }
         if let Some(end) = self.body.last_chunk::<END_LEN>().filter(|_| self.body.len() > START_LEN) {
             hasher.write_u128(u128::from_ne_bytes(*end));
         }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::ip::{self, Carried, Part};
-use super::{Head, IpHeader, Packet, Skip, link, overlay, transport, tunnel};
+use super::{Head, IpHeader, Skip, link, overlay, transport, tunnel};
 use crate::capture::Frame;
 use crate::facts::Encapsulation;
 use crate::net::{Endpoint, Mac, Transport};
@@ -137,10 +137,6 @@ impl<'a> Position<'a> {
         let Self { head, layer, tags, headers_left, .. } = *self;
         let rest = Rest::new(bytes, 0);
         Position { head, body: rest, rest, layer, tags, headers_left }
-    }
-
-    pub(super) fn into_packet(self) -> Packet<'a> {
-        Packet { head: self.head, payload: self.rest.bytes() }
     }
 
     /// A header that may repeat was read, and another one follows.

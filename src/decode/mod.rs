@@ -92,6 +92,8 @@ pub struct Decoder {
     fragments: Fragments,
     /// The datagram that the last fragment completed.
     joined: Vec<u8>,
+    /// Of the last packet.
+    head: Option<Head>,
     counters: Counters,
 }
 
@@ -102,16 +104,25 @@ impl Decoder {
             duplicates: Duplicates::new(&limits),
             fragments: Fragments::new(&limits),
             joined: Vec::new(),
+            head: None,
             counters: Counters::default(),
         }
     }
 
     /// The packet in a frame, or, where the frame is a datagram's last fragment, the packet it completes.
     pub fn decode<'a>(&'a mut self, frame: Frame<'a>) -> Result<Packet<'a>, Skip> {
-        let Self { headers_max, duplicates, fragments, joined, counters } = self;
-        let packet = packet(frame, *headers_max, duplicates, fragments, joined);
-        counters.count(packet.as_ref().map(|packet| &packet.head));
-        packet
+        let Self { headers_max, duplicates, fragments, joined, head, counters } = self;
+        let position = position(frame, *headers_max, duplicates, fragments, joined);
+        counters.count(position.as_ref().map(|position| &position.head));
+        position.map(|position| Packet { head: head.insert(position.head), payload: position.rest.bytes() })
+    }
+
+    /// As [`Self::decode`]; the packet waits among others.
+    pub fn decode_into(&mut self, frame: Frame<'_>, packets: &mut Packets) -> Result<(), Skip> {
+        let Self { headers_max, duplicates, fragments, joined, counters, .. } = self;
+        let position = position(frame, *headers_max, duplicates, fragments, joined);
+        counters.count(position.as_ref().map(|position| &position.head));
+        position.map(|position| packets.push(&Packet { head: &position.head, payload: position.rest.bytes() }))
     }
 
     /// Packet time has come to `now`: gives up datagrams that waited too long.
@@ -126,13 +137,14 @@ impl Decoder {
     }
 }
 
-fn packet<'a>(
+/// Where the packet's headers have been read, and its payload is left.
+fn position<'a>(
     frame: Frame<'a>,
     headers_max: u8,
     duplicates: &mut Duplicates,
     fragments: &mut Fragments,
     joined: &'a mut Vec<u8>,
-) -> Result<Packet<'a>, Skip> {
+) -> Result<Position<'a>, Skip> {
     let layer = link::first_layer(frame.link).ok_or(Skip::UnknownLink)?;
     let mut position = Position::new(&frame, layer, headers_max);
     if let Found::Fragment { part, protocol } = walk(&mut position)? {
@@ -141,7 +153,7 @@ fn packet<'a>(
         position = join(position, datagram, fragments, joined)?;
     }
     duplicates.refuse(&position)?;
-    Ok(position.into_packet())
+    Ok(position)
 }
 
 /// The packet in a datagram whose fragments have all come. It may carry a tunnel with fragments of its own.
@@ -171,7 +183,7 @@ fn join<'a>(
 /// A packet of a flow, its headers read; or a frame of the link itself ([`Transport::Link`]).
 #[derive(Clone, Copy, Debug)]
 pub struct Packet<'a> {
-    pub head: Head,
+    pub head: &'a Head,
     /// What the transport carries, as far as it was captured.
     pub payload: &'a [u8],
 }

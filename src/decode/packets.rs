@@ -25,7 +25,7 @@ impl Packets {
 
     pub fn push(&mut self, packet: &Packet<'_>) {
         self.payloads.extend_from_slice(packet.payload);
-        self.heads.push((packet.head, self.payloads.len()));
+        self.heads.push((*packet.head, self.payloads.len()));
     }
 
     pub fn clear(&mut self) {
@@ -48,9 +48,9 @@ impl Packets {
     }
 
     fn from<'a>(&'a self, start: usize, heads: &'a [(Head, usize)]) -> impl Iterator<Item = Packet<'a>> + Clone {
-        heads.iter().scan(start, |start, &(head, end)| {
-            let payload = self.payloads.get(*start..end)?;
-            *start = end;
+        heads.iter().scan(start, |start, (head, end)| {
+            let payload = self.payloads.get(*start..*end)?;
+            *start = *end;
             Some(Packet { head, payload })
         })
     }

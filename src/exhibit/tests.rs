@@ -55,7 +55,7 @@ fn openings(packets: &[(u64, u64)]) -> Openings {
     let mut openings = Openings::default();
     for &(secs, flow) in packets {
         let head = segment(at(secs), secs, SECRET.len() as u32);
-        openings.push(FlowId(flow), &Packet { head, payload: SECRET }, 16);
+        openings.push(FlowId(flow), &Packet { head: &head, payload: SECRET }, 16);
     }
     openings
 }
@@ -111,7 +111,7 @@ fn frames(file: &[u8]) -> Vec<Shown> {
         let at = Timestamp::from_nanos(u64::from(secs) * 1_000_000_000 + u64::from(nanos));
         let frame = Frame { at, seq: u64::from(secs), link: LinkType::Ethernet, wire_len, bytes };
         let packet = decoder.decode(frame).unwrap();
-        shown.push(Shown { at, head: packet.head, payload: packet.payload.to_vec() });
+        shown.push(Shown { at, head: *packet.head, payload: packet.payload.to_vec() });
         rest = later;
     }
     shown

@@ -185,7 +185,7 @@ impl FlowTable {
     /// the other they would wait for it as long as they are worked on.
     pub fn on_packets<'a>(&mut self, packets: impl Iterator<Item = Packet<'a>> + Clone, facts: &mut Vec<Fact>) {
         let mut ahead = std::mem::take(&mut self.ahead);
-        ahead.extend(packets.clone().map(|packet| self.ahead_of(&packet.head)));
+        ahead.extend(packets.clone().map(|packet| self.ahead_of(packet.head)));
         self.fetch(&ahead);
         if let Some(first) = packets.clone().next() {
             self.now = self.now.max(first.head.at);
@@ -274,10 +274,17 @@ impl FlowTable {
         flow ^ self.classes.touch(slot) ^ self.wheel.touch(slot)
     }
 
-    fn take(&mut self, mut packet: Packet<'_>, Ahead { key, source, hash }: Ahead, facts: &mut Vec<Fact>) {
-        self.now = self.now.max(packet.head.at);
-        packet.head.at = self.now;
-        let head = &packet.head;
+    fn take(&mut self, packet: Packet<'_>, ahead: Ahead, facts: &mut Vec<Fact>) {
+        if packet.head.at < self.now {
+            let head = Head { at: self.now, ..*packet.head };
+            return self.take_in_time(Packet { head: &head, ..packet }, ahead, facts);
+        }
+        self.now = packet.head.at;
+        self.take_in_time(packet, ahead, facts);
+    }
+
+    fn take_in_time(&mut self, packet: Packet<'_>, Ahead { key, source, hash }: Ahead, facts: &mut Vec<Fact>) {
+        let head = packet.head;
         self.counters.packets = self.counters.packets.saturating_add(1);
         self.counters.bytes = self.counters.bytes.saturating_add(u64::from(head.ip.len));
         let slot = match self.find(hash, &key) {

@@ -79,7 +79,7 @@ impl Openings {
 
     /// Takes a packet of a flow; one without IP is of no session.
     pub fn push(&mut self, flow: FlowId, packet: &Packet<'_>, payload_bytes_max: usize) {
-        let head = &packet.head;
+        let head = packet.head;
         if !head.transport.is_over_ip() {
             return;
         }

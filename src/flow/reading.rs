@@ -16,7 +16,7 @@ impl FlowTable {
         let Some(flow) = self.flows.get_mut(slot) else {
             return;
         };
-        let head = &packet.head;
+        let head = packet.head;
         let sender = flow.sender(source);
         flow.on_head(head, sender);
         if let Some(openings) = &mut self.openings
@@ -133,7 +133,7 @@ fn read_segment(
     packet: &Packet<'_>,
     said: &mut Said,
 ) -> Seen {
-    let payload = payload_of(&packet.head, tcp, packet.payload);
+    let payload = payload_of(packet.head, tcp, packet.payload);
     let has_payload = payload.len > 0 && !flow.side(sender).track.is_keepalive(&payload);
     if flow.is_read {
         return if has_payload { flow.side(sender).track.count(&payload) } else { Seen::default() };

@@ -91,7 +91,7 @@ fn flows(capture: &Path) -> Vec<Conversation> {
     let mut flows: BTreeMap<(Endpoint, Endpoint, Transport), Flow> = BTreeMap::new();
     let mut each = |frame: Frame<'_>| {
         let Ok(packet) = decoder.decode(frame) else { return };
-        let Head { source, target, transport, .. } = packet.head;
+        let Head { source, target, transport, .. } = *packet.head;
         let flow = flows.entry((source.min(target), source.max(target), transport)).or_default();
         flow.take(&packet);
     };
@@ -111,7 +111,7 @@ struct Flow {
 impl Flow {
     /// A segment out of its turn is left out: what matters is that the stream has no hole.
     fn take(&mut self, packet: &Packet<'_>) {
-        let Head { source, target, tcp, payload_len, .. } = packet.head;
+        let Head { source, target, tcp, payload_len, .. } = *packet.head;
         let (client, _) = *self.client.get_or_insert(match tcp {
             Some(header) if header.has(TcpHeader::SYN | TcpHeader::ACK) => (target, source),
             _ => (source, target),

@@ -255,7 +255,7 @@ impl Dealer {
         self.span = extend(self.span, frame.at);
         self.advance(frame.at);
         let Ok(packet) = self.decoder.decode(frame) else { return };
-        let index = lane_of(&packet.head, self.lanes.len());
+        let index = lane_of(packet.head, self.lanes.len());
         let Some(lane) = self.lanes.get_mut(index) else { return };
         lane.filling.packets.push(&packet);
         if lane.filling.is_full() {

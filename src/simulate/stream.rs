@@ -30,7 +30,7 @@ pub fn record<W: Write>(
             let watermark = table.on_time(now, &mut waiting.facts);
             waiting.write(watermark, writer)?;
         }
-        table.on_packet(Packet { head, payload: &payload }, &mut waiting.facts);
+        table.on_packet(Packet { head: &head, payload: &payload }, &mut waiting.facts);
     }
     loop {
         let watermark = table.finish(now, &mut waiting.facts);

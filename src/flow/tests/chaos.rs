@@ -112,7 +112,7 @@ fn run(packets: &[(Head, Vec<u8>)], shards: u8, settings: &Settings, looks: impl
             }
             let (IpAddr::V4(a), IpAddr::V4(b)) = crate::decode::address_pair(head) else { unreachable!() };
             if (a.octets()[3] + b.octets()[3]) % shards == shard {
-                together.push(Packet { head: *head, payload });
+                together.push(Packet { head, payload });
             }
         }
         table.on_packets(together.into_iter(), &mut facts);

@@ -145,7 +145,7 @@ impl Bench {
 
     pub(super) fn give(&mut self, head: Head, payload: &[u8]) {
         self.seq += 1;
-        self.table.on_packet(Packet { head, payload }, &mut self.facts);
+        self.table.on_packet(Packet { head: &head, payload }, &mut self.facts);
     }
 
     pub(super) fn finish(&mut self) {
