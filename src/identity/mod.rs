@@ -292,11 +292,12 @@ impl Identity {
     fn bind(&mut self, address: IpAddr, mac: Mac, provenance: Provenance, at: Timestamp) {
         let id = DeviceId::of_mac(mac);
         let holder = Holder { mac: Some(mac), device: id, provenance };
-        *self.holders.get_or_insert_with(address, at, || holder) = holder;
+        let before = std::mem::replace(self.holders.get_or_insert_with(address, at, || holder), holder);
         let device = self.devices.get_or_insert_with(id, at, || Device::new(Key::Mac(mac), at));
         device.bind(Binding { address, provenance, since: at });
         // What was known of the machine by its address alone is this machine's.
-        if let Some(nameless) = self.devices.remove(&DeviceId::of_address(address))
+        if before.provenance == Provenance::Address
+            && let Some(nameless) = self.devices.remove(&before.device)
             && let Some(device) = self.devices.get_mut(&id, at)
         {
             device.first_seen = device.first_seen.min(nameless.first_seen);
