@@ -1,10 +1,11 @@
+mod allocator;
+
 use std::process::ExitCode;
 
-use mimalloc::MiMalloc;
+use allocator::Allocator;
 
-/// Facts are made on one thread and dropped on another, which the system's allocator is slow at.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
     spanwatch::cli::main()
