@@ -387,6 +387,8 @@ pub struct Lease {
 /// A name asked for or answered.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Name {
+    /// Who asks, where that travels inside the flow's protocol: DNS in HTTP.
+    pub protocol: Option<Protocol>,
     pub question: Option<Text>,
     /// The type of the question (`A`, `AAAA`, `HTTPS`, or its number).
     pub kind: Option<Cow<'static, str>>,

@@ -25,9 +25,10 @@ impl Statement {
     pub fn carried(&self) -> Option<Protocol> {
         match self {
             Self::Credential(credential) => credential.protocol,
+            Self::Name(name) => name.protocol,
             Self::RemoteDesktop(desktop) => desktop.protocol,
             Self::Tunnel(tunnel) => tunnel.protocol,
-            Self::Hello(_) | Self::Lease(_) | Self::Malformed(_) | Self::Name(_) => None,
+            Self::Hello(_) | Self::Lease(_) | Self::Malformed(_) => None,
         }
     }
 

@@ -123,6 +123,13 @@ impl Parser for Dns {
     }
 }
 
+/// What a message says that travels in another protocol.
+pub(super) fn carried(message: &[u8]) -> Vec<Name> {
+    let message = Message::parse(message).filter(|message| message.is_whole && is_plausible(message));
+    let names = message.as_ref().map(|message| names(message).collect::<Vec<_>>()).unwrap_or_default();
+    names.into_iter().map(|name| Name { protocol: Some(SPEC.protocol), ..name }).collect()
+}
+
 /// A fact for each question, and what was answered with the first.
 pub(super) fn names<'a>(message: &'a Message<'_>) -> impl Iterator<Item = Name> + 'a {
     let is_response = message.header.is_response();

@@ -1,13 +1,14 @@
-//! A stream of HTTP/1 in (RFC 9112), a hello for each host that a client asks for, for its server's first answer and for
-//! a change of protocol out; a remote desktop or a tunnel where the request opens one, and what is read of one in a
-//! WebSocket. Other paths, queries, cookies and credentials other than names are not looked at.
-//!
-//! Of HTTP/2 in clear (RFC 9113 §3.3) the preface is known, and no more.
+//! A stream of HTTP/1 in (RFC 9112), or of HTTP/2 in clear (RFC 9113), a hello for each host that a client asks for, for
+//! its server's first answer and for a change of protocol out; a remote desktop or a tunnel where the request opens one,
+//! and what is read of one in a WebSocket. Other paths, queries, cookies and credentials other than names are not looked
+//! at. DNS messages in HTTP (RFC 8484) are told as names.
 //!
 //! A CONNECT is told as a hello with that method, not as a tunnel: every browser behind a proxy sends one for each
 //! server. What is spoken through it is read by its own protocol.
 
 pub mod gateways;
+mod hpack;
+mod http2;
 mod websocket;
 pub mod wire;
 
@@ -19,8 +20,9 @@ use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::gss::LogOn;
 use crate::protocol::selection::{self, Inner};
-use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, ntlm};
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, dns, ntlm};
 
+use http2::{Http2, Said};
 use websocket::WebSocket;
 use wire::{Body, FirstLine, Head};
 
@@ -32,12 +34,16 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     opens_with: &[(b'C', b'D'), (b'G', b'H'), (b'L', b'P'), (b'R', b'U')],
     probe,
     start,
-    fields: &[VERSION, METHOD, DOMAIN, PORT, USER_AGENT, STATUS, SERVER, UPGRADE],
+    fields: &[VERSION, METHOD, CONTENT_TYPE, DOMAIN, PORT, USER_AGENT, STATUS, SERVER, UPGRADE],
 };
 
 const VERSION: FieldSpec = FieldSpec {
     name: "http.version",
     help: "`2`, where the client begins with the preface of HTTP/2 (RFC 9113 §3.4).",
+};
+const CONTENT_TYPE: FieldSpec = FieldSpec {
+    name: "http.request.content_type",
+    help: "What the client says the request's body is (RFC 9110 §8.3): `application/grpc`.",
 };
 pub(super) const METHOD: FieldSpec =
     FieldSpec { name: "http.request.method", help: "The method of the request (RFC 9110 §9)." };
@@ -52,8 +58,10 @@ pub(super) const USER_AGENT: FieldSpec =
 pub(super) const STATUS: FieldSpec =
     FieldSpec { name: "http.response.status_code", help: "The status of the response." };
 pub(super) const SERVER: FieldSpec = FieldSpec { name: "http.server", help: "What the server says it runs." };
-const UPGRADE: FieldSpec =
-    FieldSpec { name: "http.upgrade", help: "The protocol that both sides go on with: `websocket` (RFC 9110 §7.8)." };
+const UPGRADE: FieldSpec = FieldSpec {
+    name: "http.upgrade",
+    help: "The protocol that both sides go on with: `websocket`, `h2c` (RFC 9110 §7.8).",
+};
 
 fn start(start: &Start) -> Box<dyn Parser> {
     Box::new(Http::new(*start))
@@ -90,6 +98,9 @@ struct Http {
     tunnel: Tunnel,
     /// A gateway's request was told.
     has_opened: bool,
+    /// Once the client began with it, or both sides went on with it.
+    http2: Option<Box<Http2>>,
+    is_http2: bool,
     /// Once both sides went on with one.
     web_socket: Option<Box<WebSocket>>,
     /// What the first line of a head said whose end has not come.
@@ -128,19 +139,25 @@ impl Parser for Http {
         if let Some(web_socket) = &mut self.web_socket {
             return web_socket.on_bytes(chunk, facts);
         }
-        if self.requests == 0 && chunk.sender == Sender::Client {
-            match wire::is_preface(chunk.bytes) {
-                Some(true) => {
-                    let mut fields = Fields::default();
-                    fields.push(VERSION.name, "2");
-                    facts.push(hello(Sender::Client, fields));
-                    return Progress::Done;
-                }
-                None => return Progress::Continue { consumed: 0 },
-                Some(false) => {}
+        if self.http2.is_none() && self.requests == 0 {
+            match chunk.sender {
+                Sender::Client => match wire::is_preface(chunk.bytes) {
+                    Some(true) => self.http2 = Some(Box::default()),
+                    None => return Progress::Continue { consumed: 0 },
+                    Some(false) => {}
+                },
+                Sender::Server if http2::is_server_preface(chunk.bytes) => return Progress::Continue { consumed: 0 },
+                Sender::Server => {}
             }
         }
-        let progress = self.read(chunk, facts).unwrap_or_else(Progress::Malformed);
+        let progress = match self.http2.take() {
+            Some(http2) => self.read_http2(http2, chunk, facts),
+            None => self.read(chunk, facts),
+        };
+        let progress = progress.unwrap_or_else(|reason| {
+            self.say_preface(facts);
+            Progress::Malformed(reason)
+        });
         if !matches!(progress, Progress::Continue { .. }) {
             self.log_on.on_end(facts);
         }
@@ -150,6 +167,7 @@ impl Parser for Http {
     /// A head that the capture cut short says at least its first line.
     fn on_end(&mut self, facts: &mut Vec<Statement>) {
         self.log_on.on_end(facts);
+        self.say_preface(facts);
         if let Some(web_socket) = &mut self.web_socket {
             web_socket.on_end(facts);
         }
@@ -158,7 +176,7 @@ impl Parser for Http {
 
     /// Where the next head begins is not known any more.
     fn on_gap(&mut self, sender: Sender, len: u32) -> Progress {
-        if self.web_socket.is_some() {
+        if self.http2.is_some() || self.web_socket.is_some() {
             return Progress::Done;
         }
         let side = self.side(sender);
@@ -186,6 +204,8 @@ impl Http {
             is_bodiless: false,
             tunnel: Tunnel::No,
             has_opened: false,
+            http2: None,
+            is_http2: false,
             web_socket: None,
             begun: None,
         }
@@ -230,17 +250,50 @@ impl Http {
             match self.on_head(&head, chunk.sender, facts) {
                 Next::Done => return Ok(Progress::Done),
                 Next::Head => {}
+                Next::Http2 => {
+                    let progress = self.read_http2(Box::default(), Chunk { bytes: cursor.rest(), ..chunk }, facts)?;
+                    return Ok(behind(consumed(&cursor), progress));
+                }
                 Next::WebSocket => {
                     let web_socket = self.web_socket.insert(Box::new(WebSocket::new(self.start)));
-                    return Ok(match web_socket.on_bytes(Chunk { bytes: cursor.rest(), ..chunk }, facts) {
-                        Progress::Continue { consumed: inside } => {
-                            Progress::Continue { consumed: consumed(&cursor).saturating_add(inside) }
-                        }
-                        other => other,
-                    });
+                    let progress = web_socket.on_bytes(Chunk { bytes: cursor.rest(), ..chunk }, facts);
+                    return Ok(behind(consumed(&cursor), progress));
                 }
             }
         }
+    }
+
+    /// A client that began with HTTP/2, and whose first request cannot be read, is told of all the same.
+    fn say_preface(&self, facts: &mut Vec<Statement>) {
+        if self.is_http2 && self.requests == 0 {
+            let mut fields = Fields::default();
+            fields.push(VERSION.name, "2");
+            facts.push(hello(Sender::Client, fields));
+        }
+    }
+
+    fn read_http2(
+        &mut self,
+        mut http2: Box<Http2>,
+        chunk: Chunk<'_>,
+        facts: &mut Vec<Statement>,
+    ) -> Result<Progress, &'static str> {
+        self.is_http2 = true;
+        let mut cursor = Cursor::new(chunk.bytes);
+        let mut next = Next::Head;
+        while let (Next::Head, Some(said)) = (&next, http2.next(chunk.sender, &mut cursor)?) {
+            match said {
+                Said::Dns(message) => facts.extend(names(&message)),
+                Said::Head(fields) => {
+                    next = fields.head().map_or(Next::Head, |head| self.on_head(&head, chunk.sender, facts))
+                }
+            }
+        }
+        self.http2 = Some(http2);
+        Ok(match next {
+            Next::Head => Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) },
+            _ => Progress::Done,
+        })
     }
 
     /// The next head. A server whose framing is lost is not read on; a client's is not HTTP any more.
@@ -280,13 +333,16 @@ impl Http {
         if is_connect || self.told != seen {
             self.told = seen;
             let mut fields = Fields::default();
+            fields.push_some(VERSION.name, self.is_http2.then_some("2"));
             fields.push(METHOD.name, method);
+            fields.push_some(CONTENT_TYPE.name, head.content_type.map(Text::from_utf8));
             fields.push_some(DOMAIN.name, domain);
             fields.push_some(PORT.name, port);
             fields.push_some(USER_AGENT.name, user_agent);
             facts.push(hello(Sender::Client, fields));
         }
         self.on_authorization(head, facts);
+        facts.extend(wire::dns_message(target).iter().flat_map(|message| names(message)));
         if !self.has_opened
             && let Some(opened) = gateways::opened(head, method, target)
         {
@@ -327,8 +383,11 @@ impl Http {
         self.server.has_spoken = true;
         self.on_judgement(head, status, facts);
         if is_switch {
-            let is_web_socket = head.upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case(b"websocket"));
-            return if is_web_socket { Next::WebSocket } else { Next::Done };
+            return match head.upgrade.map(<[u8]>::to_ascii_lowercase).as_deref() {
+                Some(b"h2c") => Next::Http2,
+                Some(b"websocket") => Next::WebSocket,
+                _ => Next::Done,
+            };
         }
         if opens_tunnel {
             self.tunnel = Tunnel::Open;
@@ -407,7 +466,21 @@ pub(super) fn domain(authority: &[u8]) -> (Option<Text>, Option<u16>) {
 enum Next {
     Done,
     Head,
+    Http2,
     WebSocket,
+}
+
+/// The progress behind what was consumed before.
+fn behind(consumed: usize, progress: Progress) -> Progress {
+    match progress {
+        Progress::Continue { consumed: inside } => Progress::Continue { consumed: consumed.saturating_add(inside) },
+        other => other,
+    }
+}
+
+/// What a message of DNS says that travels in HTTP.
+fn names(message: &[u8]) -> impl Iterator<Item = Statement> {
+    dns::carried(message).into_iter().map(|name| Statement::Name(Box::new(name)))
 }
 
 /// What the first line of an unfinished head says.

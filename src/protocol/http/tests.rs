@@ -5,25 +5,27 @@ use crate::protocol::{gss, tls};
 
 /// Conversations as every protocol's tests share them.
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![
+    let mut fixtures = vec![
         fixture("two hosts on one connection", two_hosts()),
         fixture("through a proxy", through_a_proxy()),
         fixture("a web socket", web_socket()),
         fixture("a log-on with ntlm", log_on("200 OK")),
         fixture("a desktop in a web socket", desktop_in_a_web_socket()),
         fixture("a gateway", vec![client(&asking("RDG_OUT_DATA /remoteDesktopGateway/", ""))]),
-    ]
+    ];
+    fixtures.extend(http2::tests::fixtures());
+    fixtures
 }
 
-fn fixture(name: &'static str, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
+pub(super) fn fixture(name: &'static str, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
     Fixture { name, protocol: PROTOCOL, transport: Transport::Tcp, client_port: 49_152, server_port: 8080, chunks }
 }
 
-fn client(text: &str) -> (Sender, Vec<u8>) {
+pub(super) fn client(text: &str) -> (Sender, Vec<u8>) {
     (Sender::Client, text.as_bytes().into())
 }
 
-fn server(text: &str) -> (Sender, Vec<u8>) {
+pub(super) fn server(text: &str) -> (Sender, Vec<u8>) {
     (Sender::Server, text.as_bytes().into())
 }
 
@@ -117,7 +119,7 @@ fn log_on(judgement: &str) -> Vec<(Sender, Vec<u8>)> {
     ]
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digits = bytes.chunks(3).flat_map(|group| {
         let bits = group.iter().fold(0, |bits, byte| bits << 8 | usize::from(*byte)) << (8 * (3 - group.len()));
@@ -126,7 +128,7 @@ fn base64(bytes: &[u8]) -> String {
     digits.collect()
 }
 
-fn fields(facts: &[(Protocol, Statement)], name: &str) -> Vec<String> {
+pub(super) fn fields(facts: &[(Protocol, Statement)], name: &str) -> Vec<String> {
     let value = |(_, kind): &(Protocol, Statement)| match kind {
         Statement::Hello(hello) => match hello.fields.get(name)? {
             Value::Text(text) => Some(text.to_string()),
@@ -385,7 +387,7 @@ fn a_head_that_was_cut_short_says_its_first_line() {
 }
 
 #[test]
-fn the_preface_of_http_2_is_known_and_what_follows_is_not_read() {
+fn the_preface_of_http_2_is_told_where_no_request_follows() {
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
     for chunks in [vec![[&preface[..], &settings].concat()], vec![preface[..9].to_vec(), preface[9..].to_vec()]] {

@@ -41,9 +41,11 @@ pub const METHODS: &[&str] = &[
 
 const RESPONSE: &[u8] = b"HTTP/1.";
 
-/// Whether a client begins HTTP/2 (RFC 9113 §3.4). None as long as it cannot be told.
+/// What a client begins HTTP/2 with (RFC 9113 §3.4).
+pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Whether a client begins HTTP/2. None as long as it cannot be told.
 pub fn is_preface(bytes: &[u8]) -> Option<bool> {
-    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     let known = bytes.get(..PREFACE.len()).unwrap_or(bytes);
     // One letter is a method's too, and those are told by `first_line`.
     let is_undecided = known.len() > 1 && known.len() < PREFACE.len() && PREFACE.starts_with(known);
@@ -58,11 +60,13 @@ pub enum FirstLine<'a> {
 }
 
 /// A head and the headers that are read, the first of each name.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Head<'a> {
     pub first_line: FirstLine<'a>,
     pub host: Option<&'a [u8]>,
     pub user_agent: Option<&'a [u8]>,
+    /// What the body is (RFC 9110 §8.3).
+    pub content_type: Option<&'a [u8]>,
     pub server: Option<&'a [u8]>,
     pub upgrade: Option<&'a [u8]>,
     /// The name that the machine of a VPN's client gives itself (`X-CSTP-Hostname`).
@@ -115,19 +119,7 @@ pub fn head<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Head<'a>>, &'static st
     let Some(first_line) = first_line(cursor.rest())? else { return Ok(None) };
     let mut ahead = *cursor;
     line(&mut ahead);
-    let mut head = Head {
-        first_line,
-        host: None,
-        user_agent: None,
-        server: None,
-        upgrade: None,
-        client_host: None,
-        authorization: None,
-        challenge: None,
-        device_kind: None,
-        device_name: None,
-        body: Body::Unsaid,
-    };
+    let mut head = Head::new(first_line);
     while let Some(line) = line(&mut ahead) {
         if line.is_empty() {
             *cursor = ahead;
@@ -142,10 +134,37 @@ pub fn head<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Head<'a>>, &'static st
 }
 
 impl<'a> Head<'a> {
-    fn header(&mut self, name: &[u8], value: &'a [u8]) {
+    pub fn new(first_line: FirstLine<'a>) -> Self {
+        Self {
+            first_line,
+            host: None,
+            user_agent: None,
+            content_type: None,
+            server: None,
+            upgrade: None,
+            client_host: None,
+            authorization: None,
+            challenge: None,
+            device_kind: None,
+            device_name: None,
+            body: Body::Unsaid,
+        }
+    }
+
+    /// Whether a header of this name is read out.
+    pub fn reads(name: &[u8]) -> bool {
+        let mut head = Head::new(FirstLine::Response { status: 0 });
+        let before = head;
+        head.header(name, b" ");
+        head != before
+    }
+
+    /// Takes a header, if it is one that is read out.
+    pub fn header(&mut self, name: &[u8], value: &'a [u8]) {
         let slot = match name {
             _ if name.eq_ignore_ascii_case(b"host") => &mut self.host,
             _ if name.eq_ignore_ascii_case(b"user-agent") => &mut self.user_agent,
+            _ if name.eq_ignore_ascii_case(b"content-type") => &mut self.content_type,
             _ if name.eq_ignore_ascii_case(b"server") => &mut self.server,
             _ if name.eq_ignore_ascii_case(b"upgrade") => &mut self.upgrade,
             _ if name.eq_ignore_ascii_case(b"x-cstp-hostname") => &mut self.client_host,
@@ -190,6 +209,13 @@ pub fn gss_token(value: &[u8]) -> Option<Vec<u8>> {
     credentials(value, &[b"negotiate", b"ntlm"]).map(|token| decoded(token).collect())
 }
 
+/// The DNS message that a target asks with (RFC 8484 §4.1).
+pub fn dns_message(target: &[u8]) -> Option<Vec<u8>> {
+    let query = target.splitn(2, |&byte| byte == b'?').nth(1)?;
+    let message = query.split(|&byte| byte == b'&').find_map(|parameter| parameter.strip_prefix(b"dns="))?;
+    Some(decoded(message).collect())
+}
+
 fn is_with_token(challenge: &[u8]) -> bool {
     credentials(challenge, &[b"negotiate", b"ntlm"]).is_some()
 }
@@ -201,7 +227,7 @@ fn credentials<'a>(value: &'a [u8], schemes: &[&[u8]]) -> Option<&'a [u8]> {
     schemes.iter().any(|name| name.eq_ignore_ascii_case(scheme)).then(|| words.rest().trim_ascii())
 }
 
-/// The bytes of a text in Base64 (RFC 4648 §4), up to the first character that is none of its alphabet.
+/// The bytes of a text in Base64 (RFC 4648 §4 and §5), up to the first character that is none of its alphabet.
 fn decoded(text: &[u8]) -> impl Iterator<Item = u8> {
     let mut digits = text.iter().map_while(|&digit| base64(digit));
     let (mut bits, mut count) = (0_u32, 0_u32);
@@ -231,8 +257,8 @@ fn base64(digit: u8) -> Option<u32> {
         b'A'..=b'Z' => digit.wrapping_sub(b'A'),
         b'a'..=b'z' => digit.wrapping_sub(b'a').wrapping_add(26),
         b'0'..=b'9' => digit.wrapping_sub(b'0').wrapping_add(52),
-        b'+' => 62,
-        b'/' => 63,
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
         _ => return None,
     };
     Some(u32::from(value))

@@ -103,7 +103,7 @@ fn answered(message: &Message<'_>) -> Vec<Name> {
             let mut fields = Fields::default();
             fields.push("host.hostname", Text::from(without_local(&record.name.spelt())));
             let (question, addresses) = (Some(owner), vec![address]);
-            told.push(Name { question, kind: None, answered: true, addresses, fields });
+            told.push(Name { question, answered: true, addresses, fields, ..Name::default() });
         }
     }
     told.extend(services(&pointers));

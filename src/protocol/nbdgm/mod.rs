@@ -85,7 +85,7 @@ impl Parser for Nbdgm {
         fields.push_some("host.hostname", host);
         fields.push_some("nbdgm.destination", printable(&datagram.destination));
         let addresses = vec![datagram.source_address.into()];
-        let name = Name { question: None, kind: None, answered: true, addresses, fields };
+        let name = Name { answered: true, addresses, fields, ..Name::default() };
         self.budget.push(chunk.at, Statement::Name(Box::new(name)), facts);
         if let Some(mail) = &datagram.mail {
             self.budget.push(chunk.at, mail.hello(), facts);
