@@ -104,6 +104,8 @@ pub enum Direction {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Encapsulation {
+    /// An Authentication Header (RFC 4302), which hides nothing.
+    Ah,
     Ayiya,
     Capwap,
     Erspan,
@@ -120,6 +122,7 @@ pub enum Encapsulation {
 
 impl Encapsulation {
     pub const ALL: &'static [Self] = &[
+        Self::Ah,
         Self::Ayiya,
         Self::Capwap,
         Self::Erspan,
@@ -136,6 +139,7 @@ impl Encapsulation {
 
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Ah => "ah",
             Self::Ayiya => "ayiya",
             Self::Capwap => "capwap",
             Self::Erspan => "erspan",

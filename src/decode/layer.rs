@@ -204,7 +204,7 @@ pub(super) fn walk_inside(position: &mut Position<'_>, protocol: u8) -> Result<F
                 return walk_overlay(position);
             }
         }
-        ip::AH => transport::portless(position, Transport::Ah),
+        ip::AH => return walk_authenticated(position),
         ip::ESP => transport::portless(position, Transport::Esp),
         ip::IPV4 | ip::IPV6 => {
             position.enter(Encapsulation::IpInIp, Layer::Ip)?;
@@ -221,6 +221,24 @@ pub(super) fn walk_inside(position: &mut Position<'_>, protocol: u8) -> Result<F
         _ => return Err(Skip::NotTcpOrUdp),
     }
     Ok(Found::Packet)
+}
+
+/// What an Authentication Header protects is read as what it is. Where that is no packet of a flow, its own packet is one.
+fn walk_authenticated(position: &mut Position<'_>) -> Result<Found, Skip> {
+    let outside = *position;
+    let found = match transport::authentication(position) {
+        Ok(ip::IPV4 | ip::IPV6) => walk(position),
+        Ok(protocol) => walk_inside(position, protocol),
+        Err(skip) => Err(skip),
+    };
+    match found {
+        Err(Skip::Malformed | Skip::NotIp | Skip::NotTcpOrUdp | Skip::Truncated) => {
+            *position = outside;
+            transport::portless(position, Transport::Ah);
+            Ok(Found::Packet)
+        }
+        found => found,
+    }
 }
 
 /// A datagram on a tunnel's port is unwrapped where everything inside reads well; otherwise it is a datagram like any.

@@ -6,8 +6,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use etherparse::err::tcp::HeaderSliceError;
 use etherparse::{TcpSlice, UdpHeaderSlice};
 
-use super::layer::Position;
+use super::layer::{Layer, Position};
 use super::{IpHeader, Skip, TcpHeader};
+use crate::facts::Encapsulation;
 use crate::net::{Endpoint, Transport};
 
 pub(super) fn tcp(position: &mut Position<'_>) -> Result<(), Skip> {
@@ -67,9 +68,21 @@ pub(super) fn link(position: &mut Position<'_>, ether_type: u16) {
     head.payload_len = rest.wire_len();
 }
 
-/// ESP (RFC 4303) and AH (RFC 4302): the payload begins with their header.
-///
-/// What AH protects is not read as a flow of its own: a packet has one transport, and a flow under AH is named by it.
+/// An Authentication Header (RFC 4302 §2); the IANA number of what it protects, which the position then is at.
+pub(super) fn authentication(position: &mut Position<'_>) -> Result<u8, Skip> {
+    let [next_header, words, _, _] = position.rest.array()?;
+    let (spi, _sequence) = (position.rest.u32()?, position.rest.u32()?);
+    // In words of 4 bytes, less 2; the fixed fields are 3 of them.
+    let authenticator = usize::from(words).checked_sub(1).ok_or(Skip::Malformed)?;
+    if spi == 0 || authenticator == 0 {
+        return Err(Skip::Malformed);
+    }
+    position.rest.skip(authenticator.saturating_mul(4))?;
+    position.enter(Encapsulation::Ah, Layer::Ip)?;
+    Ok(next_header)
+}
+
+/// ESP (RFC 4303), and AH (RFC 4302) around what is no packet of a flow: the payload begins with their header.
 pub(super) fn portless(position: &mut Position<'_>, transport: Transport) {
     let Position { head, rest, .. } = position;
     head.transport = transport;

@@ -52,7 +52,7 @@ use hashbrown::DefaultHashBuilder;
 use serde::Deserialize;
 
 use crate::decode::{Head, Packet};
-use crate::facts::{EndReason, Fact, FactKind, FlowId, Watermark};
+use crate::facts::{Encapsulation, EndReason, Fact, FactKind, FlowId, Watermark};
 use crate::flow::conversation::Said;
 use crate::flow::expiry::Wheel;
 use crate::flow::key::{End, Key};
@@ -60,6 +60,7 @@ use crate::flow::reassembly::Room;
 use crate::flow::record::{Class, Flow};
 use crate::index::Index;
 use crate::net::Network;
+use crate::protocol::ah;
 use crate::quantity;
 use crate::slab::{Queues, Slab, Slot};
 use crate::time::Timestamp;
@@ -287,11 +288,15 @@ impl FlowTable {
         let head = packet.head;
         self.counters.packets = self.counters.packets.saturating_add(1);
         self.counters.bytes = self.counters.bytes.saturating_add(u64::from(head.ip.len));
-        let slot = match self.find(hash, &key) {
-            Some(slot) if self.takes(slot, head, source, facts) => slot,
-            _ => self.open(hash, key, source, head, facts),
+        let (slot, is_new) = match self.find(hash, &key) {
+            Some(slot) if self.takes(slot, head, source, facts) => (slot, false),
+            _ => (self.open(hash, key, source, head, facts), true),
         };
         self.read(slot, source, &packet, facts);
+        if is_new && packet.head.tunnel == Some(Encapsulation::Ah) {
+            self.said.push(ah::of_flow());
+            self.relay(slot, Moment { at: packet.head.at, seq: packet.head.seq }, facts);
+        }
         self.requeue(slot);
     }
 

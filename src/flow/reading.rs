@@ -82,7 +82,7 @@ impl FlowTable {
         }
     }
 
-    fn relay(&mut self, slot: Slot, moment: Moment, facts: &mut Vec<Fact>) {
+    pub(super) fn relay(&mut self, slot: Slot, moment: Moment, facts: &mut Vec<Fact>) {
         let Some(flow) = self.flows.get_mut(slot) else {
             return self.said.clear();
         };

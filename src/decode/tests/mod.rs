@@ -1,3 +1,4 @@
+mod authentication;
 mod copies;
 mod fragments;
 mod headers;

@@ -11,9 +11,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::decode::{Head, IpHeader, Packet, TcpHeader};
-use crate::facts::{EndReason, Fact, FactKind, FlowId, FlowSummary, Sender, Watermark};
+use crate::facts::{Encapsulation, EndReason, Fact, FactKind, FlowId, FlowSummary, Sender, Watermark};
 use crate::flow::{FlowTable, Settings};
 use crate::net::{Endpoint, Transport, Vlans};
+use crate::protocol::ah;
 use crate::time::Timestamp;
 
 pub(super) const BEGIN: Timestamp = Timestamp::from_secs(1_750_000_000);
@@ -219,4 +220,18 @@ fn each_direction_has_its_own_vlan() {
     let flow = &bench.facts.last().unwrap().flow;
     assert_eq!(flow.client, line.server, "who was seen first opened it");
     assert_eq!((flow.client_vlans, flow.server_vlans), (Vlans::new(Some(80), None), Vlans::NONE));
+}
+
+#[test]
+fn a_flow_under_an_authentication_header_says_so_once() {
+    let (mut bench, line) = (Bench::new(), Line::udp("10.0.0.1:5000", "192.0.2.1:9"));
+    for sender in [Sender::Client, Sender::Server, Sender::Client] {
+        let head = Head { tunnel: Some(Encapsulation::Ah), ..bench.head(&line, sender, 1) };
+        bench.give(head, b"x");
+    }
+    bench.finish();
+    let [hello, end] = &bench.facts[..] else { panic!("{:?}", bench.facts) };
+    assert_eq!(hello.protocol, Some(ah::SPEC.protocol));
+    assert!(matches!(hello.kind, FactKind::Hello(_)) && !hello.flow.has_spoken);
+    assert_eq!((end.flow.tunnel, end.flow.protocol), (Some(Encapsulation::Ah), None));
 }

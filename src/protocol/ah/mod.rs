@@ -1,13 +1,15 @@
-//! Authentication Header packets in (RFC 4302), a tunnel out; what they protect is not hidden, and ESP inside is handed
-//! on.
+//! Packets of an Authentication Header in (RFC 4302) that protects no packet of a flow (ICMP, routing), a tunnel out.
+//!
+//! It hides nothing: TCP, UDP, ESP and packets of a tunnel in it are read as flows of their own, which say that they are
+//! under one.
 
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
+use crate::facts::{Confidence, Fields, Hello, Sender, Statement, Tunnel};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
-use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Parser, Probe, Progress, Protocol, ProtocolSpec, esp};
+use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new("ah"),
@@ -21,7 +23,6 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Header {
     next_header: u8,
-    bytes: usize,
 }
 
 impl Header {
@@ -37,14 +38,13 @@ impl Header {
         let spi = cursor.u32()?;
         let _sequence = cursor.u32()?;
         let authenticator = bytes.checked_sub(Self::BYTES_MIN)?;
-        (spi != 0 && authenticator > 0 && cursor.len() >= authenticator).then_some(Self { next_header, bytes })
+        (spi != 0 && authenticator > 0 && cursor.len() >= authenticator).then_some(Self { next_header })
     }
 }
 
-/// What stands behind the header of a packet, if it is of this protocol.
-pub(super) fn inner(packet: &[u8], protocol: u8) -> Option<&[u8]> {
-    let header = Header::parse(packet).filter(|header| header.next_header == protocol)?;
-    packet.get(header.bytes..)
+/// What is said of a flow that is under a header, when it opens.
+pub fn of_flow() -> (Protocol, Statement) {
+    (SPEC.protocol, Statement::Hello(Box::new(Hello::new(Sender::Client))))
 }
 
 #[derive(Default)]
@@ -61,10 +61,7 @@ impl Ah {
         let mut fields = Fields::default();
         fields.push("ah.next_header", header.next_header);
         facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(Confidence::Certain, established) })));
-        match header.next_header {
-            esp::NUMBER => Progress::Upgrade { to: esp::SPEC.protocol, consumed: 0 },
-            _ => Progress::Done,
-        }
+        Progress::Done
     }
 }
 

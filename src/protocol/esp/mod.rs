@@ -1,4 +1,4 @@
-//! ESP packets in, over IP (RFC 4303), in UDP (RFC 3948) or behind an Authentication Header, a tunnel out.
+//! ESP packets in, over IP (RFC 4303) or in UDP (RFC 3948), a tunnel out.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -6,7 +6,7 @@ pub(crate) mod tests;
 use crate::facts::{Confidence, Sender, Statement, Tunnel};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
-use crate::protocol::{ANY_BYTE, Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, ah, ike};
+use crate::protocol::{ANY_BYTE, Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, ike};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new("esp"),
@@ -17,8 +17,6 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     fields: &[],
 };
 
-/// The IANA protocol number.
-pub(super) const NUMBER: u8 = 50;
 const NAT_PORT: u16 = 4500;
 
 fn probe(opening: &Opening<'_>) -> Probe {
@@ -81,7 +79,6 @@ impl Esp {
 
     fn header(&self, packet: &[u8]) -> Option<Header> {
         match self.transport {
-            Transport::Ah => ah::inner(packet, NUMBER).and_then(Header::parse),
             Transport::Udp => Header::parse(packet).filter(|_| is_in_udp(packet)),
             _ => Header::parse(packet),
         }
