@@ -84,6 +84,17 @@ fn long_header(cursor: &mut Cursor<'_>, first: u8) -> Option<(Version, usize)> {
     is_known.then_some((version, usize::from(first & 0x03).saturating_add(1)))
 }
 
+/// The version of a datagram of Q044 to Q048 with a long header, whoever sends it: one of the identifiers has 8 bytes,
+/// the other none.
+pub fn long_header_version(datagram: &[u8]) -> Option<Version> {
+    let mut cursor = Cursor::new(datagram);
+    let is_long = cursor.u8()? & 0xc0 == 0xc0;
+    let version = Version(cursor.u32()?);
+    let is_known = matches!(version.google()?, (b'Q', 44..=48)) && matches!(cursor.u8()?, 0x50 | 0x05);
+    cursor.skip(8)?;
+    (is_long && is_known && !cursor.is_empty()).then_some(version)
+}
+
 /// Reads a message of tags: its name, how many, for each its name and where its value ends, and the values.
 pub fn client_hello(message: &[u8], version: Version) -> Option<Hello> {
     const TAGS_MAX: u16 = 128;

@@ -4,6 +4,7 @@
 use crate::facts::Sender;
 use crate::protocol::Opening;
 use crate::protocol::cursor::Cursor;
+use crate::protocol::quic::google;
 use crate::protocol::quic::version::Version;
 use crate::protocol::quic::wire::{self, Packet};
 
@@ -19,8 +20,15 @@ const FORM_AND_FIXED: u8 = 0xc0;
 const SHORT: u8 = 0x40;
 const NEITHER: u8 = 0x00;
 
-/// Who sent a datagram, as far as the ports tell.
+/// So many datagrams of something else may come before the first that may be QUIC's (STUN, or the answer to a version
+/// that was not seen).
+const STRANGERS_MAX: u8 = 12;
+
+/// Who sent a datagram, as far as it and the ports tell.
 pub fn role(opening: &Opening<'_>) -> Sender {
+    if let Some(Packet::Retry(_)) = wire::packet(&mut Cursor::new(opening.bytes)) {
+        return Sender::Server;
+    }
     let (own, other) = match opening.sender {
         Sender::Client => (opening.client_port, opening.server_port),
         Sender::Server => (opening.server_port, opening.client_port),
@@ -50,6 +58,7 @@ pub struct Midway {
     /// The version of a datagram of long headers.
     pub version: Option<Version>,
     repeated: Option<Repeated>,
+    strangers: u8,
 }
 
 /// What stands where a client's short headers have the connection identifier.
@@ -66,7 +75,7 @@ impl Midway {
     pub fn on_datagram(&mut self, datagram: &[u8], sender: Sender) -> Judgement {
         let Some((&first, rest)) = datagram.split_first() else { return Judgement::Foreign };
         match (first & FORM_AND_FIXED, sender) {
-            (NEITHER, _) => Judgement::Foreign,
+            (NEITHER, _) => self.on_stranger(),
             (SHORT, Sender::Client) => self.on_short(first, rest),
             (SHORT, Sender::Server) => Judgement::Undecided,
             _ => match outline(datagram) {
@@ -74,12 +83,21 @@ impl Midway {
                     self.version.get_or_insert(version);
                     Judgement::Undecided
                 }
-                None => Judgement::Foreign,
+                None => self.on_stranger(),
             },
         }
     }
 
+    fn on_stranger(&mut self) -> Judgement {
+        self.strangers = self.strangers.saturating_add(1);
+        let has_begun = self.version.is_some() || self.repeated.is_some();
+        if has_begun || self.strangers > STRANGERS_MAX { Judgement::Foreign } else { Judgement::Undecided }
+    }
+
     fn on_short(&mut self, first: u8, rest: &[u8]) -> Judgement {
+        if self.strangers > 0 {
+            return Judgement::Foreign;
+        }
         let Some(&identifier) = rest.first_chunk().filter(|_| rest.len() >= SHORT_BYTES_MIN.saturating_sub(1)) else {
             return Judgement::Foreign;
         };
@@ -98,6 +116,9 @@ impl Midway {
 
 /// The version of a datagram that its packets fill to the end, or to a short header or padding behind them.
 fn outline(bytes: &[u8]) -> Option<Version> {
+    if let Some(version) = google::long_header_version(bytes) {
+        return Some(version);
+    }
     let mut datagram = Cursor::new(bytes);
     let mut version = None;
     let mut ahead = datagram;
@@ -105,8 +126,8 @@ fn outline(bytes: &[u8]) -> Option<Version> {
         datagram = ahead;
         match packet {
             Packet::Initial(initial) => version = Some(initial.header.version),
-            Packet::Protected(header) => version = version.or(Some(header.version)),
-            Packet::Retry | Packet::Unknown(_) | Packet::VersionNegotiation { .. } => return None,
+            Packet::Protected(header) | Packet::Retry(header) => version = version.or(Some(header.version)),
+            Packet::Unknown(_) | Packet::VersionNegotiation { .. } => return None,
         }
     }
     let ends_well = datagram.peek().is_none_or(|next| next == 0 || next & FORM_AND_FIXED == SHORT);

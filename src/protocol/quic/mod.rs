@@ -187,7 +187,7 @@ impl Quic {
     ) -> Result<Next, &'static str> {
         match packet {
             Packet::Initial(initial) => return self.on_initial(&initial, sender, facts),
-            Packet::Retry => self.retried |= sender == Sender::Server,
+            Packet::Retry(_) => self.retried |= sender == Sender::Server,
             Packet::Unknown(header) if sender == Sender::Client => self.greet(header),
             Packet::VersionNegotiation { header, versions } if sender == Sender::Server => {
                 self.on_version_negotiation(header, versions, facts);

@@ -314,6 +314,41 @@ fn a_connection_that_began_before_is_known_by_the_identifier_that_the_client_rep
 }
 
 #[test]
+fn a_client_is_read_behind_an_answer_to_what_was_not_seen() {
+    let [client, server] = &*hellos(retried().split_off(1)) else { panic!() };
+    assert_eq!([client.sender, server.sender], [Sender::Client, Sender::Server]);
+    let names = |hellos: Vec<Hello>| hellos.into_iter().filter_map(|hello| hello.server_name).count();
+    assert_eq!(names(hellos(refused_version().split_off(1))), 1);
+}
+
+#[test]
+fn an_answer_with_a_known_version_is_told_by_that() {
+    let mut retry = retried();
+    retry.truncate(2);
+    let [hello] = &*hellos(retry.split_off(1)) else { panic!() };
+    assert_eq!(version(hello), &Value::Text("1".into()));
+    // Q046: a server's packet, number 1.
+    let answer = hex("c3 51303436 05 b4aae8adf5a1f95b 00000001 00112233445566778899aabb a0");
+    let [hello] = &*hellos(vec![(Sender::Server, answer.clone())]) else { panic!() };
+    assert_eq!(version(hello), &Value::Text("Q046".into()));
+    let other = [&answer[..5], &[0x55], &answer[6..]].concat();
+    assert!(fixture("", vec![(Sender::Server, other)]).facts().is_empty());
+}
+
+#[test]
+fn a_server_hello_behind_googles_acknowledgement_is_read() {
+    for acknowledgement in ["40 01 0000 01 00", "65 0001 0000 01 0001 01 0001 02 0102030405060708"] {
+        let payload = [hex(acknowledgement), vec![0x08], crypto(0, &server_hello())[1..].to_vec()].concat();
+        let answer = initial(Version(u32::from_be_bytes(*b"T051")), &DESTINATION, &[], 0, &payload, Sender::Server);
+        let payload = [vec![0x08], crypto(0, &client_hello())[1..].to_vec()].concat();
+        let version = Version(u32::from_be_bytes(*b"T051"));
+        let hello = initial(version, &DESTINATION, &DESTINATION, 0, &payload, Sender::Client);
+        let [_, server] = &*hellos(vec![(Sender::Client, hello), (Sender::Server, answer)]) else { panic!() };
+        assert_eq!(server.sender, Sender::Server);
+    }
+}
+
+#[test]
 fn the_server_is_where_the_port_is_if_it_was_seen_first() {
     let reversed = |bytes: &[u8]| {
         probe(&Opening {

@@ -14,7 +14,7 @@ pub enum Packet<'a> {
     Initial(Initial<'a>),
     /// 0-RTT or Handshake: encrypted with keys that nobody else has.
     Protected(Header<'a>),
-    Retry,
+    Retry(Header<'a>),
     /// A long header of a version whose packets cannot be read.
     Unknown(Header<'a>),
     VersionNegotiation {
@@ -67,7 +67,7 @@ pub fn packet<'a>(datagram: &mut Cursor<'a>) -> Option<Packet<'a>> {
         }
         Some(PacketType::Retry) => {
             *datagram = Cursor::new(&[]);
-            Some(Packet::Retry)
+            Some(Packet::Retry(header))
         }
         Some(PacketType::Protected) => {
             let len = varint(datagram)?;
@@ -103,7 +103,7 @@ pub fn frame<'a>(payload: &mut Cursor<'a>, version: Version) -> Result<Option<Fr
             Some(kind @ (0x02 | 0x03)) => ack(payload, kind == 0x03).ok_or(MALFORMED)?,
             Some(kind) if kind == version.crypto_frame() => return crypto(payload).map(Some).ok_or(MALFORMED),
             Some(0x1c) => return connection_close(payload).map(Some).ok_or(MALFORMED),
-            // Google's acknowledgements are not those of the IETF.
+            Some(kind @ 0x40..=0x7f) if version.google().is_some() => google_ack(payload, kind).ok_or(MALFORMED)?,
             Some(_) if version.google().is_some() => return Ok(None),
             Some(_) => return Err(MALFORMED),
         }
@@ -121,6 +121,32 @@ fn ack(payload: &mut Cursor<'_>, counts_ecn: bool) -> Option<()> {
         let _counts = (varint(payload)?, varint(payload)?, varint(payload)?);
     }
     Some(())
+}
+
+/// Google's acknowledgement, whose type says how long its numbers are ("QUIC Wire Layout Specification", Hamilton and
+/// others 2016):
+///
+/// ```text
+/// 01 has_blocks:1 unused:1 largest:2 block:2 | largest | delay:16 | blocks:8 | block | (gap:8 block)... | times:8 ...
+/// ```
+fn google_ack(payload: &mut Cursor<'_>, kind: u8) -> Option<()> {
+    const HAS_BLOCKS: u8 = 0x20;
+    let bytes = |code: u8| match code & 3 {
+        0 => 1,
+        1 => 2,
+        2 => 4,
+        _ => 6_usize,
+    };
+    let (largest, block) = (bytes(kind >> 2), bytes(kind));
+    payload.skip(largest.saturating_add(2))?;
+    let blocks = if kind & HAS_BLOCKS == 0 { 0 } else { payload.u8()? };
+    payload.skip(block)?;
+    payload.skip(usize::from(blocks).saturating_mul(block.saturating_add(1)))?;
+    // Of each packet that is timed: which one, and when; the first time is absolute.
+    match usize::from(payload.u8()?) {
+        0 => Some(()),
+        times => payload.skip(times.saturating_mul(3).saturating_add(2)),
+    }
 }
 
 fn crypto<'a>(payload: &mut Cursor<'a>) -> Option<Frame<'a>> {
