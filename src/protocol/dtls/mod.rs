@@ -29,7 +29,10 @@ pub const PROTOCOL: Protocol = Protocol::new("dtls");
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,
     transports: &[Transport::Udp],
-    opens_with: &[(content::HANDSHAKE, content::APPLICATION_DATA)],
+    opens_with: &[
+        (content::CHANGE_CIPHER_SPEC, content::CHANGE_CIPHER_SPEC),
+        (content::HANDSHAKE, content::APPLICATION_DATA),
+    ],
     probe,
     start,
     fields: &[
@@ -68,15 +71,24 @@ fn probe(opening: &Opening<'_>) -> Probe {
     }
 }
 
-/// Amid a session: records that fill the datagram.
+/// Amid a session: records that fill the datagram, an encrypted one among them.
 fn is_encrypted(datagram: &[u8]) -> bool {
     let mut rest = Cursor::new(datagram);
+    let mut is_encrypted = false;
     while let Some(record) = wire::record(&mut rest) {
-        if record.content != content::APPLICATION_DATA || record.epoch == 0 || record.body.is_empty() {
+        let fits = match (record.content, record.epoch) {
+            // Of the version of Cisco's, three bytes.
+            (content::CHANGE_CIPHER_SPEC, 0) => matches!(record.body, [1] | [1, _, _]),
+            (content::HANDSHAKE, 0) => Fragment::read(&mut Cursor::new(record.body)).is_some(),
+            (content::APPLICATION_DATA | content::HANDSHAKE, 1..) => !record.body.is_empty(),
+            _ => false,
+        };
+        if !fits {
             return false;
         }
+        is_encrypted |= record.epoch > 0;
     }
-    rest.is_empty()
+    is_encrypted && rest.is_empty()
 }
 
 /// Who sends a datagram that begins with a hello in clear.
@@ -152,6 +164,14 @@ impl Parser for Dtls {
         }
         Progress::Continue { consumed: chunk.bytes.len() }
     }
+
+    /// Of a hello whose other fragments were not seen there is no more to say than that it was one.
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
+        let has_begun = |side: &Side| side.partial.iter().any(|partial| partial.kind == handshake::CLIENT_HELLO);
+        if self.is_unheard() && has_begun(&self.client) {
+            facts.push(Statement::Hello(Box::new(Hello::new(Sender::Client))));
+        }
+    }
 }
 
 impl Dtls {
@@ -176,7 +196,7 @@ impl Dtls {
         facts: &mut Vec<Statement>,
     ) -> Result<Next, &'static str> {
         if record.epoch > 0 {
-            if record.content == content::APPLICATION_DATA && self.is_unheard() {
+            if matches!(record.content, content::APPLICATION_DATA | content::HANDSHAKE) && self.is_unheard() {
                 facts.push(Statement::Hello(Box::new(hello::of_established(sender))));
                 return Ok(Next::Done);
             }

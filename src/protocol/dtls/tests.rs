@@ -61,6 +61,30 @@ fn a_capture_that_began_amid_a_session_finds_its_records() {
     assert!(fixture("", vec![(Sender::Client, longer)]).facts().is_empty(), "records fill the datagram");
 }
 
+/// What a side changes to encryption with: ChangeCipherSpec and Finished.
+fn change() -> Vec<u8> {
+    [&hex("14 feff 0000 000000000003 0001 01  16 feff 0001 000000000000")[..], &vec16(&[0xee; 48])].concat()
+}
+
+#[test]
+fn a_capture_that_began_amid_a_handshake_finds_its_end() {
+    let [session] = &*hellos(&[(Sender::Server, change())]) else { panic!() };
+    assert_eq!(session.fields.get("tls.established"), Some(&Value::Bool(true)));
+    let behind_a_message = [record(16, 2, &[0; 66]), change()].concat();
+    assert_eq!(hellos(&[(Sender::Client, behind_a_message)]).len(), 1);
+    let alone = change()[..14].to_vec();
+    assert!(fixture("", vec![(Sender::Server, alone)]).facts().is_empty(), "nothing is encrypted");
+}
+
+#[test]
+fn a_hello_whose_end_is_not_seen_is_told_as_one() {
+    // The first 32 of 200 bytes.
+    let fragment = [&hex("01 0000c8 0000 000000 000020 fefd")[..], &[0x5a; 30]].concat();
+    let datagram = [&hex("16 feff 0000 000000000000")[..], &vec16(&fragment)].concat();
+    let [hello] = &*hellos(&[(Sender::Client, datagram)]) else { panic!() };
+    assert!(hello.fingerprints.is_empty() && hello.sender == Sender::Client);
+}
+
 #[test]
 fn fragments_of_several_datagrams_are_put_together() {
     let [first, second, server, shown, answered] = &*hellos(&fixtures()[0].chunks) else { panic!() };

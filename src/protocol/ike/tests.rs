@@ -220,7 +220,8 @@ fn what_does_not_add_up_is_not_ike() {
 
 #[test]
 fn on_its_port_a_header_with_what_does_not_add_up_is_told_as_that() {
-    let spoil: [fn(&mut Vec<u8>); 2] = [
+    let spoil: [fn(&mut Vec<u8>); 3] = [
+        |bytes| bytes[..8].fill(0),              // no initiator's index
         |bytes| bytes[28 + 3] += 1,              // payloads that do not meet
         |bytes| bytes.truncate(bytes.len() - 9), // cut
     ];

@@ -102,10 +102,12 @@ pub(super) fn without_marker(datagram: &[u8]) -> Option<&[u8]> {
 impl<'a> Message<'a> {
     /// A message whose payloads hold together, as far as they are not encrypted.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
-        Self::parse_header(bytes).filter(|message| message.is_whole && (message.is_readable || message.is_encrypted))
+        let holds = |message: &Self| message.is_whole && (message.is_readable || message.is_encrypted);
+        Self::parse_header(bytes).filter(|message| message.initiator != [0; 8] && holds(message))
     }
 
-    /// A message whose header fits, where a port says what it should be: it may be cut, or its payloads broken.
+    /// A message whose header fits, where a port says what it should be: it may be cut, or its payloads broken; or it is
+    /// whole and names no initiator (which RFC 7296 §3.1 forbids, and testers send).
     pub(super) fn parse_header(bytes: &'a [u8]) -> Option<Self> {
         let mut cursor = Cursor::new(bytes);
         let (initiator, responder) = (cursor.array()?, cursor.array()?);
@@ -123,7 +125,9 @@ impl<'a> Message<'a> {
             Version::V1 => (V1_FLAGS, flags & V1_ENCRYPTED != 0),
             Version::V2 => (V2_FLAGS, matches!(exchange, Exchange::Other)),
         };
-        if initiator == [0; 8] || len < bytes.len().max(HEADER_BYTES) || flags & !known_flags != 0 {
+        let is_whole = len == bytes.len();
+        let is_named = is_whole || initiator != [0; 8];
+        if !is_named || len < bytes.len().max(HEADER_BYTES) || flags & !known_flags != 0 {
             return None;
         }
         let mut message = Self {
@@ -134,7 +138,7 @@ impl<'a> Message<'a> {
             is_response: version == Version::V2 && flags & V2_RESPONSE != 0,
             is_readable: false,
             is_encrypted: encrypted,
-            is_whole: len == bytes.len(),
+            is_whole,
             first_payload,
             payloads: cursor.rest(),
         };

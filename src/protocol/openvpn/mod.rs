@@ -84,6 +84,8 @@ struct OpenVpn {
     transport: Transport,
     on_port: bool,
     reset: Option<ClientReset>,
+    /// Messages of the client that go on with its session, where the server is not seen.
+    continuations: u32,
     said: Option<Confidence>,
     messages: u32,
     midway: Midway,
@@ -94,13 +96,15 @@ struct OpenVpn {
 impl OpenVpn {
     /// Without an answer among so many messages there will be none.
     const MESSAGES_MAX: u32 = 16;
+    /// So often the client names its session before it is one without the server's answer.
+    const CONTINUATIONS_MIN: u32 = 3;
     /// What is no session by now is left to others, who can still be shown all of it.
     const MIDWAY_MESSAGES_MAX: u32 = 10;
 
     fn new(start: &Start) -> Self {
         let (transport, midway) = (start.transport, Midway::default());
         let on_port = start.client_port == PORT || start.server_port == PORT;
-        Self { transport, on_port, reset: None, said: None, messages: 0, midway, channel: None }
+        Self { transport, on_port, reset: None, continuations: 0, said: None, messages: 0, midway, channel: None }
     }
 
     fn on_message(&mut self, message: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
@@ -138,9 +142,15 @@ impl OpenVpn {
         if self.messages < Self::MIDWAY_MESSAGES_MAX { Progress::Continue { consumed: 0 } } else { Progress::Reject }
     }
 
-    /// A client repeats the reset of the same session until it is answered.
+    /// A client repeats the reset of the same session until it is answered; then it goes on.
     fn open(&mut self, message: &[u8], facts: &mut Vec<Statement>) {
         let Some(reset) = ClientReset::parse(message) else {
+            if self.reset.is_some_and(|reset| reset.is_followed_by(message)) {
+                self.continuations = self.continuations.saturating_add(1);
+            }
+            if self.continuations == Self::CONTINUATIONS_MIN {
+                self.say(Confidence::Likely, true, facts);
+            }
             return;
         };
         if self.reset.replace(reset) == Some(reset) {

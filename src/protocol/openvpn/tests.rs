@@ -63,6 +63,19 @@ fn data_of_one_peer_that_both_sides_count_is_a_likely_tunnel() {
     assert!(with(3, [&[9 << 3, 0, 0, 7, 0, 0, 3, 0x88], &[0; 20][..]].concat()).is_empty(), "no ciphertext");
 }
 
+#[test]
+fn a_client_that_goes_on_is_a_likely_tunnel_without_its_server() {
+    let mut alone = tls_auth();
+    alone.chunks.remove(1);
+    let next = alone.chunks[1].clone();
+    alone.chunks.extend([next.clone(), next]);
+    let facts = alone.facts();
+    let [(_, Statement::Tunnel(tunnel))] = &facts[..] else { panic!("{facts:?}") };
+    assert_eq!((tunnel.confidence, tunnel.established), (Confidence::Likely, true));
+    alone.chunks[3].1[5] ^= 1;
+    assert!(alone.facts().is_empty(), "another session");
+}
+
 fn tls_auth() -> Fixture {
     udp(
         "openvpn with tls-auth",

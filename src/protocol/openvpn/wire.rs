@@ -99,6 +99,16 @@ impl ClientReset {
         self.acknowledgment(message.len(), cursor).map(|()| server)
     }
 
+    /// Whether `message` goes on with the session, which a client does when it was answered.
+    pub(super) fn is_followed_by(&self, message: &[u8]) -> bool {
+        const CONTROL_V1: u8 = 4 << 3;
+        const ACK_V1: u8 = 5 << 3;
+        const CONTROL_WITH_WRAPPED_KEY: u8 = 11 << 3;
+        let mut cursor = Cursor::new(message);
+        matches!(cursor.u8(), Some(CONTROL_V1 | ACK_V1 | CONTROL_WITH_WRAPPED_KEY))
+            && cursor.array() == Some(self.session)
+    }
+
     fn acknowledgment(&self, len: usize, mut cursor: Cursor<'_>) -> Option<()> {
         match self.wrap {
             Wrap::Plain => self.acknowledged(cursor),

@@ -38,7 +38,9 @@ fn probe(opening: &Opening<'_>) -> Probe {
     match (Start::parse(opening.bytes), opening.sender) {
         (Some(Start { kind: Start::REQUEST, .. }), Sender::Client) => Probe::Match,
         (Some(Start { kind: Start::REQUEST, .. }), Sender::Server) => Probe::Reversed,
-        _ => Probe::No,
+        (Some(_), Sender::Server) => Probe::Match,
+        (Some(_), Sender::Client) => Probe::Reversed,
+        (None, _) => Probe::No,
     }
 }
 
@@ -114,14 +116,18 @@ struct Pptp {
 
 impl Pptp {
     fn say(&mut self, reply: Option<Start>, facts: &mut Vec<Statement>) {
-        let Some(request) = self.request.take() else {
-            return;
+        let request = self.request.take();
+        let confidence = match (&request, &reply) {
+            (Some(_), Some(_)) => Confidence::Certain,
+            (None, None) => return,
+            _ => Confidence::Likely,
         };
-        let confidence = if reply.is_some() { Confidence::Certain } else { Confidence::Likely };
         let established = reply.as_ref().is_some_and(|reply| reply.accepted);
         let mut fields = Fields::default();
-        fields.push_some("pptp.host_name", request.host_name);
-        fields.push_some("pptp.vendor", request.vendor);
+        if let Some(request) = request {
+            fields.push_some("pptp.host_name", request.host_name);
+            fields.push_some("pptp.vendor", request.vendor);
+        }
         if let Some(reply) = reply {
             fields.push_some("pptp.server_host_name", reply.host_name);
             fields.push_some("pptp.server_vendor", reply.vendor);

@@ -65,6 +65,16 @@ fn a_refusal_or_silence_establishes_nothing() {
 }
 
 #[test]
+fn a_reply_to_what_was_not_seen_is_likely_a_tunnel() {
+    let mut reply = control_connection();
+    reply.chunks.remove(0);
+    reply.chunks.truncate(1);
+    let tunnel = tunnel(&reply);
+    assert!(tunnel.established && tunnel.confidence == Confidence::Likely);
+    assert_eq!(tunnel.fields.get("pptp.server_vendor"), Some(&Value::Text("linux".into())));
+}
+
+#[test]
 fn the_cookie_must_be_there() {
     let mut spoilt = control_connection();
     spoilt.chunks.truncate(1);
