@@ -1,6 +1,8 @@
 //! RFB, the protocol of VNC (RFC 6143): the handshake in, up to the desktop's name or to where it is encrypted; one
-//! [`RemoteDesktop`] out. Challenges and responses are passed over.
+//! [`RemoteDesktop`] out. Challenges and responses are passed over. Amid a session on a display's port, what the viewer
+//! sends is enough.
 
+mod midway;
 mod wire;
 
 #[cfg(test)]
@@ -9,6 +11,7 @@ pub(crate) mod tests;
 use crate::facts::{RemoteDesktop, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
+use crate::protocol::rfb::midway::{Judgement, Midway};
 use crate::protocol::rfb::wire::{SecuritySubtype, SecurityType, ServerInit, Version};
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, tls};
 
@@ -17,9 +20,10 @@ pub const PROTOCOL: Protocol = Protocol::new("rfb");
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,
     transports: &[Transport::Tcp],
-    opens_with: &[(b'I', b'I'), (b'R', b'R')],
+    // An identifier or a version, or a message of a viewer.
+    opens_with: &[(0x02, 0x05), (b'I', b'I'), (b'R', b'R')],
     probe,
-    start: |_| Box::<Rfb>::default(),
+    start: |start| Box::new(Rfb { midway: start.is_midway.then(Midway::default), ..Rfb::default() }),
     fields: &[
         FieldSpec {
             name: "rfb.server_version",
@@ -63,6 +67,7 @@ fn probe(opening: &Opening<'_>) -> Probe {
     match cursor.array() {
         Some(bytes) if Version::of(&bytes).is_some() => speaker_is_server,
         None if b"RFB ".starts_with(opening.bytes) || opening.bytes.starts_with(b"RFB ") => Probe::More,
+        _ if opening.is_midway => midway::probe(opening),
         _ => Probe::No,
     }
 }
@@ -73,6 +78,8 @@ struct Rfb {
     seen: Seen,
     /// What the client answers to a server whose side is not seen.
     unasked: Option<Version>,
+    /// As long as the session may have begun before.
+    midway: Option<Midway>,
     said: bool,
 }
 
@@ -172,7 +179,10 @@ impl Parser for Rfb {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
         if matches!(self.phase, Phase::ServerVersion) && chunk.sender == Sender::Client {
-            self.unasked = Cursor::new(chunk.bytes).array().as_ref().and_then(Version::of);
+            self.unasked = self.unasked.or(Cursor::new(chunk.bytes).array().as_ref().and_then(Version::of));
+        }
+        if let Some(progress) = self.on_midway(&chunk, facts) {
+            return progress;
         }
         while self.phase.speaker() == chunk.sender {
             match self.step(&mut cursor) {
@@ -196,6 +206,11 @@ impl Parser for Rfb {
         Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) }
     }
 
+    /// Amid a session the next segment mostly begins with a message.
+    fn on_gap(&mut self, _sender: Sender, _len: u32) -> Progress {
+        if self.may_be_amid() { Progress::Continue { consumed: 0 } } else { Progress::Done }
+    }
+
     fn on_end(&mut self, facts: &mut Vec<Statement>) {
         self.seen.client_version = self.seen.client_version.or(self.unasked);
         let is_certain =
@@ -208,6 +223,30 @@ impl Parser for Rfb {
 }
 
 impl Rfb {
+    const fn may_be_amid(&self) -> bool {
+        self.midway.is_some() && matches!(self.phase, Phase::ServerVersion) && self.unasked.is_none()
+    }
+
+    /// What follows a beginning that was not seen; none where this is one.
+    fn on_midway(&mut self, chunk: &Chunk<'_>, facts: &mut Vec<Statement>) -> Option<Progress> {
+        let begins = |opening: &[u8]| chunk.bytes.starts_with(opening) || opening.starts_with(chunk.bytes);
+        if !self.may_be_amid() || begins(b"RFB ") || begins(b"ID:") {
+            return None;
+        }
+        let judgement = match chunk.sender {
+            Sender::Client => self.midway.as_mut()?.on_viewer(chunk.bytes),
+            Sender::Server => Judgement::Undecided(chunk.bytes.len()),
+        };
+        Some(match judgement {
+            Judgement::Foreign => Progress::Reject,
+            Judgement::Undecided(consumed) => Progress::Continue { consumed },
+            Judgement::Rfb => {
+                facts.push(Statement::RemoteDesktop(Box::default()));
+                Progress::Done
+            }
+        })
+    }
+
     fn step(&mut self, cursor: &mut Cursor<'_>) -> Result<Step, &'static str> {
         Ok(match self.phase {
             Phase::ServerVersion if cursor.peek() == Some(b'I') => self.on_repeater_id(cursor)?,

@@ -1,6 +1,9 @@
 use super::*;
 use crate::facts::Value;
+use crate::protocol::Start;
+use crate::protocol::session::Session;
 use crate::protocol::tests::{Fixture, hex};
+use crate::time::Timestamp;
 
 const CHALLENGE: [u8; 16] = [0xca; 16];
 const RESPONSE: [u8; 16] = [0x5e; 16];
@@ -297,4 +300,48 @@ fn what_only_resembles_a_version_is_not_rfb() {
     assert_eq!(probe(&opening(b"IMAP4 ready\r\n")), Probe::No);
     assert_eq!(probe(&opening(b"ID:12")), Probe::More);
     assert_eq!(probe(&opening(b"ID:12 is taken")), Probe::No);
+}
+
+/// A whole screen, a key down and up, the pointer, and what has changed.
+fn amid() -> Vec<u8> {
+    hex("03 00 0000 0000 0500 0400  04 01 0000 00000061  04 00 0000 00000061  05 00 0123 0045  05 01 0124 0046
+        05 00 0125 0047  02 00 0002 00000000 ffffff11  03 01 0000 0000 0500 0400")
+}
+
+fn facts_amid(ports: (u16, u16), chunks: &[(Sender, Vec<u8>)]) -> Vec<(Protocol, Statement)> {
+    let start = Start { transport: Transport::Tcp, client_port: ports.0, server_port: ports.1, is_midway: true };
+    let (mut session, mut facts) = (Session::new(start), Vec::new());
+    for (sender, bytes) in chunks {
+        session.on_bytes(Chunk { at: Timestamp::ZERO, sender: *sender, bytes }, &mut facts);
+    }
+    session.on_end(&mut facts);
+    facts
+}
+
+#[test]
+fn a_session_that_began_before_is_known_by_what_the_viewer_sends() {
+    let update = (Sender::Server, hex("00 00 0001 0000 0000 0010 0010 00000000 ffeeddcc"));
+    for cut in 0..amid().len() {
+        let whole = amid();
+        let (first, rest) = whole.split_at(cut);
+        let chunks = [(Sender::Client, first.to_vec()), update.clone(), (Sender::Client, rest.to_vec())];
+        let facts = facts_amid((50_000, 5901), &chunks);
+        assert!(matches!(&facts[..], [(PROTOCOL, Statement::RemoteDesktop(_))]), "cut at {cut}: {facts:?}");
+    }
+    assert_eq!(facts_amid((5900, 50_000), &[(Sender::Server, amid())]).len(), 1, "the display was seen first");
+    assert!(facts_amid((50_000, 8080), &[(Sender::Client, amid())]).is_empty(), "no display's port");
+    assert!(facts_amid((50_000, 5900), &[(Sender::Client, amid()[..60].to_vec())]).is_empty(), "too little");
+    for (at, byte) in [(1, 2), (6, 0x50), (11, 9), (13, 1), (30, 0x41)] {
+        let mut spoilt = amid();
+        spoilt[at] = byte;
+        assert!(facts_amid((50_000, 5900), &[(Sender::Client, spoilt)]).is_empty(), "byte {at}");
+    }
+}
+
+#[test]
+fn a_session_whose_handshake_is_seen_later_is_read_from_there() {
+    let fixture = &fixtures()[0];
+    let facts = facts_amid((50_000, 5900), &fixture.chunks);
+    let Some((PROTOCOL, Statement::RemoteDesktop(desktop))) = facts.first() else { panic!("{facts:?}") };
+    assert!(desktop.fields.get("rfb.server_version").is_some());
 }

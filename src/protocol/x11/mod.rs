@@ -1,5 +1,7 @@
 //! X11 (X Window System Protocol, chapter 8): the connection setup of client and display in, one [`RemoteDesktop`] out.
-//! Authorization data is passed over.
+//! Authorization data is passed over. Amid a connection to a display's port, what both sides send is enough.
+
+mod midway;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -7,16 +9,17 @@ pub(crate) mod tests;
 use crate::facts::{RemoteDesktop, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
-use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+use midway::{Judgement, Midway};
 
 pub const PROTOCOL: Protocol = Protocol::new("x11");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,
     transports: &[Transport::Tcp],
-    opens_with: &[(b'B', b'B'), (b'l', b'l')],
+    opens_with: ANY_BYTE,
     probe,
-    start: |_| Box::<X11>::default(),
+    start: |start| Box::new(X11 { setup: None, midway: start.is_midway.then(Midway::default) }),
     fields: &[
         FieldSpec { name: "x11.authorization", help: "The authorization protocol of the client, if it has any" },
         FieldSpec { name: "x11.accepted", help: "Whether the display accepted the connection" },
@@ -31,11 +34,21 @@ const AUTHORIZATION_BYTES_MAX: u16 = 256;
 fn probe(opening: &Opening<'_>) -> Probe {
     let mut cursor = Cursor::new(opening.bytes);
     match setup(&mut cursor) {
+        Err(_) if opening.is_midway => probe_midway(opening),
         Err(_) => Probe::No,
         Ok(None) => Probe::More,
         Ok(Some(_)) if opening.sender == Sender::Client => Probe::Match,
         Ok(Some(_)) => Probe::Reversed,
     }
+}
+
+fn probe_midway(opening: &Opening<'_>) -> Probe {
+    let (role, probe) = match midway::display(opening) {
+        None => return Probe::No,
+        Some(Sender::Server) => (opening.sender, Probe::Match),
+        Some(Sender::Client) => (opening.sender.other(), Probe::Reversed),
+    };
+    if midway::may_go_on(opening.bytes, role) { probe } else { Probe::No }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -65,9 +78,10 @@ struct Answer {
     vendor: Option<Text>,
 }
 
-#[derive(Default)]
 struct X11 {
     setup: Option<Setup>,
+    /// As long as the connection may have begun before.
+    midway: Option<Midway>,
 }
 
 impl Parser for X11 {
@@ -76,8 +90,9 @@ impl Parser for X11 {
         match (chunk.sender, &self.setup) {
             (Sender::Client, None) => match setup(&mut cursor) {
                 Ok(read) => self.setup = read,
-                Err(_) => return Progress::Reject,
+                Err(_) => return self.on_midway(chunk, facts),
             },
+            (Sender::Server, None) => return self.on_midway(chunk, facts),
             (Sender::Server, Some(setup)) => match answer(&mut cursor, setup.order) {
                 Ok(Some(answer)) => {
                     facts.push(Statement::RemoteDesktop(Box::new(describe(setup, answer))));
@@ -89,6 +104,27 @@ impl Parser for X11 {
             _ => return Progress::Continue { consumed: 0 },
         }
         Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) }
+    }
+
+    /// Amid a connection the next segment mostly begins with a request or an event.
+    fn on_gap(&mut self, _sender: Sender, _len: u32) -> Progress {
+        if self.midway.is_some() && self.setup.is_none() { Progress::Continue { consumed: 0 } } else { Progress::Done }
+    }
+}
+
+impl X11 {
+    fn on_midway(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
+        let Some(midway) = &mut self.midway else {
+            return if chunk.sender == Sender::Client { Progress::Reject } else { Progress::Continue { consumed: 0 } };
+        };
+        match midway.on_bytes(chunk.bytes, chunk.sender) {
+            Judgement::Foreign => Progress::Reject,
+            Judgement::Undecided(consumed) => Progress::Continue { consumed },
+            Judgement::X11 => {
+                facts.push(Statement::RemoteDesktop(Box::default()));
+                Progress::Done
+            }
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 use super::*;
+use crate::protocol::Start;
+use crate::protocol::session::Session;
 use crate::protocol::tests::{Fixture, hex};
+use crate::time::Timestamp;
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
     let (client, server) = (Sender::Client, Sender::Server);
@@ -54,4 +57,60 @@ fn a_setup_that_is_answered_otherwise_is_no_claim() {
     let fixture = &fixtures()[0];
     assert!(fixture.facts_of(&fixture.chunks[..1]).is_empty());
     assert!(fixture.facts_of(&[fixture.chunks[0].clone(), (Sender::Server, b"HTTP/1.1 400\r\n".to_vec())]).is_empty());
+}
+
+/// What a session says whose beginning was not seen; none of its segments stands for a gap.
+fn facts_amid(ports: (u16, u16), chunks: &[(Sender, Option<Vec<u8>>)]) -> Vec<(Protocol, Statement)> {
+    let start = Start { transport: Transport::Tcp, client_port: ports.0, server_port: ports.1, is_midway: true };
+    let (mut session, mut facts) = (Session::new(start), Vec::new());
+    for (sender, bytes) in chunks {
+        match bytes {
+            Some(bytes) => session.on_bytes(Chunk { at: Timestamp::ZERO, sender: *sender, bytes }, &mut facts),
+            None => session.on_gap(*sender, 100, &mut facts),
+        }
+    }
+    session.on_end(&mut facts);
+    facts
+}
+
+/// ChangeProperty and ChangeWindowAttributes, GetProperty and GetInputFocus; PropertyNotify, the replies to both.
+fn amid() -> Vec<(Sender, Option<Vec<u8>>)> {
+    let changes = "12 00 0700 68678701 09010000 06000000 20000000 01000000 b3730110
+        02 00 0400 79678701 00400000 7c678701";
+    let questions = "14 00 0600 68678701 09010000 06000000 00000000 ffffffff 2b 00 0100";
+    let event = "1c 00 c55e 68678701 09010000 b4730110 00000000 00000000 00000000 00000000";
+    let replies = "01 20 c75e 01000000 06000000 00000000 01000000 00000000 00000000 00000000 b3730110
+        01 02 c85e 00000000 68678701 00000000 00000000 00000000 00000000 00000000";
+    [(Sender::Client, changes), (Sender::Server, event), (Sender::Client, questions), (Sender::Server, replies)]
+        .map(|(sender, digits)| (sender, Some(hex(digits))))
+        .to_vec()
+}
+
+#[test]
+fn a_connection_that_began_before_is_known_by_what_both_sides_send() {
+    for ports in [(50_000, 6000), (50_000, 6012)] {
+        let facts = facts_amid(ports, &amid());
+        assert!(matches!(&facts[..], [(PROTOCOL, Statement::RemoteDesktop(_))]), "{facts:?}");
+    }
+    let turned: Vec<_> = amid().into_iter().map(|(sender, bytes)| (sender.other(), bytes)).collect();
+    assert_eq!(facts_amid((6000, 50_000), &turned).len(), 1, "the display was seen first");
+    assert!(facts_amid((50_000, 6100), &amid()).is_empty(), "no display's port");
+    assert!(facts_amid((50_000, 6000), &amid()[..2]).is_empty(), "too little");
+}
+
+#[test]
+fn a_segment_that_the_capture_cut_does_not_end_it() {
+    let mut cut = amid();
+    let Some(bytes) = &mut cut[0].1 else { panic!() };
+    bytes.truncate(40);
+    cut.insert(1, (Sender::Client, None));
+    assert_eq!(facts_amid((50_000, 6000), &cut).len(), 1);
+}
+
+#[test]
+fn numbers_that_do_not_rise_are_no_displays() {
+    let mut other = amid();
+    let Some(bytes) = &mut other[3].1 else { panic!() };
+    bytes[3] = 0x11;
+    assert!(facts_amid((50_000, 6000), &other).is_empty());
 }
