@@ -28,7 +28,7 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     fields: &[
         FieldSpec {
             name: DIALECT,
-            help: "What the client offers, or the server chose: a name of SMB 1, a number of SMB 2 and 3 as `0x0311` ([MS-SMB2] §2.2.3)",
+            help: "What the client offers, or the server chose: a name of SMB 1; of SMB 2 and 3 the number and the name, `0x0311` and `SMB 3.1.1` ([MS-SMB2] §2.2.3)",
         },
         dcerpc::INTERFACE,
         FieldSpec { name: "smb.calling_name", help: "The NetBIOS name of the client (RFC 1002 §4.3.2)" },
@@ -197,7 +197,7 @@ impl Smb {
             }
             Command::Negotiate2 => {
                 let offered = wire::offered_numbers(message).unwrap_or_default();
-                self.hello(Sender::Client, offered.into_iter().map(number).collect(), facts);
+                self.hello(Sender::Client, offered.into_iter().flat_map(dialect).collect(), facts);
             }
             Command::SessionSetup1 => self.on_setup1(message, facts),
             Command::SessionSetup2 => {
@@ -227,7 +227,7 @@ impl Smb {
             }
             Command::Negotiate2 => {
                 let chosen = wire::chosen_number(message).filter(|_| outcome == Some(Outcome::Success));
-                self.hello(Sender::Server, chosen.map(number).into_iter().collect(), facts);
+                self.hello(Sender::Server, chosen.into_iter().flat_map(dialect).collect(), facts);
                 return false;
             }
             Command::SessionSetup1 => wire::setup1_reply_token(message),
@@ -282,7 +282,16 @@ fn is_passed_over(head: Head, len: usize) -> bool {
     }
 }
 
-/// A dialect's number, as it is written: `0x0311`.
-fn number(dialect: u16) -> Text {
-    format!("0x{dialect:04x}").into()
+/// A dialect's number, as it is written, and its name ([MS-SMB2] §2.2.4).
+fn dialect(number: u16) -> impl Iterator<Item = Text> {
+    let name = match number {
+        0x0202 => Some("SMB 2.0.2"),
+        0x0210 => Some("SMB 2.1"),
+        0x02ff => Some("SMB2 wildcard"),
+        0x0300 => Some("SMB 3.0"),
+        0x0302 => Some("SMB 3.0.2"),
+        0x0311 => Some("SMB 3.1.1"),
+        _ => None,
+    };
+    std::iter::once(format!("0x{number:04x}").into()).chain(name.map(Text::from))
 }

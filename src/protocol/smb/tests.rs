@@ -150,8 +150,8 @@ fn dialects(facts: &[(Protocol, Statement)]) -> Vec<(Sender, Value)> {
 #[test]
 fn smb_3_tells_the_dialects_and_who_failed_to_log_on() {
     let facts = smb3(LOGON_FAILURE).facts();
-    let offered = ["0x0202", "0x0210", "0x0300", "0x0311"].map(Text::from).to_vec();
-    let chosen = vec![Text::from("0x0311")];
+    let offered = ["0x0202", "SMB 2.0.2", "0x0210", "SMB 2.1", "0x0300", "SMB 3.0", "0x0311", "SMB 3.1.1"];
+    let (offered, chosen) = (offered.map(Text::from).to_vec(), ["0x0311", "SMB 3.1.1"].map(Text::from).to_vec());
     assert_eq!(dialects(&facts), [(Sender::Client, offered.into()), (Sender::Server, chosen.into())]);
     let said = credentials(&facts);
     let [(ntlm::PROTOCOL, credential)] = said.as_slice() else { panic!("{facts:?}") };
