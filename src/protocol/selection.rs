@@ -5,22 +5,27 @@ use std::sync::OnceLock;
 use crate::net::Transport;
 use crate::protocol::{ALL, COUNT_MAX, Opening, Probe, Protocol, ProtocolSpec};
 
+/// A set of protocols, a bit each in probing order.
+pub(super) type Set = u128;
+
+const _: () = assert!(COUNT_MAX == Set::BITS as usize);
+
 /// A list of protocols in probing order, and by transport and first byte the set of those to probe.
 pub(super) struct Selection {
     specs: &'static [&'static ProtocolSpec],
-    ah: [u64; 256],
-    esp: [u64; 256],
-    link: [u64; 256],
-    tcp: [u64; 256],
-    udp: [u64; 256],
+    ah: [Set; 256],
+    esp: [Set; 256],
+    link: [Set; 256],
+    tcp: [Set; 256],
+    udp: [Set; 256],
 }
 
 impl Selection {
     pub(super) fn of(specs: &'static [&'static ProtocolSpec]) -> Self {
         let table = |transport: Transport| {
-            let mut table = [0_u64; 256];
+            let mut table: [Set; 256] = [0; 256];
             for (byte, set) in (0_u8..=0xff).zip(&mut table) {
-                for (bit, spec) in bits().zip(specs) {
+                for (bit, spec) in (0..).map(bit).zip(specs) {
                     let opens = spec.opens_with.iter().any(|&(low, high)| (low..=high).contains(&byte));
                     if opens && spec.transports.contains(&transport) {
                         *set |= bit;
@@ -33,8 +38,8 @@ impl Selection {
         Self { specs, ah, esp, link, tcp: table(Transport::Tcp), udp: table(Transport::Udp) }
     }
 
-    /// The set of those that can begin with these bytes, a bit each in probing order.
-    pub(super) fn candidates(&self, transport: Transport, bytes: &[u8]) -> u64 {
+    /// The set of those that can begin with these bytes.
+    pub(super) fn candidates(&self, transport: Transport, bytes: &[u8]) -> Set {
         let table = match transport {
             Transport::Ah => &self.ah,
             Transport::Esp => &self.esp,
@@ -46,8 +51,14 @@ impl Selection {
     }
 
     /// The members of a set with their bits, in probing order.
-    pub(super) fn members(&self, set: u64) -> impl Iterator<Item = (u64, &'static ProtocolSpec)> + use<> {
-        bits().zip(self.specs.iter().copied()).filter(move |(bit, _)| set & bit != 0)
+    pub(super) fn members(&self, mut set: Set) -> impl Iterator<Item = (Set, &'static ProtocolSpec)> + use<> {
+        let specs = self.specs;
+        std::iter::from_fn(move || {
+            let index = set.trailing_zeros();
+            let spec = specs.get(usize::try_from(index).ok()?).copied()?;
+            set &= !bit(index);
+            Some((bit(index), spec))
+        })
     }
 
     pub(super) fn spec(&self, protocol: Protocol) -> Option<&'static ProtocolSpec> {
@@ -84,6 +95,6 @@ pub(super) fn of_all() -> &'static Selection {
     SELECTION.get_or_init(|| Selection::of(ALL))
 }
 
-fn bits() -> impl Iterator<Item = u64> {
-    (0..u64::BITS).map(|index| 1_u64.wrapping_shl(index))
+const fn bit(index: u32) -> Set {
+    (1 as Set).wrapping_shl(index)
 }

@@ -6,7 +6,7 @@
 
 use crate::facts::{Sender, Shape, Statement};
 use crate::net::Transport;
-use crate::protocol::selection::{self, Selection};
+use crate::protocol::selection::{self, Selection, Set};
 use crate::protocol::session::late::Late;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, shape};
 use crate::time::Timestamp;
@@ -45,9 +45,9 @@ pub struct Session {
     /// What was said before a protocol was sure of itself, in order of arrival.
     history: Vec<Said>,
     history_bytes: usize,
-    /// The protocols that gave the flow up after they had begun with it, a bit each in probing order: they are not asked
-    /// again, or the same beginning would win them over for ever, and it would matter where a stream was cut.
-    rejected: u64,
+    /// The protocols that gave the flow up after they had begun with it: they are not asked again, or the same beginning
+    /// would win them over for ever, and it would matter where a stream was cut.
+    rejected: Set,
     /// How often a segment amid the flow was the beginning of nothing.
     beginnings: u8,
     late: Late,
@@ -72,17 +72,17 @@ enum State {
     Done,
 }
 
-/// The protocols that still may be it, a bit each in probing order: of what the client and the server sent.
+/// The protocols that still may be it: of what the client and the server sent.
 #[derive(Clone, Copy)]
 struct Candidates {
-    client: Option<u64>,
-    server: Option<u64>,
+    client: Option<Set>,
+    server: Option<Set>,
 }
 
 struct Parsing {
     protocol: Protocol,
     /// The protocol's bit in probing order.
-    bit: u64,
+    bit: Set,
     parser: Box<dyn Parser>,
     /// What a side sent and the parser has not consumed.
     client: Vec<u8>,
@@ -385,7 +385,7 @@ impl Session {
     /// Starts a candidate and shows it everything so far.
     fn begin(
         &mut self,
-        (bit, candidate): (u64, &'static ProtocolSpec),
+        (bit, candidate): (Set, &'static ProtocolSpec),
         roles: Roles,
         others: Candidates,
         chunk: Chunk<'_>,
@@ -560,7 +560,7 @@ impl Session {
 }
 
 impl Candidates {
-    const fn side(&mut self, sender: Sender) -> &mut Option<u64> {
+    const fn side(&mut self, sender: Sender) -> &mut Option<Set> {
         match sender {
             Sender::Client => &mut self.client,
             Sender::Server => &mut self.server,
