@@ -171,6 +171,18 @@ impl World {
         by_mac().or_else(by_name).or_else(|| self.inventory.by_address(address))
     }
 
+    /// The name of a device: the one it gave, or else the one the inventory has for it.
+    pub fn name_of(&self, device: DeviceId) -> Option<Text> {
+        let known = self.identity.device(device)?;
+        let host = || self.host(self.address_of(device)?);
+        known.host_name.clone().or_else(|| Some(host()?.name.as_deref()?.into()))
+    }
+
+    /// The address that a device had last.
+    pub fn address_of(&self, device: DeviceId) -> Option<IpAddr> {
+        Some(self.identity.device(device)?.bindings().next_back()?.address)
+    }
+
     /// Where a device is.
     pub fn site_of(&self, device: DeviceId) -> Option<(Site, Stay)> {
         self.identity.sites().site_of(device)

@@ -107,6 +107,7 @@ pub const INCIDENT_FIELDS: &[FieldSpec] = &[
     FieldSpec { name: "threat.framework", help: "Always `MITRE ATT&CK`." },
     FieldSpec { name: "threat.technique.id", help: "The techniques of the rules that matched." },
     FieldSpec { name: "network.community_id", help: "The flows of the evidence." },
+    FieldSpec { name: "related.hosts", help: "The names of the devices at the site, where they have one." },
     FieldSpec { name: "related.user", help: "The accounts at the site." },
 ];
 

@@ -1,6 +1,8 @@
 //! An incident's evidence in, sentences for a person out.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::net::IpAddr;
 
 use crate::alert::words;
 use crate::identity::device::DeviceId;
@@ -10,9 +12,33 @@ use crate::risk::incident::{EvidenceItem, FamilyEvidence};
 use crate::risk::ledger::Ledger;
 use crate::rules::Rule;
 use crate::time::Timestamp;
+use crate::world::World;
 
 /// The most values, flows and names that a sentence lists.
 const LISTED_MAX: usize = 6;
+
+/// A device and what people call it.
+pub(super) struct Called {
+    id: DeviceId,
+    pub(super) name: Option<Text>,
+    address: Option<IpAddr>,
+}
+
+impl Called {
+    pub(super) fn of(id: DeviceId, world: &World) -> Self {
+        Self { id, name: world.name_of(id), address: world.address_of(id) }
+    }
+}
+
+impl fmt::Display for Called {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.name, self.address) {
+            (Some(name), _) => name.fmt(f),
+            (None, Some(address)) => address.fmt(f),
+            (None, None) => self.id.fmt(f),
+        }
+    }
+}
 
 /// What the sentences are about.
 pub(super) struct Story<'a> {
@@ -21,7 +47,7 @@ pub(super) struct Story<'a> {
     pub(super) threshold: f64,
     pub(super) families: &'a [FamilyEvidence],
     pub(super) accounts: &'a [Text],
-    pub(super) devices: &'a [DeviceId],
+    pub(super) devices: &'a [Called],
     pub(super) ledger: &'a Ledger,
 }
 
@@ -41,7 +67,7 @@ impl Story<'_> {
         let kinds = self.families.iter().filter(|family| family.nats > 0.0).count();
         format!(
             "Evidence of {kinds} kinds about {} adds up to {:.1} nats since {}; an incident takes {:.1}.",
-            words::whom(self.entity),
+            self.whom(self.entity),
             self.score,
             moment(since),
             self.threshold,
@@ -56,7 +82,7 @@ impl Story<'_> {
             (accounts, devices) => Some(format!(
                 "Known there: {}; {}.",
                 accounts.map_or_else(|| "no account".into(), |names| format!("accounts {names}")),
-                devices.map_or_else(|| "no device".into(), |ids| format!("devices {ids}")),
+                devices.map_or_else(|| "no device".into(), |names| format!("devices {names}")),
             )),
         }
     }
@@ -67,7 +93,7 @@ impl Story<'_> {
         let mut explained = BTreeSet::new();
         for item in &family.items {
             let heading = format!("{} ({:.1} nats)", family.family.as_str().replace('_', " "), item.nats);
-            sentences.push(format!("{heading}: {}", seen(item)));
+            sentences.push(format!("{heading}: {}", self.seen(item)));
             let rule = self.rule(&item.rule).filter(|rule| explained.insert(rule.name.clone()));
             sentences.extend(rule.map(|rule| match &rule.expected {
                 Some(expected) => format!("Expected: {expected}"),
@@ -88,23 +114,31 @@ impl Story<'_> {
         (!causes.is_empty()).then(|| format!("It would be innocent if: {}.", causes.join("; ")))
     }
 
+    fn seen(&self, item: &EvidenceItem) -> String {
+        let mut text = format!("{}, about {}, ", item.title, self.whom(&item.subject));
+        text += &match item.count {
+            1 => format!("once at {}", moment(item.first)),
+            count => format!("{count} times from {} to {}", moment(item.first), moment(item.last)),
+        };
+        text.push('.');
+        let values = listed("; ", item.values.iter().map(|(field, value)| words::said(field, value)));
+        text += &values.map_or_else(String::new, |values| format!(" Seen: {values}."));
+        let flows = listed(", ", item.flows.iter().cloned());
+        text += &flows.map_or_else(String::new, |flows| format!(" Flows: {flows}."));
+        text
+    }
+
+    fn whom(&self, entity: &Entity) -> String {
+        let device = match entity {
+            Entity::Device(id) => self.devices.iter().find(|device| device.id == *id),
+            Entity::Account(_) | Entity::Address(_) | Entity::Group(_) | Entity::Site(_) => None,
+        };
+        device.map_or_else(|| words::whom(entity), |device| format!("the {} {device}", entity.kind()))
+    }
+
     fn rule(&self, name: &str) -> Option<&Rule> {
         self.ledger.items.iter().map(|item| &*item.rule).find(|rule| rule.name == name)
     }
-}
-
-fn seen(item: &EvidenceItem) -> String {
-    let mut text = format!("{}, about {}, ", item.title, words::whom(&item.subject));
-    text += &match item.count {
-        1 => format!("once at {}", moment(item.first)),
-        count => format!("{count} times from {} to {}", moment(item.first), moment(item.last)),
-    };
-    text.push('.');
-    let values = listed("; ", item.values.iter().map(|(field, value)| words::said(field, value)));
-    text += &values.map_or_else(String::new, |values| format!(" Seen: {values}."));
-    let flows = listed(", ", item.flows.iter().cloned());
-    text += &flows.map_or_else(String::new, |flows| format!(" Flows: {flows}."));
-    text
 }
 
 /// A time to the second: `2026-11-24T10:00:00Z`.

@@ -95,6 +95,8 @@ pub struct Incident {
     pub accounts: Vec<Text>,
     /// The devices at the site, in the order of their ids.
     pub devices: Vec<DeviceId>,
+    /// The names of those devices that have one, in alphabetical order.
+    pub hosts: Vec<Text>,
     /// The ATT&CK techniques of the evidence, in order.
     pub techniques: Vec<String>,
     /// What was seen, what is expected, since when, on which sessions, what would make it innocent: in sentences.
@@ -173,6 +175,7 @@ impl Incident {
             ("threat.framework", json!("MITRE ATT&CK")),
             ("threat.technique.id", json!(self.techniques)),
             ("network.community_id", json!(flows)),
+            ("related.hosts", texts(&mut self.hosts.iter().map(|host| host.as_str().to_owned()))),
             ("related.user", texts(&mut self.accounts.iter().map(|account| account.as_str().to_owned()))),
         ];
         let captures: BTreeSet<&str> = items().flat_map(|item| &item.captures).map(ExhibitName::as_str).collect();
@@ -255,6 +258,7 @@ pub(crate) mod tests {
             families,
             accounts: vec!["ann".into()],
             devices: Vec::new(),
+            hosts: vec!["LAPTOP-ANN".into()],
             techniques: vec!["T1133".into()],
             explanation: vec!["One.".into(), "Two.".into()],
         }
@@ -272,6 +276,7 @@ pub(crate) mod tests {
             ("spanwatch.entity.kind", json!("site")),
             ("spanwatch.entity.id", json!("198.51.100.9")),
             ("message", json!("One. Two.")),
+            ("related.hosts", json!(["LAPTOP-ANN"])),
             ("related.user", json!(["ann"])),
             ("network.community_id", json!(["1:abc="])),
         ] {

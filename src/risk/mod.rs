@@ -19,13 +19,14 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::identity::entity::Entity;
+use crate::net::Text;
 use crate::quantity;
 use crate::recent::{Recent, Retention, Usage};
 use crate::rules::{Level, Rule};
 use crate::time::Timestamp;
 use crate::world::World;
 pub use dismissal::{Dismissal, Dismissals};
-use explain::Story;
+use explain::{Called, Story};
 pub use incident::{EvidenceItem, FamilyEvidence, Incident, IncidentId, IncidentKey, State};
 pub use ledger::Evidence;
 use ledger::{Balance, Ledger, Open};
@@ -364,8 +365,10 @@ impl Risk {
         let (accounts, devices) = housed(entity, ledger, world);
         let techniques: BTreeSet<String> = ledger.items.iter().flat_map(|item| item.rule.techniques()).collect();
         let (score, threshold) = (balance.score(), self.settings.threshold);
+        let called: Vec<Called> = devices.iter().map(|&device| Called::of(device, world)).collect();
+        let hosts: BTreeSet<Text> = called.iter().filter_map(|device| device.name.clone()).collect();
         let story =
-            Story { entity, score, threshold, families: &families, accounts: &accounts, devices: &devices, ledger };
+            Story { entity, score, threshold, families: &families, accounts: &accounts, devices: &called, ledger };
         Incident {
             id: open.id,
             entity: entity.clone(),
@@ -378,17 +381,14 @@ impl Risk {
             families,
             accounts,
             devices,
+            hosts: hosts.into_iter().collect(),
             techniques: techniques.into_iter().collect(),
         }
     }
 }
 
 /// The accounts and devices at a site, and those that the evidence is about, each in order.
-fn housed(
-    entity: &Entity,
-    ledger: &Ledger,
-    world: &World,
-) -> (Vec<crate::net::Text>, Vec<crate::identity::device::DeviceId>) {
+fn housed(entity: &Entity, ledger: &Ledger, world: &World) -> (Vec<Text>, Vec<crate::identity::device::DeviceId>) {
     let (mut accounts, mut devices) = (BTreeSet::new(), BTreeSet::new());
     if let Entity::Site(site) = entity {
         accounts.extend(world.accounts_at(*site).map(|(account, _)| account.clone()));

@@ -2,7 +2,7 @@ use super::*;
 use crate::detect::Family;
 use crate::enrich::geo::Geo;
 use crate::enrich::products::Products;
-use crate::facts::{Access, AccessPhase, Credential, FactKind};
+use crate::facts::{Access, AccessPhase, Credential, FactKind, Lease};
 use crate::identity;
 use crate::identity::device::DeviceId;
 use crate::net::Transport;
@@ -370,6 +370,38 @@ fn an_incident_explains_itself() {
             "It would be innocent if: multiplicity is innocent; identity is innocent; location is innocent.",
         ]
     );
+}
+
+#[test]
+fn devices_are_called_by_name_or_address() {
+    let mut bench = Bench::new();
+    let mac = "00:0c:29:6d:01:cf".parse().unwrap();
+    let lease = Lease {
+        mac: Some(mac),
+        address: Some([10, 20, 0, 7].into()),
+        granted: true,
+        host_name: Some("LAPTOP-ANN".into()),
+        ..Lease::default()
+    };
+    for (client, kind) in
+        [("10.20.0.7:68", FactKind::Lease(Box::new(lease))), ("10.20.0.8:5000", FactKind::Malformed("test"))]
+    {
+        let flow = crate::event::tests::flow(client, "10.0.0.2:67", Transport::Udp);
+        let mut fact = crate::event::tests::fact(flow, 0, kind);
+        fact.at = at(0.0);
+        bench.world.observe(&fact);
+    }
+    let named = Entity::Device(DeviceId::of_mac(mac));
+    bench.see_of(&house(), &of(Family::Location, 6.0), &named, 0.0);
+    bench.see_of(&house(), &of(Family::Multiplicity, 6.0), &device(8), 0.0);
+    let incident = bench.see_of(&house(), &of(Family::Identity, 6.0), &named, 0.0).remove(0);
+    let told = incident.explanation.join(" ");
+    for words in ["LAPTOP-ANN", "10.20.0.8"].map(|name| format!("about the device {name},")) {
+        assert!(told.contains(&words), "{words}: {told}");
+    }
+    let ids = [DeviceId::of_mac(mac), DeviceId::of_address([10, 20, 0, 8].into())];
+    assert!(ids.iter().all(|id| !told.contains(&id.to_string())), "{told}");
+    assert_eq!(incident.hosts, ["LAPTOP-ANN"].map(Text::from));
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn of_device(id: DeviceId, device: &Device, world: &World, known: Option<&Device
     terms.extend(device.bindings().map(|binding| binding.address.to_string()));
     let mac = device.mac().map(|mac| mac.to_string());
     let host = device.bindings().next_back().and_then(|binding| world.host(binding.address));
-    let name = device.host_name.as_ref().map(ToString::to_string).or_else(|| host?.name.clone());
+    let name = world.name_of(id).map(|name| name.to_string());
     terms.extend(mac.clone());
     terms.extend(name.clone());
     let site = world.site_of(id);
