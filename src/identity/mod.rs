@@ -270,16 +270,9 @@ impl Identity {
     }
 
     fn mark_router(&mut self, mac: Mac, at: Timestamp) {
-        let mut is_new = false;
-        let neighbour = self.neighbours.get_or_insert_with(mac, at, || {
-            is_new = true;
-            Neighbour::Router
-        });
-        let addresses = match std::mem::replace(neighbour, Neighbour::Router) {
-            Neighbour::Machine(addresses) => *addresses,
-            Neighbour::Router if is_new => Addresses::default(),
-            Neighbour::Router => return,
-        };
+        let neighbour = self.neighbours.get_or_insert_with(mac, at, || Neighbour::Router);
+        // Of a router that was never anything else there is nothing to take back.
+        let Neighbour::Machine(addresses) = std::mem::replace(neighbour, Neighbour::Router) else { return };
         for address in addresses.v4.into_iter().chain(addresses.v6) {
             let by_segment = |holder: &Holder| holder.mac == Some(mac) && holder.provenance == Provenance::Segment;
             if self.holders.get(&address).is_some_and(by_segment) {
