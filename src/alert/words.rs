@@ -239,6 +239,7 @@ const WORDS: &[Words] = &[
     plain("spanwatch.installation.groups", "groups of those devices"),
     plain("spanwatch.installation.groups_count", "groups of the inventory"),
     plain("spanwatch.installation.id", "what the devices have in common"),
+    measured("spanwatch.minute.client_rtt", "round trip to the client of the tunnel", Unit::Seconds),
     plain("spanwatch.mss.days", "days of the fortnight on which it was so small"),
     plain("spanwatch.mss.provider_sites", "sites of the provider that were seen"),
     plain("spanwatch.mss.sites", "of them with the same size"),

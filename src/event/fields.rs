@@ -413,6 +413,12 @@ static BEHAVIOUR: &[Field] = &[
             _ => None,
         },
     ),
+    field("spanwatch.minute.client_rtt", Float, "The least way to the tunnel's client and back, in seconds.", |e| {
+        match e.kind()? {
+            FactKind::Minute(minute) => seconds(minute.client_rtt?),
+            _ => None,
+        }
+    }),
     field("spanwatch.finding.family", Keyword, "Which kind of evidence a finding is.", |e| {
         word(e.finding()?.family.as_str())
     }),

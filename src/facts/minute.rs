@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::time::Timestamp;
+use crate::net::is_default;
+use crate::time::{Timestamp, nanos};
 
 /// What a flow that somebody drives something through (a remote desktop, a shell, a tunnel) did in one minute of packet
 /// time: said when the minute or the flow is over, and only where the client sent payload.
@@ -22,6 +23,9 @@ pub struct Minute {
     pub client_bursts: u32,
     /// All groups of small packets of the client that are 30 ms or more apart.
     pub client_groups: Groups,
+    /// The tap to the client of a tunnel and back: the least of the minute's handshakes, where there were any.
+    #[serde(default, skip_serializing_if = "is_default", with = "nanos::maybe")]
+    pub client_rtt: Option<Duration>,
     /// What followed what, in a desktop or a shell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rhythm: Option<Box<Rhythm>>,

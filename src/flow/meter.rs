@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::decode::Head;
 use crate::facts::{Channel, Minute, Quarters, Rhythm, Sender, Shape};
 use crate::flow::turns::Turns;
+use crate::protocol::Chunk;
+use crate::protocol::wireguard::Rekeying;
 use crate::time::Timestamp;
 
 /// Runs from the moment on that the flow was recognised.
@@ -18,6 +20,7 @@ pub(super) struct Meter {
     last_small: Option<Timestamp>,
     pictures: Pictures,
     turns: Turns,
+    rekeying: Option<Rekeying>,
 }
 
 /// What the server of a desktop or a shell sent last.
@@ -48,7 +51,13 @@ impl Meter {
             last_small: None,
             pictures: Pictures::default(),
             turns: Turns::default(),
+            rekeying: None,
         }
+    }
+
+    /// Of a tunnel whose handshakes are timed.
+    pub(super) fn of_rekeying() -> Self {
+        Self { rekeying: Some(Rekeying::default()), ..Self::new(Channel::Tunnel) }
     }
 
     /// Counts a packet that brought `fresh` bytes of payload; what was due before it has been said. The round trips are
@@ -81,6 +90,15 @@ impl Meter {
             if fresh <= Self::SMALL_BYTES_MAX {
                 self.on_small(head.at);
             }
+        }
+    }
+
+    /// Takes the time of a tunnel's handshakes; the datagram has been counted.
+    pub(super) fn on_datagram(&mut self, datagram: Chunk<'_>) {
+        let round_trip = self.rekeying.as_mut().and_then(|rekeying| rekeying.on_datagram(datagram));
+        if let Some(rtt) = round_trip {
+            let least = &mut self.minute.client_rtt;
+            *least = Some(least.map_or(rtt, |least| least.min(rtt)));
         }
     }
 

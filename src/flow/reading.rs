@@ -7,7 +7,7 @@ use crate::flow::key::End;
 use crate::flow::reassembly::{Room, Seen, Sequence};
 use crate::flow::record::{Flow, payload_of};
 use crate::flow::{FlowTable, Moment};
-use crate::protocol::{Chunk, SHELLS};
+use crate::protocol::{Chunk, SHELLS, wireguard};
 use crate::slab::Slot;
 
 impl FlowTable {
@@ -30,6 +30,7 @@ impl FlowTable {
             None => read_datagram(flow, sender, packet, &mut self.said),
         };
         flow.on_payload(head, sender, seen);
+        flow.on_datagram(Chunk { at: head.at, sender, bytes: packet.payload });
         self.counters.count_payload(seen);
         if flow.conversation.is_some() {
             self.after_reading(slot, buffered, Moment { at: head.at, seq: head.seq }, facts);
@@ -101,6 +102,7 @@ impl FlowTable {
             match statement {
                 Statement::Malformed(reason) => self.counters.count_malformed(protocol, reason),
                 Statement::RemoteDesktop(_) => flow.begin_metering(Channel::Desktop),
+                Statement::Tunnel(_) if protocol == wireguard::SPEC.protocol => flow.begin_metering_rekeying(),
                 Statement::Tunnel(_) => flow.begin_metering(Channel::Tunnel),
                 _ if SHELLS.contains(&protocol) => flow.begin_metering(Channel::Shell),
                 _ => {}

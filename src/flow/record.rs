@@ -18,7 +18,7 @@ use crate::flow::reassembly::{Payload, Seen, Sequence, Track};
 use crate::flow::signature::SynSignature;
 use crate::flow::timing::Timing;
 use crate::net::{Mac, Network, Transport, Vlans};
-use crate::protocol::{Protocol, Start};
+use crate::protocol::{Chunk, Protocol, Start};
 use crate::quantity;
 use crate::time::Timestamp;
 
@@ -321,9 +321,22 @@ impl Flow {
         }
     }
 
+    /// Takes the time of the handshakes within a tunnel; [`Flow::on_payload`] has been told of the packet.
+    pub(super) fn on_datagram(&mut self, datagram: Chunk<'_>) {
+        if let Some(meter) = &mut self.meter {
+            let sender = if self.is_reversed { datagram.sender.other() } else { datagram.sender };
+            meter.on_datagram(Chunk { sender, ..datagram });
+        }
+    }
+
     /// From now on the flow's minutes are told.
     pub(super) fn begin_metering(&mut self, through: Channel) {
         self.meter.get_or_insert_with(|| Box::new(Meter::new(through)));
+    }
+
+    /// The same of a tunnel whose handshakes tell how far away its client is.
+    pub(super) fn begin_metering_rekeying(&mut self) {
+        self.meter.get_or_insert_with(|| Box::new(Meter::of_rekeying()));
     }
 
     /// When the present minute is to be told, where it is.

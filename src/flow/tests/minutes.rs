@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::facts::Minute;
+use crate::protocol::wireguard::tests as wireguard;
 
 const ACK: u8 = TcpHeader::ACK;
 const KEY: &[u8] = &[7; 36];
@@ -148,4 +149,22 @@ fn a_desktop_tells_when_input_and_pictures_came_and_how_soon_the_client_answers(
     assert_eq!(rhythm.pictures.marked().collect::<Vec<_>>(), [1], "less than a kilobyte is none");
     let lags: Vec<_> = (0..).zip(&rhythm.lags).filter(|(_, count)| **count > 0).collect();
     assert_eq!(lags, [(0, &1), (16, &1)], "865 ms are beyond the last");
+}
+
+#[test]
+fn the_least_round_trip_of_a_tunnels_handshakes_is_told_with_their_minute() {
+    let (own, other) = ([0xa1; 4], [0xb1, 0xb2, 0xb3, 0xb4]);
+    let mut bench = Bench::new();
+    let line = Line::udp("198.51.100.7:40000", "192.0.2.1:51820");
+    bench.datagram(&line, Sender::Client, &wireguard::initiation(own, 0x10));
+    bench.datagram(&line, Sender::Server, &wireguard::response(own));
+    bench.pass(ms(25)).datagram(&line, Sender::Client, &wireguard::data(other, 0, 0));
+    for way in [80, 30, 45] {
+        bench.pass(secs(1)).datagram(&line, Sender::Server, &wireguard::response(own));
+        bench.pass(ms(way)).datagram(&line, Sender::Client, &wireguard::data(other, 0, 0));
+    }
+    bench.pass(secs(60)).datagram(&line, Sender::Client, &wireguard::data(other, 9, 0));
+    bench.finish();
+    let told: Vec<Option<Duration>> = minutes(&bench).iter().map(|(_, _, minute)| minute.client_rtt).collect();
+    assert_eq!(told, [Some(ms(30)), None]);
 }

@@ -2,10 +2,13 @@
 //! amid the flow ([white paper](https://www.wireguard.com/papers/wireguard.pdf), §5.4).
 
 pub mod warp;
+mod rekeying;
 mod wire;
 
 #[cfg(test)]
 pub(crate) mod tests;
+
+pub use rekeying::Rekeying;
 
 use crate::facts::{Confidence, Sender, Statement, Tunnel};
 use crate::net::Transport;
@@ -110,7 +113,7 @@ impl Parser for WireGuard {
             Some(Message::Initiation { sender, ephemeral, unproven }) => {
                 self.initiate(Initiation { from, sender, ephemeral, unproven }, facts)
             }
-            Some(Message::Response { receiver }) if self.answers(from, receiver) => {
+            Some(Message::Response { receiver, .. }) if self.answers(from, receiver) => {
                 self.say(Confidence::Certain, true, facts);
                 Progress::Done
             }

@@ -1,6 +1,9 @@
+use super::Rekeying;
 use crate::facts::{Confidence, Sender, Statement, Tunnel};
 use crate::net::Transport;
+use crate::protocol::Chunk;
 use crate::protocol::tests::{Fixture, hex};
+use crate::time::Timestamp;
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
     vec![handshake(), amid_the_flow()]
@@ -37,7 +40,7 @@ fn fixture(name: &'static str, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
     }
 }
 
-fn initiation(sender: [u8; 4], seed: u8) -> Vec<u8> {
+pub(crate) fn initiation(sender: [u8; 4], seed: u8) -> Vec<u8> {
     let mut bytes = hex("01 00 00 00");
     bytes.extend(sender);
     bytes.extend((0..124).map(|at| (seed + at) & 0x7f));
@@ -45,7 +48,7 @@ fn initiation(sender: [u8; 4], seed: u8) -> Vec<u8> {
     bytes
 }
 
-fn response(receiver: [u8; 4]) -> Vec<u8> {
+pub(crate) fn response(receiver: [u8; 4]) -> Vec<u8> {
     let mut bytes = hex("02 00 00 00 b1 b2 b3 b4");
     bytes.extend(receiver);
     bytes.extend(1..=64);
@@ -53,7 +56,7 @@ fn response(receiver: [u8; 4]) -> Vec<u8> {
     bytes
 }
 
-fn data(receiver: [u8; 4], counter: u64, len: usize) -> Vec<u8> {
+pub(crate) fn data(receiver: [u8; 4], counter: u64, len: usize) -> Vec<u8> {
     let mut bytes = hex("04 00 00 00");
     bytes.extend(receiver);
     bytes.extend(counter.to_le_bytes());
@@ -126,4 +129,48 @@ fn lengths_without_keys_are_no_initiation() {
     let mut not_a_key = initiation([1, 2, 3, 4], 0);
     not_a_key[39] |= 0x80;
     assert_eq!(tunnels(&fixture("not a key", vec![(Sender::Client, not_a_key)])), []);
+}
+
+/// The round trips that datagrams complete, by when they pass the tap in milliseconds.
+fn round_trips(datagrams: &[(u64, Sender, Vec<u8>)]) -> Vec<Option<u128>> {
+    let mut rekeying = Rekeying::default();
+    let mut of = |(at, sender, bytes): &(u64, Sender, Vec<u8>)| {
+        let at = Timestamp::from_nanos(at * 1_000_000);
+        rekeying.on_datagram(Chunk { at, sender: *sender, bytes }).map(|rtt| rtt.as_millis())
+    };
+    datagrams.iter().map(&mut of).collect()
+}
+
+#[test]
+fn a_clients_answer_to_a_new_index_is_a_round_trip_once() {
+    let (old, new) = ([0xc1; 4], [0xb1, 0xb2, 0xb3, 0xb4]);
+    let datagrams = [
+        (0, Sender::Client, initiation([0xa1; 4], 0x10)),
+        (2, Sender::Server, response([0xa1; 4])),
+        (3, Sender::Client, data(old, 900, 64)),
+        (4, Sender::Server, data([0xa0; 4], 310, 64)),
+        (32, Sender::Client, data(new, 0, 0)),
+        (33, Sender::Client, data(new, 1, 64)),
+    ];
+    assert_eq!(round_trips(&datagrams), [None, None, None, None, Some(30), None]);
+}
+
+#[test]
+fn a_client_that_the_server_asks_anew_answers_with_a_response() {
+    let asked = [0xb1; 4];
+    let datagrams = [(0, Sender::Server, initiation(asked, 0x10)), (40, Sender::Client, response(asked))];
+    assert_eq!(round_trips(&datagrams), [None, Some(40)]);
+}
+
+#[test]
+fn an_answer_that_was_repeated_is_timed_by_its_own_index() {
+    let mut again = response([0xa1; 4]);
+    again[4..8].copy_from_slice(&[0xd1; 4]);
+    let datagrams = [
+        (0, Sender::Server, response([0xa1; 4])),
+        (5000, Sender::Server, again),
+        (5020, Sender::Client, data([0xb1, 0xb2, 0xb3, 0xb4], 0, 0)),
+        (5030, Sender::Client, data([0xd1; 4], 0, 0)),
+    ];
+    assert_eq!(round_trips(&datagrams), [None, None, None, Some(30)]);
 }

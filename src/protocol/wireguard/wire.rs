@@ -14,7 +14,7 @@ pub(super) enum Message {
         unproven: bool,
     },
     /// §5.4.3.
-    Response { receiver: Index },
+    Response { sender: Index, receiver: Index },
     /// §5.4.7.
     CookieReply { receiver: Index },
     /// §5.4.6.
@@ -60,13 +60,12 @@ impl Message {
     }
 
     fn response(mut cursor: Cursor<'_>) -> Option<Self> {
-        let _sender: Index = cursor.array()?;
-        let receiver = cursor.array()?;
+        let (sender, receiver) = (cursor.array()?, cursor.array()?);
         public_key(&mut cursor)?;
         // Nothing, encrypted.
         cursor.skip(16)?;
         let mac1: [u8; 16] = cursor.array()?;
-        (mac1 != [0; 16]).then_some(Self::Response { receiver })
+        (mac1 != [0; 16]).then_some(Self::Response { sender, receiver })
     }
 }
 
