@@ -3,8 +3,9 @@
 //!
 //! # What it sees
 //!
-//! The TCP round trip to each outside client (SYN/ACK to ACK), and through the tunnel to each device whose site is known.
-//! The least of a day's connections is what the way takes. It is compared with the same of the other sites of its country
+//! The TCP round trip to each outside client (SYN/ACK to ACK), and through the tunnel to each device whose site is known;
+//! the round trip of the handshakes that a WireGuard tunnel to the gateway repeats every two minutes. The least of a day's
+//! connections is what the way takes. It is compared with the same of the other sites of its country
 //! and autonomous system, and the finding says what with.
 //!
 //! # Why it matters
@@ -27,7 +28,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::detect::handshake::Handshake;
+use crate::detect::handshake::{self, Handshake};
 use crate::detect::{Detector, Family};
 use crate::enrich::classes::AddressClass;
 use crate::event::Event;
@@ -61,7 +62,7 @@ pub struct Settings {
     /// From this difference on it is a finding, if it is six deviations of the neighbours, too.
     #[serde(deserialize_with = "quantity::duration")]
     pub excess: Duration,
-    /// So many connections of a day are needed.
+    /// So many connections of a day are needed, or minutes with a tunnel's handshakes.
     pub connections: u32,
     /// So many neighbours are needed.
     pub peers: usize,
@@ -150,13 +151,16 @@ impl DistantClient {
     }
 
     fn sighting(event: &Event<'_>) -> Option<Sighting> {
-        let Handshake { site, summary } = Handshake::of(event).or_else(|| Handshake::through_tunnel(event))?;
+        let (site, rtt) = match Handshake::of(event).or_else(|| Handshake::through_tunnel(event)) {
+            Some(Handshake { site, summary }) => (site, summary.client_rtt?),
+            None => handshake::rekeying(event)?,
+        };
         let (place, class) = (event.world().geo.get(site.address()), event.world().address_class(site.address()));
         let neighbourhood = match (place.as_number, &place.country) {
             (Some(system), Some(country)) => Neighbourhood::Provider { system, country: country.clone() },
             _ => class.map_or(Neighbourhood::Unknown, Neighbourhood::Class),
         };
-        Some(Sighting { site, rtt: summary.client_rtt?, neighbourhood })
+        Some(Sighting { site, rtt, neighbourhood })
     }
 }
 
@@ -187,7 +191,7 @@ fn median(sorted: &[f64]) -> f64 {
 impl Detector for DistantClient {
     const NAME: &'static str = NAME;
     const FAMILY: Family = Family::Location;
-    const HEARS: &'static [&'static str] = &["activity", "flow"];
+    const HEARS: &'static [&'static str] = &["activity", "flow", "minute"];
     type Subject = Site;
     type Sighting = Sighting;
     type Window = Window;

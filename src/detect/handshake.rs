@@ -1,4 +1,5 @@
-//! An event in, the handshake of a TCP connection from outside out: its round trips and what its SYN tells.
+//! An event in, the handshake of a TCP connection from outside out: its round trips and what its SYN tells; or how far
+//! away the client of a tunnel is.
 
 use std::time::Duration;
 
@@ -29,6 +30,15 @@ impl<'e> Handshake<'e> {
     }
 }
 
+/// The outside client of a tunnel to a VPN gateway, and the round trip to it that the handshakes of a minute tell.
+pub(super) fn rekeying(event: &Event<'_>) -> Option<(Site, Duration)> {
+    let FactKind::Minute(minute) = &event.fact()?.kind else {
+        return None;
+    };
+    let rtt = minute.client_rtt.filter(|_| event.is_to_vpn_gateway())?;
+    Some((Site::of(event.address(Sender::Client)?), rtt))
+}
+
 /// The first summary of a TCP connection that came about is the one of its first minute, or of its end where that comes
 /// before.
 fn first_summary<'e>(event: &Event<'e>) -> Option<&'e FlowSummary> {
@@ -48,6 +58,7 @@ fn first_summary<'e>(event: &Event<'e>) -> Option<&'e FlowSummary> {
 mod tests {
     use super::*;
     use crate::event::tests::{self, fact, flow, world};
+    use crate::facts::{Channel, Minute};
 
     fn summary(duration_secs: u64) -> FlowSummary {
         FlowSummary { client_rtt: Some(Duration::from_millis(20)), ..tests::summary(duration_secs) }
@@ -67,6 +78,21 @@ mod tests {
         assert!(!tcp(600, FactKind::Activity(summary(599))));
         assert!(!tcp(60, FactKind::FlowEnded(summary(59))));
         assert!(!tcp(59, FactKind::FlowEnded(tests::summary(50))), "nobody answered");
+    }
+
+    #[test]
+    fn a_minute_of_a_tunnel_to_the_gateway_tells_how_far_its_client_is() {
+        let world = world("networks: [{name: gate, roles: [vpn_gateway], prefixes: [192.0.2.1/32]}]");
+        let told = |client: &str, server: &str, client_rtt| {
+            let minute = Minute { through: Channel::Tunnel, client_rtt, ..Minute::default() };
+            let fact = fact(flow(client, server, Transport::Udp), 60, FactKind::Minute(Box::new(minute)));
+            rekeying(&Event::of_fact(&fact, None, &world)).map(|(site, rtt)| (site.to_string(), rtt.as_millis()))
+        };
+        let rtt = Some(Duration::from_millis(30));
+        assert_eq!(told("198.51.100.7:5000", "192.0.2.1:51820", rtt), Some(("198.51.100.7".to_owned(), 30)));
+        assert_eq!(told("[2001:db8:1:2::3]:5000", "192.0.2.1:51820", rtt), Some(("2001:db8:1:2::/64".to_owned(), 30)));
+        assert_eq!(told("198.51.100.7:5000", "192.0.2.1:51820", None), None);
+        assert_eq!(told("198.51.100.7:5000", "192.0.2.2:51820", rtt), None, "no gateway of ours");
     }
 
     #[test]
