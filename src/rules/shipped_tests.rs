@@ -443,6 +443,19 @@ fn several_devices_behind_one_address() {
 }
 
 #[test]
+fn several_devices_of_one_household_over_ipv6() {
+    let report = |client: &str, started: u64, secs: u64| open("wireguard", client, "203.0.113.1:51820", started, secs);
+    let of_one = ["[2001:db8:5:6::1]:51820", "[2001:db8:5:6::2]:51820", "[2001:db8:5:6::3]:51820"];
+    let of_three = ["[2001:db8:5:6::1]:51820", "[2001:db8:5:7::2]:51820", "[2001:db8:5:8::3]:51820"];
+    for name in ["several_devices_behind_one_address", "overlapping_tunnels_from_one_address"] {
+        let reports = |clients: [&str; 3]| {
+            vec![report(clients[0], 1, 580), report(clients[1], 2, 590), report(clients[2], 3, 598)]
+        };
+        check(name, reports(of_one), reports(of_three));
+    }
+}
+
+#[test]
 fn remote_desktop_between_vpn_clients() {
     check(
         "remote_desktop_between_vpn_clients",
