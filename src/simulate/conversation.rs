@@ -40,6 +40,8 @@ pub enum Load {
     Fin,
     Message(Vec<u8>),
     /// The SYN of a client, the SYN/ACK of a server.
+    /// As many bytes of payload, the first within the session that the latest handshake made.
+    Renewed(u16),
     Syn,
 }
 
@@ -83,6 +85,8 @@ pub struct Packets {
     transport: Transport,
     hidden: Hidden,
     has_timestamps: bool,
+    /// What the latest handshake agreed on.
+    agreed: Option<Hidden>,
     noise: Random,
     queue: VecDeque<Step>,
     course: Option<Course>,
@@ -126,6 +130,7 @@ impl Packets {
             transport,
             hidden,
             has_timestamps: client.stack.has_timestamps(),
+            agreed: None,
             noise: random,
             queue: VecDeque::new(),
             course,
@@ -192,8 +197,19 @@ impl Packets {
     fn write_payload(&mut self, step: &Step, payload: &mut Vec<u8>) {
         match &step.load {
             Load::Ack | Load::Fin | Load::Syn => {}
-            Load::Message(bytes) => payload.extend_from_slice(bytes),
-            Load::Data(len) => {
+            Load::Message(bytes) => {
+                payload.extend_from_slice(bytes);
+                if let (Hidden::WireGuard { .. }, Some((server, client))) = (self.hidden, wireguard::agreed(bytes)) {
+                    self.agreed = Some(Hidden::WireGuard { client, server });
+                }
+            }
+            Load::Data(len) | Load::Renewed(len) => {
+                if matches!(step.load, Load::Renewed(_))
+                    && let Some(agreed) = self.agreed.take()
+                {
+                    self.hidden = agreed;
+                    (self.client.messages, self.server.messages) = (0, 0);
+                }
                 self.write_head_of_hidden(step.sender, usize::from(*len), payload);
                 // The same noise for a whole packet, which is cheap, and never the same packet twice.
                 let word = self.noise.bits().to_le_bytes();
@@ -261,7 +277,7 @@ impl Packets {
         let (sequence, acknowledgment) = (own.sequence, other.sequence);
         let (flags, consumed) = match step.load {
             Load::Ack => (TcpHeader::ACK, 0),
-            Load::Data(_) | Load::Message(_) => (stack::DATA, payload_bytes as u32),
+            Load::Data(_) | Load::Message(_) | Load::Renewed(_) => (stack::DATA, payload_bytes as u32),
             Load::Fin => (TcpHeader::ACK | TcpHeader::FIN, 1),
             Load::Syn if step.sender == Sender::Client => (TcpHeader::SYN, 1),
             Load::Syn => (TcpHeader::SYN | TcpHeader::ACK, 1),

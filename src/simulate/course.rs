@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::conversation::{Load, Step};
+use super::message::wireguard;
 use super::random::{Random, millis};
 use crate::facts::Sender;
 use crate::time::Timestamp;
@@ -45,6 +46,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// WireGuard's customary keepalive.
 const TUNNEL_KEEPALIVE: Duration = Duration::from_secs(25);
 const SESSION_KEEPALIVE: Duration = Duration::from_secs(20);
+/// A tunnel that carries anything agrees on a new session so often (WireGuard's `Rekey-After-Time`).
+const REKEYED_EVERY_MINUTES: usize = 2;
 
 impl Course {
     pub fn minutes(&self) -> usize {
@@ -71,6 +74,10 @@ impl Course {
             (Kind::Tunnel, Activity::Active) => steps.at_work(),
             (Kind::Tunnel, Activity::Idle) => steps.at_rest(minute),
             (Kind::Upload, _) => steps.upload(),
+        }
+        let is_up = self.activity[minute] != Activity::Dead;
+        if self.kind == Kind::Tunnel && is_up && minute % REKEYED_EVERY_MINUTES == REKEYED_EVERY_MINUTES - 1 {
+            steps.rekey(self.server_rtt, &mut Random::of(self.seed, &[minute as u64, 1]));
         }
         let end = steps.start + MINUTE - Duration::from_millis(1);
         steps.steps.retain(|step| step.at < end);
@@ -132,6 +139,25 @@ impl Minute {
             self.push(moment, Sender::Client, Self::wrapped(180));
             self.push(moment + Duration::from_millis(30), Sender::Server, Self::wrapped(420));
         }
+    }
+
+    /// A handshake of WireGuard within the tunnel. The client answers at once, but for what delays it on the way.
+    fn rekey(&mut self, server_rtt: Duration, random: &mut Random) {
+        let bits = random.bits();
+        let (client, server) = (bits as u32, (bits >> 32) as u32);
+        let asked = self.start + millis(random.between(0.0, 55_000.0));
+        let burst = if random.chance(0.05) { random.exponential(40.0) } else { 0.0 };
+        let answered = asked + server_rtt;
+        let confirmed = answered + self.client_rtt + millis(random.exponential(3.0) + burst);
+        self.steps.extend([
+            Step { at: asked, sender: Sender::Client, load: Load::Message(wireguard::initiation(client, random)) },
+            Step {
+                at: answered,
+                sender: Sender::Server,
+                load: Load::Message(wireguard::response(server, client, random)),
+            },
+            Step { at: confirmed, sender: Sender::Client, load: Load::Renewed(32) },
+        ]);
     }
 
     /// At a fixed beat, whatever the minute.

@@ -24,6 +24,12 @@ pub fn response(sender: u32, receiver: u32, random: &mut Random) -> Vec<u8> {
     bytes
 }
 
+/// What a response agrees on: its sender's index and its receiver's. None where it is another message.
+pub fn agreed(message: &[u8]) -> Option<(u32, u32)> {
+    let index = |from: usize| Some(u32::from_le_bytes(message.get(from..from + 4)?.try_into().ok()?));
+    if message.first() == Some(&2) { index(4).zip(index(8)) } else { None }
+}
+
 /// The head of a data message; as long as the rest of it is a multiple of 16 bytes, anything may follow.
 pub fn data_head(receiver: u32, counter: u64) -> [u8; 16] {
     let mut head = [0; 16];
