@@ -78,7 +78,7 @@ pub struct Farm {
 impl Farm {
     /// Whether the laptops are left running day and night.
     pub const fn is_always_on(&self) -> bool {
-        !matches!(self.kind, FarmKind::Staggered | FarmKind::TravelRouter)
+        !matches!(self.kind, FarmKind::InTurns | FarmKind::Staggered | FarmKind::TravelRouter)
     }
 }
 
@@ -230,7 +230,7 @@ impl Company {
                 }
             }
             FarmKind::SeveralOperators | FarmKind::Staggered => 1,
-            FarmKind::CookieTheft | FarmKind::IpKvm | FarmKind::TravelRouter => 0,
+            FarmKind::CookieTheft | FarmKind::InTurns | FarmKind::IpKvm | FarmKind::TravelRouter => 0,
         });
         let exits = match kind {
             FarmKind::CookieTheft => (0..3).map(|_| self.operator_exit(&mut random)).collect(),

@@ -21,6 +21,8 @@ pub struct Scenario {
 pub enum FarmKind {
     /// The operator's own machine takes over sessions that begin at the house.
     CookieTheft,
+    /// Over an IP-KVM too, but one after the other: a laptop is on while it is driven.
+    InTurns,
     /// By screen and keyboard over the network, which the company never sees.
     IpKvm,
     /// By remote-access products on the laptops.
@@ -37,6 +39,7 @@ impl FarmKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CookieTheft => "cookie_theft",
+            Self::InTurns => "in_turns",
             Self::IpKvm => "ip_kvm",
             Self::Rmm => "rmm",
             Self::SeveralOperators => "several_operators",
@@ -48,7 +51,7 @@ impl FarmKind {
     /// The least and the most laptops of a farm.
     pub const fn laptops(self) -> (usize, usize) {
         match self {
-            Self::CookieTheft => (3, 6),
+            Self::CookieTheft | Self::InTurns => (3, 6),
             Self::IpKvm => (4, 16),
             Self::Rmm => (3, 12),
             Self::SeveralOperators => (6, 20),
@@ -154,6 +157,7 @@ pub const ALL: &[Scenario] = &[
     farm("farm-kvm", "Laptops in a house, driven over an IP-KVM that the company never sees.", &[Kind::IpKvm]),
     farm("farm-rmm", "Laptops in a house, driven over remote-access products.", &[Kind::Rmm]),
     farm("farm-router", "Laptops abroad behind travel routers that come out at a house.", &[Kind::TravelRouter]),
+    farm("farm-turns", "Laptops in a house, each on only while it is driven, one after the other.", &[Kind::InTurns]),
     quiet("help-desk", "A help desk with its own remote-access product, and suppliers with others.", &[S::HelpDesk]),
     quiet("homelab", "Employees with machines of their own at home, and ways to them.", &[S::Homelab]),
     quiet("long-calls", "Employees in calls all day.", &[S::LongCalls]),

@@ -93,10 +93,30 @@ fn driven(company: &Company, number: usize, day: usize) -> Vec<Day> {
         }
         days.append(&mut own);
     }
-    if farm.kind == FarmKind::Staggered {
-        stagger(&mut days);
+    match farm.kind {
+        FarmKind::InTurns => {
+            take_turns(&mut days, &mut company.random_of(stream::OPERATOR, [number as u64, (day * 64 + 63) as u64]));
+        }
+        FarmKind::Staggered => stagger(&mut days),
+        _ => {}
     }
     days
+}
+
+/// Each laptop gets one part of the operator's day, in another order every day, and is driven in all of its minutes of work.
+fn take_turns(days: &mut [Day], random: &mut Random) {
+    let Some(Day { begin, end, .. }) = days.first().cloned() else { return };
+    let is_active: Vec<bool> =
+        (0..days[0].active.len()).map(|minute| days.iter().any(|day| day.active[minute])).collect();
+    let mut order: Vec<usize> = (0..days.len()).collect();
+    random.shuffle(&mut order);
+    for (turn, laptop) in order.into_iter().enumerate() {
+        let place = |turn: usize| begin + (end - begin) * turn / days.len();
+        let (from, until) = (place(turn), place(turn + 1));
+        let day = &mut days[laptop];
+        (day.begin, day.end) = (from, until);
+        day.active = (0..is_active.len()).map(|minute| (from..until).contains(&minute) && is_active[minute]).collect();
+    }
 }
 
 /// Each laptop gets hours of its own, half of the day each, one after the other; what falls outside is not done.
