@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::{Failure, print};
 use crate::simulate::company::Company;
 use crate::simulate::scenario::{self, Scenario};
-use crate::simulate::{self, Form};
+use crate::simulate::{self, Form, Vantage};
 use crate::yaml;
 
 #[derive(Args)]
@@ -27,6 +27,12 @@ pub(super) struct Options {
     /// People, and as many laptops [default: the scenario's]
     #[arg(long, value_name = "N")]
     employees: Option<usize>,
+    /// What mirror ports show: some of accounting, edge, office, pool, separated by commas [default: all]
+    #[arg(long, value_name = "PORTS", value_delimiter = ',', value_parser = vantage)]
+    vantage: Vec<Vantage>,
+    /// Let households reach the company over IPv6, each machine with an address of its own
+    #[arg(long)]
+    ipv6: bool,
     /// What is written beside the labels
     #[arg(long, value_name = "FORM", value_enum, default_value_t = Wanted::Fitting)]
     form: Wanted,
@@ -60,7 +66,10 @@ pub(super) fn simulate(options: &Options) -> Result<(), Failure> {
     let scenario = scenario::named(name).ok_or_else(|| Failure::BeforeStart(unknown(name)))?;
     let days = options.days.map_or(scenario.days, usize::from);
     let employees = options.employees.unwrap_or(scenario.employees);
-    let simulated = simulate::Options { scenario, seed: options.seed, days, employees };
+    let mut vantages: Vec<Vantage> = Vantage::ALL.to_vec();
+    vantages.retain(|vantage| options.vantage.is_empty() || options.vantage.contains(vantage));
+    let simulated =
+        simulate::Options { scenario, seed: options.seed, days, employees, vantages, is_ipv6: options.ipv6 };
     if let Some(fault) = fault(&simulated) {
         return Err(Failure::BeforeStart(fault));
     }
@@ -100,6 +109,14 @@ fn fault(options: &simulate::Options) -> Option<String> {
     }
     (options.employees < least).then(|| {
         format!("--employees {}: the scenario `{}` may need up to {least}", options.employees, options.scenario.name)
+    })
+}
+
+fn vantage(name: &str) -> Result<Vantage, String> {
+    let named = Vantage::ALL.iter().find(|vantage| vantage.as_str() == name);
+    named.copied().ok_or_else(|| {
+        let names: Vec<&str> = Vantage::ALL.iter().map(|vantage| vantage.as_str()).collect();
+        format!("it is one of {}", names.join(", "))
     })
 }
 

@@ -56,6 +56,48 @@ pub enum What {
     },
 }
 
+impl What {
+    /// Which of the mirror ports shows it.
+    pub const fn seen_at(&self) -> Vantage {
+        match self {
+            Self::Account { .. } => Vantage::Accounting,
+            Self::Lease => Vantage::Office,
+            Self::Tunnel { .. } => Vantage::Edge,
+            Self::Call { from, .. }
+            | Self::Driven { from, .. }
+            | Self::Lookup { from, .. }
+            | Self::Page { from, .. }
+            | Self::Upload { from, .. } => from.seen_at(),
+        }
+    }
+}
+
+/// A place that a mirror port shows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Vantage {
+    /// What gateway and portal tell of sessions by RADIUS.
+    Accounting,
+    /// Outside the VPN gateway and the portal: households by their addresses, their tunnels and log-ons.
+    Edge,
+    /// The access network of the office.
+    Office,
+    /// Behind the VPN gateway: each laptop by its address in the pool, and all that it does.
+    Pool,
+}
+
+impl Vantage {
+    pub const ALL: &'static [Self] = &[Self::Accounting, Self::Edge, Self::Office, Self::Pool];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accounting => "accounting",
+            Self::Edge => "edge",
+            Self::Office => "office",
+            Self::Pool => "pool",
+        }
+    }
+}
+
 /// Where a machine is when it does something.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Origin {
@@ -68,6 +110,16 @@ pub enum Origin {
     Phone(usize),
     /// Inside the VPN, which it came to from one of the places.
     Vpn(usize),
+}
+
+impl Origin {
+    const fn seen_at(self) -> Vantage {
+        match self {
+            Self::Office => Vantage::Office,
+            Self::Operator(_) | Self::Outside(_) | Self::Phone(_) => Vantage::Edge,
+            Self::Vpn(_) => Vantage::Pool,
+        }
+    }
 }
 
 /// A name in the DNS.

@@ -1,10 +1,10 @@
 //! A scenario and a seed in, a company out: its people, their machines and places, and the farms among them.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::names;
 use super::place::{Machine, Place};
-use super::plan::{Line, REMOTE_PRODUCTS};
+use super::plan::{self, Line, REMOTE_PRODUCTS};
 use super::random::Random;
 use super::rhythm::{Operator, Rhythm};
 use super::scenario::{FarmKind, Scenario, Situation};
@@ -20,6 +20,7 @@ pub(super) mod stream {
     pub const PLACE: u64 = 7;
     pub const WORK: u64 = 8;
     pub const WEB: u64 = 9;
+    pub const HOST: u64 = 10;
 }
 
 /// How and where a person works.
@@ -85,6 +86,8 @@ impl Farm {
 pub struct Company {
     pub seed: u64,
     pub days: usize,
+    /// Households reach the company over IPv6.
+    pub is_ipv6: bool,
     pub people: Vec<Person>,
     pub places: Vec<Place>,
     pub farms: Vec<Farm>,
@@ -95,7 +98,8 @@ impl Company {
     pub const PEOPLE_MAX: usize = 16_000;
 
     pub fn new(scenario: &Scenario, seed: u64, employees: usize, days: usize) -> Self {
-        let mut company = Self { seed, days, people: Vec::new(), places: Vec::new(), farms: Vec::new() };
+        let mut company =
+            Self { seed, days, is_ipv6: false, people: Vec::new(), places: Vec::new(), farms: Vec::new() };
         for (number, &kind) in scenario.farms.iter().enumerate() {
             company.found(number, kind);
         }
@@ -107,6 +111,17 @@ impl Company {
             company.hire_ordinary(scenario.is_at_office);
         }
         company
+    }
+
+    /// The same, whose households reach it over IPv6.
+    pub fn over_ipv6(self) -> Self {
+        Self { is_ipv6: true, ..self }
+    }
+
+    /// Where a place is seen from outside, of a machine by its number in the household.
+    pub fn outside(&self, place: usize, host: u64) -> IpAddr {
+        let address = self.places[place].address;
+        if self.is_ipv6 { plan::ipv6(address, host) } else { address.into() }
     }
 
     /// How many people a scenario takes at least, whatever the seed.

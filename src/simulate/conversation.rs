@@ -1,6 +1,7 @@
 //! What two machines say to each other, step by step, in; the packets as the mirror shows them out.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::course::Course;
@@ -39,9 +40,9 @@ pub enum Load {
     Data(u16),
     Fin,
     Message(Vec<u8>),
-    /// The SYN of a client, the SYN/ACK of a server.
     /// As many bytes of payload, the first within the session that the latest handshake made.
     Renewed(u16),
+    /// The SYN of a client, the SYN/ACK of a server.
     Syn,
 }
 
@@ -84,9 +85,9 @@ pub struct Packets {
     server: Side,
     transport: Transport,
     hidden: Hidden,
-    has_timestamps: bool,
     /// What the latest handshake agreed on.
     agreed: Option<Hidden>,
+    has_timestamps: bool,
     noise: Random,
     queue: VecDeque<Step>,
     course: Option<Course>,
@@ -129,8 +130,8 @@ impl Packets {
             server: Side::new(server, &mut random),
             transport,
             hidden,
-            has_timestamps: client.stack.has_timestamps(),
             agreed: None,
+            has_timestamps: client.stack.has_timestamps(),
             noise: random,
             queue: VecDeque::new(),
             course,
@@ -241,7 +242,8 @@ impl Packets {
             Sender::Server => (&mut self.server, &self.client),
         };
         own.ip_id = own.ip_id.wrapping_add(1).max(1);
-        let headers = 20 + tcp.map_or(8, |tcp| 20 + u32::from(tcp.options_len));
+        let is_ipv6 = own.party.end.ip.is_ipv6();
+        let headers = if is_ipv6 { 40 } else { 20 } + tcp.map_or(8, |tcp| 20 + u32::from(tcp.options_len));
         Head {
             at: step.at,
             seq: 0,
@@ -256,8 +258,8 @@ impl Packets {
             ip: IpHeader {
                 len: headers + payload_bytes as u32,
                 ttl: own.party.ttl,
-                id: Some(own.ip_id),
-                dont_fragment: is_tcp,
+                id: (!is_ipv6).then_some(own.ip_id),
+                dont_fragment: is_tcp && !is_ipv6,
                 ..IpHeader::default()
             },
             tcp,
@@ -294,7 +296,13 @@ impl Packets {
             acknowledgment: if flags & TcpHeader::ACK != 0 { acknowledgment } else { 0 },
             flags,
             reserved: false,
-            window: if is_syn { own.party.stack.window() } else { 1026 },
+            // A mirror's copies are told from packets that come again by their numbers, of which IPv6 has none: a little is
+            // still to be read.
+            window: match own.party.end.ip {
+                _ if is_syn => own.party.stack.window(),
+                IpAddr::V4(_) => 1026,
+                IpAddr::V6(_) => 1026 - own.ip_id % 16,
+            },
             urgent: 0,
             options,
             options_len,

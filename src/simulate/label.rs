@@ -3,14 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::company::{Company, Farm, Habit, Person};
 use super::plan::{self, Line, REMOTE_PRODUCTS};
-use super::{Options, START};
+use super::{Options, START, Vantage};
 use crate::identity::device::DeviceId;
+use crate::identity::site::Site;
 use crate::time::Timestamp;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -45,8 +47,8 @@ pub fn truth(company: &Company, options: &Options, start: Timestamp) -> Value {
 fn shown_farm(company: &Company, number: usize, farm: &Farm, start: Timestamp) -> Value {
     let people = || farm.people.iter().map(|&person| &company.people[person]);
     let devices: Vec<String> = people().map(|person| device(person).to_string()).collect();
-    let mut sites: Vec<String> = farm.exits.iter().map(|&exit| company.places[exit].address.to_string()).collect();
-    sites.insert(0, company.places[farm.house].address.to_string());
+    let mut sites: Vec<String> = farm.exits.iter().map(|&exit| site(company, exit).to_string()).collect();
+    sites.insert(0, site(company, farm.house).to_string());
     json!({
         "id": format!("farm-{}", number + 1),
         "kind": farm.kind.as_str(),
@@ -73,13 +75,17 @@ fn shown_person(company: &Company, person: &Person) -> Value {
     json!({
         "account": person.account,
         "habit": habit,
-        "site": company.places[person.home].address.to_string(),
+        "site": site(company, person.home).to_string(),
         "pool": person.pool.to_string(),
         "office": person.office.to_string(),
         "mac": person.laptop.mac.to_string(),
         "laptop": person.laptop.name,
         "device": device(person).to_string(),
     })
+}
+
+fn site(company: &Company, place: usize) -> Site {
+    Site::of(company.outside(place, 0))
 }
 
 /// The device as the sensor sees it from behind the VPN gateway.
@@ -100,8 +106,13 @@ pub fn configuration(company: &Company) -> String {
     let mut line = |arguments: std::fmt::Arguments<'_>| {
         text.write_fmt(arguments).and_then(|()| text.write_str("\n")).expect("a String takes everything");
     };
-    line(format_args!("- {{name: vpn-gateway, roles: [vpn_gateway], prefixes: [{}]}}", plan::GATEWAY));
-    line(format_args!("- {{name: dmz, roles: [servers], prefixes: [{}, {}]}}", plan::PORTAL, plan::MAIL));
+    let outer = |address: Ipv4Addr| {
+        let [.., host] = address.octets();
+        let over_ipv6 = company.is_ipv6.then(|| format!(", \"{}\"", plan::ipv6(address, host.into())));
+        format!("{address}{}", over_ipv6.unwrap_or_default())
+    };
+    line(format_args!("- {{name: vpn-gateway, roles: [vpn_gateway], prefixes: [{}]}}", outer(plan::GATEWAY)));
+    line(format_args!("- {{name: dmz, roles: [servers], prefixes: [{}, {}]}}", outer(plan::PORTAL), outer(plan::MAIL)));
     line(format_args!("sanctioned:"));
     line(format_args!("- {{product: {}, names: [{}]}}", plan::HELP_PRODUCT, plan::HELP_NAME));
     line(format_args!("inventory:\n  hosts:"));
@@ -116,8 +127,8 @@ pub fn configuration(company: &Company) -> String {
         let begun = START + DAY * person.since as u32 - DAY * person.days_before as u32;
         let start = &begun.to_string()[.."2026-01-12".len()];
         // Where somebody works from is known of those who have been there for long.
-        let home = (person.days_before > 0).then(|| company.places[person.home].address);
-        let home = home.map_or_else(String::new, |address| format!(", home_site: {address}"));
+        let home = (person.days_before > 0).then(|| company.outside(person.home, 0));
+        let home = home.map_or_else(String::new, |address| format!(", home_site: \"{address}\""));
         let zone = 5 + zone_hours;
         line(format_args!(
             "  - {{name: {account}, group: {group}, country: US, time_zone: \"-{zone:02}:00\", start: {start}{home}}}"
@@ -125,9 +136,19 @@ pub fn configuration(company: &Company) -> String {
     }
     line(format_args!("address_classes:"));
     for (class, networks) in Line::ALL.iter().filter_map(|line| line.class()) {
-        line(format_args!("  {class}: {{networks: [{networks}]}}"));
+        let over_ipv6 = plan::ipv6_prefix(networks).filter(|_| company.is_ipv6);
+        let over_ipv6 = over_ipv6.map(|prefix| format!(", \"{prefix}\""));
+        line(format_args!("  {class}: {{networks: [{networks}{}]}}", over_ipv6.unwrap_or_default()));
     }
     text
+}
+
+/// The options of what is shown, and over what, where they are not the usual ones.
+fn shown(options: &Options) -> String {
+    let names: Vec<&str> = options.vantages.iter().map(|vantage| vantage.as_str()).collect();
+    let ports =
+        if names.len() == Vantage::ALL.len() { String::new() } else { format!(" --vantage {}", names.join(",")) };
+    format!("{ports}{}", if options.is_ipv6 { " --ipv6" } else { "" })
 }
 
 /// The page that goes with the files.
@@ -147,19 +168,18 @@ pub fn readme(company: &Company, options: &Options, files: &[&str]) -> String {
     let mut page = format!(
         "# {name}: {summary}\n\n\
          {people} people, {days} days, {farms}. Made by `spanwatch simulate {name} --seed {seed} --days {days} \
-         --employees {people}`; the same command gives the same files. Nobody and nothing in them exists.\n\n\
+         --employees {people}{shown}`; the same command gives the same files. Nobody and nothing in them exists.\n\n\
          | file | |\n|---|---|\n",
         name = options.scenario.name,
         summary = options.scenario.summary,
         people = company.people.len(),
         days = company.days,
         seed = options.seed,
+        shown = shown(options),
     );
     for file in files {
         let what = match *file {
-            super::CAPTURE => {
-                "every packet, as mirror ports at the edge, behind the VPN gateway and at the office show it"
-            }
+            super::CAPTURE => "every packet, as the mirror ports of such a company show it",
             super::FACTS => "the same as the sensor's facts, for spans too long for a capture",
             super::TRUTH => "what is true: farms, their laptops, accounts and addresses, and everybody else",
             super::CONFIGURATION => "a configuration that knows the company",
@@ -186,10 +206,15 @@ pub fn readme(company: &Company, options: &Options, files: &[&str]) -> String {
          A replay that is faster than life shortens what the detectors wait for; `--multiplier=1` is the real thing.\n\n\
          ## Addresses\n\n\
          The company: 10.20.0.0/16 offices, 10.30.0.0/16 servers, 10.99.0.0/16 VPN clients, 203.0.113.0/24 outside. \
-         The Internet's servers: 198.19.0.0/16. Everybody's lines:\n\n\
+         The Internet's servers: 198.19.0.0/16.{ipv6} Everybody's lines:\n\n\
          | line | addresses |\n|---|---|\n{}\n",
         if files.contains(&super::FACTS) { super::FACTS } else { super::CAPTURE },
         lines.join("\n"),
+        ipv6 = if company.is_ipv6 {
+            " Over IPv6 a household 198.18.x.y is 2001:db8:x:y::/64, with x and y in hexadecimal digits."
+        } else {
+            ""
+        },
     );
     page
 }

@@ -30,12 +30,14 @@ mod tests;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use crate::flow;
 use crate::net::Network;
 use crate::recording::Writer;
 use crate::time::Timestamp;
+pub use action::Vantage;
 use company::Company;
 use scenario::Scenario;
 use traffic::Traffic;
@@ -56,6 +58,10 @@ pub struct Options {
     pub seed: u64,
     pub days: usize,
     pub employees: usize,
+    /// What the sensor is shown.
+    pub vantages: Vec<Vantage>,
+    /// Whether households reach the company over IPv6.
+    pub is_ipv6: bool,
 }
 
 /// Which files are written beside the labels.
@@ -105,6 +111,8 @@ const COMPRESSION_LEVEL: i32 = 3;
 /// Writes everything into a directory, which is made where there is none.
 pub fn simulate(options: &Options, form: Form, directory: &Path) -> Result<Outcome, SimulateError> {
     let company = Company::new(options.scenario, options.seed, options.employees, options.days);
+    let company = if options.is_ipv6 { company.over_ipv6() } else { company };
+    let traffic = || Traffic::new(&company, START).seen_at(&options.vantages);
     let at = |name: &str| directory.join(name);
     let failed = |path: &Path| {
         let path = path.display().to_string();
@@ -114,11 +122,11 @@ pub fn simulate(options: &Options, form: Form, directory: &Path) -> Result<Outco
     let mut outcome = Outcome { people: company.people.len(), farms: company.farms.len(), ..Outcome::default() };
     let mut files = vec![TRUTH, CONFIGURATION, README];
     if form != Form::Facts {
-        outcome.packets = capture(&company, &at(CAPTURE)).map_err(failed(&at(CAPTURE)))?;
+        outcome.packets = capture(traffic(), &at(CAPTURE)).map_err(failed(&at(CAPTURE)))?;
         files.push(CAPTURE);
     }
     if form != Form::Capture {
-        outcome.facts = record(&company, &at(FACTS)).map_err(failed(&at(FACTS)))?;
+        outcome.facts = record(traffic(), &at(FACTS)).map_err(failed(&at(FACTS)))?;
         files.push(FACTS);
     }
     files.sort_unstable();
@@ -138,16 +146,18 @@ pub fn simulate(options: &Options, form: Form, directory: &Path) -> Result<Outco
 
 /// The networks of every simulated company that are its own, as flows' directions are told by.
 pub fn home_networks() -> Vec<Network> {
-    ["10.20.0.0/16", "10.30.0.0/16", "10.99.0.0/16", "203.0.113.10", "203.0.113.20", "203.0.113.30"]
-        .iter()
-        .filter_map(|network| network.parse().ok())
-        .collect()
+    let networks = ["10.20.0.0/16", "10.30.0.0/16", "10.99.0.0/16"].iter().filter_map(|network| network.parse().ok());
+    let outer = [plan::GATEWAY, plan::PORTAL, plan::MAIL].into_iter().flat_map(|address| {
+        let [.., host] = address.octets();
+        [IpAddr::from(address), plan::ipv6(address, host.into())]
+    });
+    networks.chain(outer.filter_map(|address| address.to_string().parse().ok())).collect()
 }
 
 /// Writes a capture of every packet. Returns how many there were.
-fn capture(company: &Company, path: &Path) -> io::Result<u64> {
+fn capture(mut traffic: Traffic<'_>, path: &Path) -> io::Result<u64> {
     let mut pcap = Pcap::new(compressed(path)?)?;
-    let (mut traffic, mut payload, mut packets) = (Traffic::new(company, START), Vec::new(), 0);
+    let (mut payload, mut packets) = (Vec::new(), 0);
     while let Some(head) = traffic.next(&mut payload) {
         pcap.write(head.at, &wire::frame(&head, &payload))?;
         packets += 1;
@@ -157,10 +167,10 @@ fn capture(company: &Company, path: &Path) -> io::Result<u64> {
 }
 
 /// Writes a recording of every fact. Returns how many there were.
-fn record(company: &Company, path: &Path) -> io::Result<u64> {
+fn record(mut traffic: Traffic<'_>, path: &Path) -> io::Result<u64> {
     let settings = flow::Settings { home_networks: home_networks(), ..flow::Settings::default() };
     let mut writer = Writer::new(compressed(path)?)?;
-    let facts = stream::record(&mut Traffic::new(company, START), &settings, &mut writer)?;
+    let facts = stream::record(&mut traffic, &settings, &mut writer)?;
     finish(writer.finish()?)?;
     Ok(facts)
 }

@@ -1,7 +1,7 @@
 //! Where everything of the company is: addresses, names and hardware addresses, all of ranges that stand for nobody
 //! (RFC 2544, RFC 5737, RFC 7042).
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::net::Mac;
 
@@ -68,6 +68,28 @@ pub fn address_of(name: &str) -> Ipv4Addr {
     }
 }
 
+/// What a household, or a server that is seen from outside, has of IPv6 where its lines have it (RFC 3849): the same numbers
+/// in its /64, in which `host` is the machine. Carriers put their customers behind IPv4.
+pub fn ipv6(address: Ipv4Addr, host: u64) -> IpAddr {
+    const PREFIX: u128 = 0x2001_0db8 << 96;
+    let [first, second, third, fourth] = address.octets();
+    let is_carriers = [Line::CarrierNat, Line::Mobile].iter().any(|line| line.has(address));
+    let network = match [first, second] {
+        [198, 18] if is_carriers => return address.into(),
+        [198, 18] => u128::from(third) << 80 | u128::from(fourth) << 64,
+        _ => 0xffff << 80 | u128::from(third) << 64,
+    };
+    Ipv6Addr::from_bits(PREFIX | network | u128::from(host)).into()
+}
+
+/// The prefix of the same, of one that is written as `198.18.0.0/17`; none where they stay behind IPv4.
+pub fn ipv6_prefix(network: &str) -> Option<String> {
+    const OF_THIRD_BYTE: u8 = 40;
+    let (address, length) = network.split_once('/')?;
+    let (address, length) = (ipv6(address.parse().ok()?, 0), length.parse::<u8>().ok()?);
+    address.is_ipv6().then(|| format!("{address}/{}", OF_THIRD_BYTE + length.saturating_sub(16)))
+}
+
 /// Kinds of places that employees connect from.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Line {
@@ -117,6 +139,12 @@ impl Line {
             Self::Mobile => Some(("mobile", "198.18.144.0/20")),
             Self::VpnExit => Some(("vpn", "198.18.192.0/21")),
         }
+    }
+
+    fn has(self, address: Ipv4Addr) -> bool {
+        let (first, count) = self.networks();
+        let [high, low, third, _] = address.octets();
+        [high, low] == [198, 18] && (first..first + count).contains(&third)
     }
 
     pub fn address(self, number: usize) -> Ipv4Addr {

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::action::{Action, Name, Origin, What};
-use super::company::{Company, Person};
+use super::company::{Company, Person, stream};
 use super::conversation::{Conversation, Hidden, Load, Party, Step};
 use super::course::{Activity, Course, Kind};
 use super::message::tls::{self, Program};
@@ -17,12 +17,15 @@ use crate::facts::Sender::{self, Client, Server};
 use crate::net::{Endpoint, Mac, Transport};
 use crate::time::Timestamp;
 
+const DAY_NANOS: u64 = 86_400 * 1_000_000_000;
+
 /// The conversation of an action; `number` tells it from all others.
 pub fn conversation(company: &Company, start: Timestamp, action: &Action, number: u64) -> Conversation {
     let talk = Talk {
         company,
         person: &company.people[action.person],
         at: start + Duration::from_nanos(action.after),
+        day: action.after / DAY_NANOS,
         random: Random::of(company.seed, &[0x7461_6c6b, number]),
     };
     match &action.what {
@@ -48,6 +51,7 @@ struct Talk<'c> {
     company: &'c Company,
     person: &'c Person,
     at: Timestamp,
+    day: u64,
     random: Random,
 }
 
@@ -60,7 +64,7 @@ impl Talk<'_> {
             }
             Origin::Office => (Some(self.person.office), plan::GATEWAY_INSIDE, "vpn-1", self.person.home),
         };
-        let station = IpAddr::V4(self.company.places[place].address);
+        let station = self.company.outside(place, self.host(from));
         let user = &self.person.account;
         let session = radius::Session { user, framed, station, server, server_name, number };
         let identifier = self.random.below(256) as u8;
@@ -110,10 +114,11 @@ impl Talk<'_> {
     }
 
     fn tunnel(mut self, place: usize, minutes: &[Activity]) -> Conversation {
+        let from = Origin::Outside(place);
         let place = self.company.places[place].clone();
         let port = self.port();
-        let client = Party { end: end(place.address, port), ..self.outside(&place, self.person.laptop.system) };
-        let server = outer(plan::GATEWAY, plan::GATEWAY_PORT);
+        let client = self.party(from, port);
+        let server = self.outer(client, plan::GATEWAY, plan::GATEWAY_PORT);
         let bits = self.random.bits();
         let (client_index, server_index) = (bits as u32, (bits >> 32) as u32);
         let opening = vec![
@@ -226,7 +231,7 @@ impl Talk<'_> {
         let own_port = self.port();
         let client = self.party(from, own_port);
         let server = match address {
-            _ if self.is_outside(from) => outer(address, port),
+            _ if self.is_outside(from) => self.outer(client, address, port),
             _ if address.is_private() => inner(address, port),
             _ => Party { end: end(address, port), ..self.internet() },
         };
@@ -351,10 +356,30 @@ impl Talk<'_> {
                 mss: 1380,
             },
             Origin::Operator(place) | Origin::Outside(place) | Origin::Phone(place) => {
-                let place = &self.company.places[place];
-                Party { end: end(place.address, port), ..self.outside(place, system) }
+                let address = self.company.outside(place, self.host(from));
+                let outside = self.outside(&self.company.places[place], system);
+                let end = Endpoint::new(address, port);
+                Party { end, mss: outside.mss - header_excess(end), ..outside }
             }
         }
+    }
+
+    /// A machine's number in its household: another one every day (RFC 8981).
+    fn host(&self, from: Origin) -> u64 {
+        let machine = &self.machine(from).mac.0;
+        let machine = machine.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+        Random::of(self.company.seed, &[stream::HOST, machine, self.day]).bits()
+    }
+
+    /// A server of the company that is seen from outside, over what its client speaks.
+    fn outer(&self, client: Party, address: Ipv4Addr, port: u16) -> Party {
+        let server = outer(address, port);
+        let [.., host] = address.octets();
+        let end = match client.end.ip {
+            IpAddr::V4(_) => server.end,
+            IpAddr::V6(_) => Endpoint::new(plan::ipv6(address, host.into()), port),
+        };
+        Party { end, mss: server.mss - header_excess(end), ..server }
     }
 
     fn outside(&self, place: &Place, system: System) -> Party {
@@ -421,6 +446,11 @@ fn message(at: Timestamp, sender: Sender, bytes: Vec<u8>) -> Step {
 
 const fn end(address: Ipv4Addr, port: u16) -> Endpoint {
     Endpoint::new(IpAddr::V4(address), port)
+}
+
+/// How much longer than of IPv4 the header is of what comes from here.
+const fn header_excess(end: Endpoint) -> u16 {
+    if end.ip.is_ipv6() { 20 } else { 0 }
 }
 
 /// A server of the company inside.

@@ -13,6 +13,10 @@ fn company(name: &str, seed: u64, employees: usize, days: usize) -> Company {
     Company::new(named(name).unwrap(), seed, employees, days)
 }
 
+fn options(name: &str, seed: u64, employees: usize, days: usize) -> Options {
+    Options { scenario: named(name).unwrap(), seed, days, employees, vantages: Vantage::ALL.to_vec(), is_ipv6: false }
+}
+
 fn settings() -> flow::Settings {
     flow::Settings { home_networks: home_networks(), ..flow::Settings::default() }
 }
@@ -66,23 +70,47 @@ fn shown(fact: &Fact) -> String {
 
 #[test]
 fn every_frame_is_read_back_as_the_packet_it_was_made_of() {
-    let company = company("farm-rmm", 4, 4, 1);
-    let (mut decoder, mut count) = (Decoder::new(Default::default()), 0);
-    frames(&company, |head, payload, frame| {
-        let packet = decoder.decode(frame).expect("no frame is skipped");
-        assert_eq!(packet.payload, payload);
-        if count < 5000 {
-            assert_eq!(format!("{:?}", packet.head), format!("{head:?}"));
+    for company in [company("farm-rmm", 4, 4, 1), company("farm-rmm", 4, 4, 1).over_ipv6()] {
+        let (mut decoder, mut count) = (Decoder::new(Default::default()), 0);
+        frames(&company, |head, payload, frame| {
+            let packet = decoder.decode(frame).expect("no frame is skipped");
+            assert_eq!(packet.payload, payload);
+            if count < 5000 {
+                assert_eq!(format!("{:?}", packet.head), format!("{head:?}"));
+            }
+            count += 1;
+        });
+        assert!(count > 10_000, "{count}");
+    }
+}
+
+#[test]
+fn over_ipv6_the_machines_of_a_household_have_addresses_of_their_own_in_its_network() {
+    let company = company("family", 3, 2, 1).over_ipv6();
+    let (mut traffic, mut payload) = (morning(&company).seen_at(&[Vantage::Edge]), Vec::new());
+    let mut outside: BTreeMap<String, BTreeSet<std::net::IpAddr>> = BTreeMap::new();
+    while let Some(head) = traffic.next(&mut payload) {
+        let is_from_outside = !home_networks().iter().any(|network| network.contains(head.source.ip));
+        if is_from_outside && head.target.port == plan::GATEWAY_PORT {
+            outside
+                .entry(crate::identity::site::Site::of(head.source.ip).to_string())
+                .or_default()
+                .insert(head.source.ip);
         }
-        count += 1;
-    });
-    assert!(count > 10_000, "{count}");
+    }
+    let truth = label::truth(&company, &Options { is_ipv6: true, ..options("family", 3, 2, 1) }, START);
+    let site = truth["people"][0]["site"].as_str().unwrap();
+    assert!(site.ends_with("::/64"), "{site}");
+    assert_eq!(outside.keys().collect::<Vec<_>>(), [site]);
+    assert_eq!(outside[site].len(), 2);
 }
 
 #[test]
 fn a_capture_and_a_recording_say_the_same() {
-    for name in ["farm-rmm", "cookie-theft", "long-calls"] {
+    for (name, is_ipv6) in [("farm-rmm", false), ("cookie-theft", false), ("long-calls", false), ("farm-router", true)]
+    {
         let company = company(name, 11, 4, 1);
+        let company = if is_ipv6 { company.over_ipv6() } else { company };
         let (of_frames, of_recording) = (facts_of_frames(&company), facts_of_recording(recorded(&company)));
         assert_eq!(of_frames.len(), of_recording.len(), "{name}");
         for (one, other) in of_frames.iter().zip(&of_recording) {
@@ -92,12 +120,33 @@ fn a_capture_and_a_recording_say_the_same() {
 }
 
 #[test]
+fn each_mirror_port_shows_a_part_of_the_same() {
+    let company = company("travel", 3, 12, 1);
+    let of = |vantages: &[Vantage]| {
+        let (mut traffic, mut payload) = (morning(&company).seen_at(vantages), Vec::new());
+        let mut packets = BTreeSet::new();
+        while let Some(head) = traffic.next(&mut payload) {
+            packets.insert(format!("{} {:?} {:?} {payload:?}", head.at, head.source, head.target));
+        }
+        packets
+    };
+    let all = of(Vantage::ALL);
+    let parts: Vec<BTreeSet<String>> = Vantage::ALL.iter().map(|&vantage| of(&[vantage])).collect();
+    assert!(parts.iter().all(|part| !part.is_empty()));
+    assert_eq!(parts.iter().map(BTreeSet::len).sum::<usize>(), all.len());
+    assert!(parts.iter().all(|part| part.is_subset(&all)));
+    let is_at_gateway = |packet: &String| packet.contains("203.0.113.10");
+    let (edge, pool) = (&parts[1], &parts[3]);
+    assert!(edge.iter().any(is_at_gateway) && !pool.iter().any(is_at_gateway));
+}
+
+#[test]
 fn everything_follows_from_the_seed() {
     let made = |seed| recorded(&company("family", seed, 2, 1));
     assert!(made(1) == made(1));
     assert!(made(1) != made(2));
     let truth = |seed| {
-        let options = Options { scenario: named("company").unwrap(), seed, days: 3, employees: 120 };
+        let options = options("company", seed, 120, 3);
         label::truth(&company("company", seed, 120, 3), &options, START)
     };
     assert_eq!(truth(1), truth(1));
@@ -162,7 +211,7 @@ fn what_is_said_is_recognised_as_what_it_is() {
 #[test]
 fn every_farm_is_labelled_whole() {
     let scenario = named("company").unwrap();
-    let options = Options { scenario, seed: 9, days: 10, employees: 300 };
+    let options = options("company", 9, 300, 10);
     let company = company("company", 9, 300, 10);
     let truth = label::truth(&company, &options, START);
     let people: BTreeSet<&str> =
@@ -183,7 +232,7 @@ fn every_farm_is_labelled_whole() {
 
 #[test]
 fn the_configuration_is_one_that_the_sensor_takes() {
-    let text = label::configuration(&company("company", 3, 200, 2));
+    let text = label::configuration(&company("company", 3, 200, 2).over_ipv6());
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(CONFIGURATION);
     std::fs::write(&path, text).unwrap();

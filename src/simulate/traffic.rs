@@ -5,7 +5,7 @@ use std::collections::binary_heap::PeekMut;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
-use super::action::Action;
+use super::action::{Action, Vantage};
 use super::company::Company;
 use super::conversation::Packets;
 use super::{talk, work};
@@ -23,6 +23,7 @@ pub struct Traffic<'c> {
     day: usize,
     actions: VecDeque<Action>,
     conversations: BinaryHeap<Running>,
+    vantages: &'c [Vantage],
     begun: u64,
     packets: u64,
 }
@@ -38,7 +39,12 @@ impl<'c> Traffic<'c> {
     pub fn new(company: &'c Company, start: Timestamp) -> Self {
         let (actions, conversations) = (VecDeque::new(), BinaryHeap::new());
         let end = start + DAY * company.days as u32;
-        Self { company, start, end, day: 0, actions, conversations, begun: 0, packets: 0 }
+        Self { company, start, end, day: 0, actions, conversations, vantages: Vantage::ALL, begun: 0, packets: 0 }
+    }
+
+    /// Shows what these mirror ports see of it, and is silent of the rest.
+    pub fn seen_at(self, vantages: &'c [Vantage]) -> Self {
+        Self { vantages, ..self }
     }
 
     /// Ends it earlier.
@@ -97,10 +103,13 @@ impl<'c> Traffic<'c> {
 
     fn begin(&mut self) {
         let Some(action) = self.actions.pop_front() else { return };
-        let packets = talk::conversation(self.company, self.start, &action, self.begun).packets();
-        if let Some(next_at) = packets.next_at() {
-            self.conversations.push(Running { next_at, number: self.begun, packets: Box::new(packets) });
+        if self.vantages.contains(&action.what.seen_at()) {
+            let packets = talk::conversation(self.company, self.start, &action, self.begun).packets();
+            if let Some(next_at) = packets.next_at() {
+                self.conversations.push(Running { next_at, number: self.begun, packets: Box::new(packets) });
+            }
         }
+        // A conversation is the same whatever else is seen.
         self.begun += 1;
     }
 }
