@@ -43,7 +43,7 @@ pub enum MemoryError {
 }
 
 const MAGIC: &str = "spanwatch-memory";
-const VERSION: &str = "2";
+const VERSION: &str = "3";
 
 impl Memory {
     /// Begins another pass over all that is to be put, which takes so many parts that were not put before.
@@ -250,8 +250,8 @@ mod tests {
             changed[place] ^= 1;
             assert!(Memory::parse(&changed).is_err(), "{place}");
         }
-        let newer = String::from_utf8(whole).unwrap().replacen(" 2 ", " 3 ", 1);
+        let newer = String::from_utf8(whole).unwrap().replacen(" 3 ", " 4 ", 1);
         let fault = Memory::parse(newer.as_bytes()).unwrap_err().to_string();
-        assert_eq!(fault, "it is of version \"3\" and this sensor reads 2");
+        assert_eq!(fault, "it is of version \"4\" and this sensor reads 3");
     }
 }

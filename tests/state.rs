@@ -78,7 +78,7 @@ fn a_dismissal_names_its_fault() {
 #[test]
 fn a_damaged_memory_is_refused_before_anything_is_read() {
     let place = Place::new();
-    place.write("state/memory", "spanwatch-memory 2 00\n");
+    place.write("state/memory", "spanwatch-memory 3 00\n");
     let outcome = replay(&place);
     assert_eq!(outcome.code, Some(2));
     let path = Path::new("state").join("memory");
@@ -160,7 +160,7 @@ fn a_part_of_the_memory_that_is_not_understood_is_named() {
     let body = format!("{}{{}}{}", &body[..at], &body[end..]);
     let digest = ring::digest::digest(&ring::digest::SHA256, body.as_bytes());
     let digest: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    place.write("state/memory", format!("spanwatch-memory 2 {digest}\n{body}"));
+    place.write("state/memory", format!("spanwatch-memory 3 {digest}\n{body}"));
     let outcome = replay(&place);
     assert_eq!(outcome.code, Some(2));
     assert!(

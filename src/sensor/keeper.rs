@@ -264,7 +264,7 @@ mod tests {
         let whole = fs::read(&path).unwrap();
         let mut changed = whole.clone();
         *changed.last_mut().unwrap() ^= 1;
-        let newer = String::from_utf8(whole.clone()).unwrap().replacen(" 2 ", " 3 ", 1).into_bytes();
+        let newer = String::from_utf8(whole.clone()).unwrap().replacen(" 3 ", " 4 ", 1).into_bytes();
         let mut other = Memory::default();
         other.put("detect.relay", &"no list");
         let mut not_understood = Vec::new();
