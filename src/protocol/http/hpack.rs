@@ -23,12 +23,21 @@ pub(super) struct Decoder {
 struct Entry {
     name: Vec<u8>,
     value: Vec<u8>,
+    /// What it counts for the table: 32 bytes beside its text (§4.1).
+    bytes: usize,
 }
 
 impl Entry {
-    /// Each entry counts 32 bytes beside its text (§4.1).
-    fn bytes(&self) -> usize {
-        self.name.len().saturating_add(self.value.len()).saturating_add(32)
+    fn new(name: Vec<u8>, value: Vec<u8>) -> Self {
+        let bytes = name.len().saturating_add(value.len()).saturating_add(32);
+        Self { name, value, bytes }
+    }
+
+    /// The same without what nobody may keep.
+    fn without_secret(self) -> Self {
+        const SECRETS: [&[u8]; 4] = [b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"];
+        let is_secret = SECRETS.iter().any(|secret| self.name.eq_ignore_ascii_case(secret));
+        Self { value: if is_secret { Vec::new() } else { self.value }, ..self }
     }
 }
 
@@ -40,8 +49,8 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// The largest table that is kept: what browsers settle on.
-    const TABLE_BYTES_MAX: usize = 64 << 10;
+    /// The largest table that is kept; what programs in clear use is the 4,096 bytes that nobody need settle on.
+    const TABLE_BYTES_MAX: usize = 16 << 10;
     /// The most fields of a block: one of a byte can stand for as much as the table holds.
     const FIELDS_MAX: usize = 1 << 10;
 
@@ -90,7 +99,7 @@ impl Decoder {
             0 => text(cursor)?,
             index => self.entry(index)?.0.into(),
         };
-        Some(Entry { name, value: text(cursor)? })
+        Some(Entry::new(name, text(cursor)?))
     }
 
     /// Both tables are one, numbered from 1 on (§2.3.3).
@@ -105,11 +114,10 @@ impl Decoder {
 
     /// An entry larger than the table empties it, and is none (§4.4).
     fn enter(&mut self, entry: Entry) {
-        let bytes = entry.bytes();
-        self.evict(bytes);
-        if bytes <= self.bytes_max {
-            self.bytes = self.bytes.saturating_add(bytes);
-            self.entries.push_front(entry);
+        self.evict(entry.bytes);
+        if entry.bytes <= self.bytes_max {
+            self.bytes = self.bytes.saturating_add(entry.bytes);
+            self.entries.push_front(entry.without_secret());
         }
     }
 
@@ -117,7 +125,7 @@ impl Decoder {
     fn evict(&mut self, room: usize) {
         while self.bytes.saturating_add(room) > self.bytes_max {
             let Some(entry) = self.entries.pop_back() else { return };
-            self.bytes = self.bytes.saturating_sub(entry.bytes());
+            self.bytes = self.bytes.saturating_sub(entry.bytes);
         }
     }
 }

@@ -23,11 +23,11 @@ const PRIORITY: u8 = 0x20;
 
 const MALFORMED: &str = "http2_frame";
 /// The most bytes of a block of fields, and of the fields that are kept of it.
-const BLOCK_BYTES_MAX: usize = 32 << 10;
+const BLOCK_BYTES_MAX: usize = 16 << 10;
 /// What a DNS message in a body may have.
 const MESSAGE_BYTES_MAX: usize = 4 << 10;
 /// The most bodies of a side that are read at once.
-const BODIES_MAX: usize = 8;
+const BODIES_MAX: usize = 4;
 const DNS_MESSAGE: &[u8] = b"application/dns-message";
 
 /// Both sides of a connection.
