@@ -185,7 +185,7 @@ const WITH_STATE: &str = "server: {listen: \"127.0.0.1:0\"}\nstate: {dir: state}
 #[test]
 fn a_sensor_whose_memory_was_damaged_watches_says_so_and_keeps_the_file_and_the_dismissals() {
     let place = Place::new();
-    place.write("state/memory", "spanwatch-memory 2 00\n");
+    place.write("state/memory", "spanwatch-memory 3 00\n");
     let dismissed = place.run(&["dismiss", "--state", "state", "site", "198.51.100.7", "--reason", "ours"]);
     assert_eq!(dismissed.code, Some(0), "{}", dismissed.stderr);
     let whole = place.read("state/dismissals.jsonl");
@@ -203,8 +203,8 @@ fn a_sensor_whose_memory_was_damaged_watches_says_so_and_keeps_the_file_and_the_
     sensor.wait_for("spanwatch_state_unreadable_dismissals", |lines| lines == 1.0);
     let (code, log, place) = sensor.stop();
     assert_eq!(code, Some(0), "{log}");
-    assert_eq!(place.read("state/memory.damaged-1"), "spanwatch-memory 2 00\n");
-    assert!(place.read("state/memory").starts_with("spanwatch-memory 2 ") && place.read("state/memory").len() > 1000);
+    assert_eq!(place.read("state/memory.damaged-1"), "spanwatch-memory 3 00\n");
+    assert!(place.read("state/memory").starts_with("spanwatch-memory 3 ") && place.read("state/memory").len() > 1000);
     assert!(place.read("state/dismissals.jsonl").starts_with(&whole));
 
     std::fs::remove_file(place.path("state/memory.damaged-1")).unwrap();
