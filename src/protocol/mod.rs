@@ -107,8 +107,8 @@ use crate::facts::{Sender, Statement};
 use crate::net::Transport;
 use crate::time::Timestamp;
 
-/// The most protocols there can be: a set of candidates is a `u128`.
-pub const COUNT_MAX: usize = 128;
+/// The most protocols there can be: as many as a set of candidates (`selection.rs`) has bits.
+pub const COUNT_MAX: usize = 64;
 
 /// Every protocol, in probing order: strong signatures first, those that must lean on more than one packet last.
 #[rustfmt::skip]
