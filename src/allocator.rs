@@ -17,8 +17,8 @@ pub(crate) struct Allocator;
 /// What every block is aligned to that is not smaller, as the C standard has it of `malloc` (C17 §7.22.3).
 const WORD: usize = size_of::<usize>();
 
-// SAFETY: blocks are aligned as asked for: those of a word's alignment by `malloc`'s contract, as a layout of a value is never
-// smaller than its alignment, and the others by that of `MiMalloc`. Both free with `mi_free`, whichever made the block.
+// SAFETY: blocks are aligned as asked for: by `malloc`'s contract where a word's alignment is enough and the block is not
+// smaller than it, and by that of `MiMalloc` otherwise. Both free with `mi_free`, whichever made the block.
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

@@ -117,7 +117,9 @@ impl DistancesAtSite {
     fn add(window: &mut Window, Sighting { laptop, rtt }: Sighting, at: Timestamp) -> Least {
         if window.today.len() >= Self::LAPTOPS_MAX && !window.today.contains_key(&laptop) {
             let stalest = window.today.iter().min_by_key(|(_, least)| least.latest).map(|(laptop, _)| *laptop);
-            stalest.map(|stalest| window.today.remove(&stalest));
+            if let Some(stalest) = stalest {
+                window.today.remove(&stalest);
+            }
         }
         let least = window.today.entry(laptop).or_insert(Least { rtt, connections: 0, latest: at });
         *least = Least { rtt: least.rtt.min(rtt), connections: least.connections.saturating_add(1), latest: at };

@@ -7,8 +7,8 @@ pub mod document;
 mod explain;
 mod judge;
 mod lint;
-mod needed;
 mod load;
+mod needed;
 
 use std::fmt;
 use std::path::PathBuf;
