@@ -81,7 +81,7 @@ fn ended() -> FactKind {
 fn hello() -> FactKind {
     let mut hello = Hello::new(Sender::Client);
     hello.server_name = Some("www.example.com".into());
-    hello.alpn = vec!["h2".into(), "http/1.1".into()];
+    hello.alpn = ["h2".into(), "http/1.1".into()].into();
     FactKind::Hello(Box::new(hello))
 }
 

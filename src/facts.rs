@@ -14,7 +14,9 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use arrayvec::{ArrayString, ArrayVec};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::flow::SynSignature;
 use crate::net::{Endpoint, Mac, Text, Transport, Vlans, is_default};
@@ -304,8 +306,8 @@ pub struct Hello {
     /// The protocol of the hello, where the protocol that spoke carries it inside its own (TLS in QUIC, RFC 9001).
     pub inside: Option<Protocol>,
     pub server_name: Option<Text>,
-    pub alpn: Vec<Text>,
-    pub fingerprints: Vec<Fingerprint>,
+    pub alpn: SmallVec<[Text; 2]>,
+    pub fingerprints: ArrayVec<Fingerprint, 2>,
     pub certificate: Option<Box<Certificate>>,
     /// What the side says it runs (an SSH identification string).
     pub software: Option<Text>,
@@ -318,8 +320,8 @@ impl Hello {
             sender,
             inside: None,
             server_name: None,
-            alpn: Vec::new(),
-            fingerprints: Vec::new(),
+            alpn: SmallVec::new(),
+            fingerprints: ArrayVec::new(),
             certificate: None,
             software: None,
             fields: Fields::default(),
@@ -327,11 +329,22 @@ impl Hello {
     }
 }
 
+const FINGERPRINT_LEN: usize = 36;
+
 /// A fingerprint of a device's software, with the published method that made it.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Fingerprint {
     pub method: FingerprintMethod,
-    pub value: Box<str>,
+    /// 32 hexadecimal digits, or the 36 characters of a JA4.
+    pub value: ArrayString<FINGERPRINT_LEN>,
+}
+
+impl Fingerprint {
+    /// What is longer than any method makes it is cut.
+    pub fn new(method: FingerprintMethod, value: &str) -> Self {
+        let value = value.get(..value.floor_char_boundary(FINGERPRINT_LEN)).unwrap_or_default();
+        Self { method, value: ArrayString::from(value).unwrap_or_default() }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -397,7 +410,7 @@ pub struct Name {
     /// The type of the question (`A`, `AAAA`, `HTTPS`, or its number).
     pub kind: Option<Cow<'static, str>>,
     pub answered: bool,
-    pub addresses: Vec<IpAddr>,
+    pub addresses: SmallVec<[IpAddr; 2]>,
     pub fields: Fields,
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
+use compact_str::CompactString;
 use ipnetwork::IpNetwork;
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize, Serializer};
@@ -265,7 +266,7 @@ impl fmt::Display for Transport {
 /// escapes for itself (JSON) or where the text is compared.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(from = "String")]
-pub struct Text(Box<str>);
+pub struct Text(CompactString);
 
 impl Text {
     /// The most bytes a name keeps; what is longer is cut.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use smallvec::SmallVec;
 
 use crate::memory::{Memory, MemoryError};
 use crate::recent::{Recent, Retention};
@@ -13,7 +14,7 @@ use crate::time::Timestamp;
 /// How many use each thing, as far as that matters.
 pub struct Users<K, M> {
     /// The users of each thing, sorted, the first [`Self::USERS_MAX`] of them.
-    users: Recent<K, Vec<M>>,
+    users: Recent<K, SmallVec<[M; 2]>>,
 }
 
 /// How many members use each thing, where the members are those who use any of them.
@@ -30,7 +31,7 @@ impl<K: Clone + Eq + Hash, M: Clone + Ord> Users<K, M> {
     /// Returns whether the member was known to use it.
     pub fn add(&mut self, thing: &K, member: &M, at: Timestamp) -> bool {
         self.users.expire(at);
-        let users = self.users.get_or_insert_with(thing.clone(), at, Vec::new);
+        let users = self.users.get_or_insert_with(thing.clone(), at, SmallVec::new);
         let Err(place) = users.binary_search(member) else {
             return true;
         };
@@ -41,7 +42,7 @@ impl<K: Clone + Eq + Hash, M: Clone + Ord> Users<K, M> {
     }
 
     pub fn users(&self, thing: &K) -> usize {
-        self.users.get(thing).map_or(0, Vec::len)
+        self.users.get(thing).map_or(0, SmallVec::len)
     }
 
     /// Whether at least `percent` of `members` use the thing, and at least `least` do.

@@ -28,7 +28,7 @@ use crate::detect::log_on::proven;
 use crate::detect::sightings::Sightings;
 use crate::detect::{Detector, Family};
 use crate::event::Event;
-use crate::facts::{FactKind, Fields, FingerprintMethod, FlowId, FlowSummary, Sender};
+use crate::facts::{FactKind, Fields, Fingerprint, FingerprintMethod, FlowId, FlowSummary, Sender};
 use crate::identity;
 use crate::identity::entity::Entity;
 use crate::memory::{Memory, MemoryError};
@@ -86,7 +86,7 @@ struct Named {
     account: Option<Text>,
     /// Asked for and not proven: taken as true where the session lasts.
     is_claimed_only: bool,
-    ja4: Option<Box<str>>,
+    ja4: Option<Fingerprint>,
 }
 
 pub struct Sighting {
@@ -131,7 +131,7 @@ impl SecondStack {
             return None;
         }
         let syn = summary.client.syn_signature.as_ref()?.stack();
-        let stack = format!("{syn} {}", named.ja4.as_deref().unwrap_or("-"));
+        let stack = format!("{syn} {}", named.ja4.as_ref().map_or("-", |ja4| &ja4.value));
         Some((named.account.clone()?, stack.into()))
     }
 }
@@ -168,7 +168,7 @@ impl Detector for SecondStack {
             Some(FactKind::Hello(hello)) if hello.sender == Sender::Client => {
                 let ja4 = hello.fingerprints.iter().find(|print| print.method == FingerprintMethod::Ja4);
                 if let (Some(named), Some(ja4)) = (self.named.get_mut(&event.flow().id, event.at()), ja4) {
-                    named.ja4 = Some(ja4.value.clone());
+                    named.ja4 = Some(*ja4);
                 }
             }
             Some(FactKind::Activity(_) | FactKind::FlowEnded(_)) => {

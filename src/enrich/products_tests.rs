@@ -48,7 +48,7 @@ fn a_service_that_is_a_website_is_used_there() {
 fn what_only_the_product_says_counts_before_its_servers_names() {
     let products = shipped();
     let mut hello = Hello::new(Sender::Client);
-    hello.alpn = vec!["h2".into(), "anydesk/6.2.0/linux".into()];
+    hello.alpn = ["h2".into(), "anydesk/6.2.0/linux".into()].into();
     hello.server_name = Some("www.teamviewer.com".into());
     let sighting = products.by_hello(&hello).unwrap();
     assert_eq!((sighting.product.id.as_str(), sighting.basis), ("anydesk", Basis::Alpn));

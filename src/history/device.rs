@@ -68,7 +68,7 @@ impl DeviceHistory {
 
     pub(super) fn shows(&mut self, fingerprint: &Fingerprint, at: Timestamp) {
         if self.fingerprints.len() < Self::ENTRIES_MAX || self.fingerprints.contains_key(fingerprint) {
-            self.fingerprints.insert(fingerprint.clone(), at);
+            self.fingerprints.insert(*fingerprint, at);
         }
     }
 

@@ -1,12 +1,12 @@
 //! A device: how it is told from others, the addresses it had and what it says of itself.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::net::{Mac, Text};
 use crate::time::Timestamp;
@@ -107,7 +107,7 @@ pub struct Device {
     pub key: Key,
     pub first_seen: Timestamp,
     /// The latest last.
-    bindings: VecDeque<Binding>,
+    bindings: SmallVec<[Binding; 1]>,
     /// The name it gave the DHCP server.
     pub host_name: Option<Text>,
     /// DHCP option 60.
@@ -119,7 +119,7 @@ impl Device {
     pub const BINDINGS_MAX: usize = 32;
 
     pub const fn new(key: Key, first_seen: Timestamp) -> Self {
-        Self { key, first_seen, bindings: VecDeque::new(), host_name: None, vendor_class: None }
+        Self { key, first_seen, bindings: SmallVec::new_const(), host_name: None, vendor_class: None }
     }
 
     /// Adds an address. One that is known already only becomes surer: by a lease.
@@ -131,9 +131,9 @@ impl Device {
             return;
         }
         if self.bindings.len() == Self::BINDINGS_MAX {
-            self.bindings.pop_front();
+            self.bindings.remove(0);
         }
-        self.bindings.push_back(binding);
+        self.bindings.push(binding);
     }
 
     pub fn bindings(&self) -> impl DoubleEndedIterator<Item = &Binding> {

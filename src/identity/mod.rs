@@ -14,6 +14,7 @@ use std::hint::black_box;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
 
 use crate::enrich::inventory::account_name;
@@ -76,31 +77,29 @@ enum Neighbour {
     Router,
 }
 
+/// A machine has few IPv4 addresses at a time; a MAC with more is a router's.
+const V4_MAX: usize = 4;
+
 #[derive(Default, Deserialize, Serialize)]
 struct Addresses {
-    v4: Vec<IpAddr>,
+    v4: ArrayVec<IpAddr, V4_MAX>,
     v6: Vec<IpAddr>,
 }
 
 impl Addresses {
-    /// A machine has few IPv4 addresses at a time; a MAC with more is a router's.
-    const V4_MAX: usize = 4;
     /// Privacy extensions (RFC 8981) give a machine several IPv6 addresses a day.
     const V6_MAX: usize = 24;
 
     fn is_full_with(&mut self, address: IpAddr) -> bool {
-        let (known, max) = match address {
-            IpAddr::V4(_) => (&mut self.v4, Self::V4_MAX),
-            IpAddr::V6(_) => (&mut self.v6, Self::V6_MAX),
-        };
-        if known.contains(&address) {
-            return false;
+        match address {
+            IpAddr::V4(_) => !self.v4.contains(&address) && self.v4.try_push(address).is_err(),
+            IpAddr::V6(_) if self.v6.contains(&address) => false,
+            IpAddr::V6(_) if self.v6.len() == Self::V6_MAX => true,
+            IpAddr::V6(_) => {
+                self.v6.push(address);
+                false
+            }
         }
-        if known.len() == max {
-            return true;
-        }
-        known.push(address);
-        false
     }
 }
 

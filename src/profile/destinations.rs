@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::identity::device::DeviceId;
 use crate::memory::{self, MemoryError};
@@ -30,8 +31,8 @@ impl Destination {
 #[derive(Default, Deserialize, Serialize)]
 pub(super) struct Memory {
     /// The name asked for, and when, in seconds; the latest last.
-    questions: Vec<(u32, u32)>,
-    calls: Vec<Call>,
+    questions: SmallVec<[(u32, u32); 2]>,
+    calls: SmallVec<[Call; 1]>,
 }
 
 /// The latest connections to a destination.
@@ -60,7 +61,7 @@ impl Memory {
     pub(super) fn is_new_question(&mut self, destination: Destination, at: Timestamp) -> bool {
         let now = seconds(at);
         let kept = Self::QUESTION_KEPT.as_secs() as u32;
-        self.questions.retain(|&(_, asked)| now.saturating_sub(asked) < kept);
+        self.questions.retain(|&mut (_, asked)| now.saturating_sub(asked) < kept);
         let known = self.questions.iter_mut().find(|(name, _)| *name == destination.short());
         if let Some((_, asked)) = known {
             *asked = now;

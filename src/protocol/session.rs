@@ -4,6 +4,8 @@
 //! everything since the beginning; until it has said its first fact it may still reject the flow, and the others are
 //! asked. From then on the flow is its own, and the bytes it has read are forgotten.
 
+use std::cell::Cell;
+
 use crate::facts::{Sender, Shape, Statement};
 use crate::net::Transport;
 use crate::protocol::selection::{self, Selection, Set};
@@ -35,6 +37,11 @@ impl Roles {
             Self::Reversed => sender.other(),
         }
     }
+}
+
+thread_local! {
+    /// What a parser says at one turn; empty between turns, and kept so that its memory is asked for once.
+    static SAID: Cell<Vec<Statement>> = const { Cell::new(Vec::new()) };
 }
 
 /// One flow's way from unknown bytes to facts.
@@ -468,7 +475,7 @@ impl Session {
             pending.extend_from_slice(chunk.bytes);
             &pending
         };
-        let mut said = Vec::new();
+        let mut said = SAID.take();
         let progress = parsing.parser.on_bytes(Chunk { at: chunk.at, sender, bytes }, &mut said);
         let protocol = parsing.protocol;
         if !said.is_empty() {
@@ -476,8 +483,9 @@ impl Session {
             if parsing.others.take().is_some() {
                 (self.history, self.history_bytes) = (Vec::new(), 0);
             }
-            facts.extend(said.into_iter().map(|kind| (kind.carried().unwrap_or(protocol), kind)));
+            facts.extend(said.drain(..).map(|kind| (kind.carried().unwrap_or(protocol), kind)));
         }
+        SAID.set(said);
         let claimed = parsing.others.is_none();
         match progress {
             Progress::Continue { .. } if of_datagram => Step::Go,

@@ -1,5 +1,9 @@
 //! A domain name of a message, checked where it lies and put into words when somebody asks for them.
 
+use std::hash::{Hash, Hasher};
+
+use arrayvec::ArrayVec;
+
 use crate::net::Text;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::dns::wire::Header;
@@ -53,25 +57,38 @@ impl<'a> DomainName<'a> {
     /// Its labels joined by dots, `.` for the root. What would read as another name is escaped as RFC 1035 §5.1 writes it:
     /// `\046`.
     pub(in crate::protocol) fn spelt(self) -> String {
-        let mut text = Vec::with_capacity(self.len().max(1));
-        for label in self.labels() {
-            push_label(&mut text, label);
-        }
-        if text.is_empty() {
-            text.push(b'.');
-        }
-        // Whatever is no character was escaped.
-        String::from_utf8(text).unwrap_or_default()
+        let mut spelling = Spelling::new();
+        self.spell(&mut spelling);
+        characters(&spelling).into()
     }
 
     pub(in crate::protocol) fn text(self) -> Text {
-        Text::from(self.spelt())
+        let mut spelling = Spelling::new();
+        self.spell(&mut spelling);
+        Text::from(characters(&spelling))
     }
 
     pub(in crate::protocol) fn lowercase(self) -> Text {
-        let mut text = self.spelt();
-        text.make_ascii_lowercase();
-        Text::from(text)
+        let mut spelling = Spelling::new();
+        self.spell(&mut spelling);
+        spelling.make_ascii_lowercase();
+        Text::from(characters(&spelling))
+    }
+
+    fn spell(self, spelling: &mut Spelling) {
+        for label in self.labels() {
+            push_label(spelling, label);
+        }
+        if spelling.is_empty() {
+            push(spelling, b".");
+        }
+    }
+}
+
+/// Of the labels, wherever in the message they stand.
+impl Hash for DomainName<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.labels().for_each(|label| label.hash(state));
     }
 }
 
@@ -126,21 +143,33 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn push_label(text: &mut Vec<u8>, label: &[u8]) {
+/// A name in words: each byte takes four at most.
+type Spelling = ArrayVec<u8, { 4 * DomainName::BYTES_MAX }>;
+
+/// Whatever is no character was escaped.
+fn characters(spelling: &Spelling) -> &str {
+    std::str::from_utf8(spelling).unwrap_or_default()
+}
+
+fn push(text: &mut Spelling, bytes: &[u8]) {
+    let _has_room = text.try_extend_from_slice(bytes);
+}
+
+fn push_label(text: &mut Spelling, label: &[u8]) {
     if !text.is_empty() {
-        text.push(b'.');
+        push(text, b".");
     }
     if label.iter().all(is_plain) {
-        return text.extend_from_slice(label);
+        return push(text, label);
     }
     for chunk in label.utf8_chunks() {
         for c in chunk.valid().chars() {
             match c {
-                '.' | '\\' | '\0'..' ' | '\x7f' => push_escaped(text, u32::from(c)),
-                c => text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+                '.' | '\\' | '\0'..' ' | '\x7f' => push_escaped(text, c as u8),
+                c => push(text, c.encode_utf8(&mut [0; 4]).as_bytes()),
             }
         }
-        chunk.invalid().iter().for_each(|&byte| push_escaped(text, u32::from(byte)));
+        chunk.invalid().iter().for_each(|&byte| push_escaped(text, byte));
     }
 }
 
@@ -148,6 +177,6 @@ fn is_plain(&byte: &u8) -> bool {
     byte.is_ascii_graphic() && byte != b'.' && byte != b'\\'
 }
 
-fn push_escaped(text: &mut Vec<u8>, number: u32) {
-    text.extend(format!("\\{number:03}").bytes());
+fn push_escaped(text: &mut Spelling, byte: u8) {
+    push(text, &[b'\\', b'0' | (byte / 100), b'0' | (byte / 10 % 10), b'0' | (byte % 10)]);
 }

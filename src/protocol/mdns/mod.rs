@@ -4,6 +4,8 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
+use smallvec::smallvec;
+
 use crate::facts::{Fields, Name, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::dns::budget::Budget;
@@ -18,7 +20,10 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     transports: &[Transport::Udp],
     opens_with: ANY_BYTE,
     probe,
-    start: |_| Box::new(Mdns { budget: Budget::per_minute(FACTS_PER_MINUTE), repeats: Repeats::default() }),
+    start: |_| {
+        let budget = Budget::per_minute(FACTS_PER_MINUTE);
+        Box::new(Mdns { budget, messages: Repeats::default(), questions: Repeats::default() })
+    },
     fields: &[
         FieldSpec { name: "host.hostname", help: "The name that a machine gives itself, without `.local`." },
         FieldSpec { name: "dns.answers.name", help: "The names that the records of an answer belong to." },
@@ -55,31 +60,32 @@ fn is_plausible(message: &Message<'_>) -> bool {
 
 struct Mdns {
     budget: Budget,
-    repeats: Repeats,
+    messages: Repeats<8>,
+    /// Machines ask the same questions for as long as they run, beside ever other answers that they know (RFC 6762 §7.1).
+    questions: Repeats<QUESTIONS_MAX>,
 }
 
 impl Parser for Mdns {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
-        if self.repeats.has_heard(chunk.at, chunk.bytes) {
+        if self.messages.has_heard(chunk.at, chunk.bytes) {
             return Progress::Continue { consumed: 0 };
         }
         if let Some(message) = Message::parse(chunk.bytes).filter(is_plausible) {
-            let told = if message.header.is_response() { answered(&message) } else { asked(&message) };
-            for name in told {
-                self.budget.push(chunk.at, Statement::Name(Box::new(name)), facts);
+            let tell = |name| self.budget.push(chunk.at, Statement::Name(Box::new(name)), facts);
+            if message.header.is_response() {
+                answered(&message).into_iter().for_each(tell);
+            } else {
+                let is_new =
+                    |question: &Question<'_>| !self.questions.has_heard(chunk.at, (question.name, question.kind));
+                message.questions().take(QUESTIONS_MAX).filter(is_new).map(asked).for_each(tell);
             }
         }
         Progress::Continue { consumed: 0 }
     }
 }
 
-fn asked(message: &Message<'_>) -> Vec<Name> {
-    let name = |question: Question<'_>| Name {
-        question: Some(question.name.text()),
-        kind: Some(kind_text(question.kind)),
-        ..Name::default()
-    };
-    message.questions().take(QUESTIONS_MAX).map(name).collect()
+fn asked(question: Question<'_>) -> Name {
+    Name { question: Some(question.name.text()), kind: Some(kind_text(question.kind)), ..Name::default() }
 }
 
 /// A fact for each machine that gives its address, and one for the services.
@@ -102,7 +108,7 @@ fn answered(message: &Message<'_>) -> Vec<Name> {
         } else if told.len() < NAMES_MAX {
             let mut fields = Fields::default();
             fields.push("host.hostname", Text::from(without_local(&record.name.spelt())));
-            let (question, addresses) = (Some(owner), vec![address]);
+            let (question, addresses) = (Some(owner), smallvec![address]);
             told.push(Name { question, answered: true, addresses, fields, ..Name::default() });
         }
     }

@@ -1,6 +1,8 @@
 use crate::facts::{Name, Sender, Statement, Value};
 use crate::net::Transport;
 use crate::protocol::tests::{Fixture, hex};
+use crate::protocol::{Chunk, Start};
+use crate::time::Timestamp;
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
     vec![conversation()]
@@ -58,4 +60,34 @@ fn what_dns_allows_and_mdns_does_not_is_not_mdns() {
         fixture.chunks[0].1[at] = value;
         assert!(fixture.facts().is_empty(), "byte {at}");
     }
+}
+
+#[test]
+fn a_question_is_told_once_a_minute_whatever_stands_beside_it() {
+    let query = hex("0000 0000 0001 0000 0000 0000 04 5f6b766d 04 5f746370 05 6c6f63616c 00 000c 8001");
+    // The same question beside another one, and an answer that is known.
+    let more = hex("0000 0000 0002 0001 0000 0000 04 5f6b766d 04 5f746370 05 6c6f63616c 00 000c 8001
+        04 5f697070 c011 000c 8001
+        c00c 000c 0001 00001194 0008 05 4d7920312e c00c");
+    let mut parser = (super::SPEC.start)(&Start {
+        transport: Transport::Udp,
+        client_port: 5353,
+        server_port: 5353,
+        is_midway: false,
+    });
+    let mut asked = |secs, bytes: &[u8]| {
+        let mut facts = Vec::new();
+        parser.on_bytes(Chunk { at: Timestamp::from_secs(secs), sender: Sender::Client, bytes }, &mut facts);
+        let question = |kind: &Statement| match kind {
+            Statement::Name(name) => name.question.as_ref().map(ToString::to_string),
+            _ => None,
+        };
+        facts.iter().filter_map(question).collect::<Vec<_>>()
+    };
+    assert_eq!(asked(0, &query), ["_kvm._tcp.local"]);
+    assert_eq!(asked(1, &more), ["_ipp._tcp.local"]);
+    assert_eq!(asked(59, &query), [""; 0]);
+    assert_eq!(asked(61, &more), ["_kvm._tcp.local", "_ipp._tcp.local"]);
+    assert_eq!(asked(62, &query), [""; 0]);
+    assert_eq!(asked(122, &query), ["_kvm._tcp.local"]);
 }

@@ -5,6 +5,8 @@ pub(crate) mod tests;
 
 use std::net::Ipv4Addr;
 
+use smallvec::smallvec;
+
 use crate::facts::{Fields, Name, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
@@ -84,7 +86,7 @@ impl Parser for Nbdgm {
         let host = datagram.source.is_of_machine().then(|| datagram.source.text.clone());
         fields.push_some("host.hostname", host);
         fields.push_some("nbdgm.destination", printable(&datagram.destination));
-        let addresses = vec![datagram.source_address.into()];
+        let addresses = smallvec![datagram.source_address.into()];
         let name = Name { answered: true, addresses, fields, ..Name::default() };
         self.budget.push(chunk.at, Statement::Name(Box::new(name)), facts);
         if let Some(mail) = &datagram.mail {

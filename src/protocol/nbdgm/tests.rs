@@ -48,7 +48,7 @@ fn a_machine_is_named_when_something_changes() {
     let [(_, Statement::Name(first)), (_, Statement::Name(_))] = &facts[..] else { panic!("two names: {facts:?}") };
     assert_eq!(first.fields.get("host.hostname"), Some(&Value::Text("FILES".into())));
     assert_eq!(first.fields.get("nbdgm.destination"), Some(&Value::Text("CORP".into())));
-    assert_eq!(first.addresses, ["192.0.2.7".parse::<std::net::IpAddr>().unwrap()]);
+    assert_eq!(first.addresses.as_slice(), ["192.0.2.7".parse::<std::net::IpAddr>().unwrap()]);
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn a_query_asks_and_the_owner_answers() {
     assert_eq!(asked.question.as_ref().map(|name| name.as_str()), Some("FILES"));
     assert_eq!(asked.fields.get("host.hostname"), None);
     assert_eq!(answered.fields.get("host.hostname"), Some(&text("FILES")));
-    assert_eq!(answered.addresses, ["192.0.2.7".parse::<std::net::IpAddr>().unwrap()]);
+    assert_eq!(answered.addresses.as_slice(), ["192.0.2.7".parse::<std::net::IpAddr>().unwrap()]);
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use arrayvec::ArrayVec;
+
 use crate::facts::{Fingerprint, FingerprintMethod, Hello, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
@@ -172,7 +174,7 @@ impl Ssh {
                 Sender::Client => offer.client_to_server,
                 Sender::Server => offer.server_to_client,
             };
-            hello.fingerprints.push(Fingerprint { method, value: offer.hassh(direction).into() });
+            hello.fingerprints = ArrayVec::from_iter([Fingerprint::new(method, &offer.hassh(direction))]);
         }
         side.said = true;
         facts.push(Statement::Hello(Box::new(hello)));

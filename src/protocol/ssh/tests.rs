@@ -92,14 +92,13 @@ fn each_side_says_one_hello_with_the_hassh_of_its_own_direction() {
     assert_eq!(client.fields.get(CLIENT_BANNER), Some(&Text::from("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u5").into()));
     assert_eq!(client.software, Some("OpenSSH_9.2p1 Debian-2+deb12u5".into()));
     // printf %s "$KEX;$CIPHERS_OUT;$MACS_OUT;$COMPRESSION_OUT" | md5sum
-    let hassh = Fingerprint { method: FingerprintMethod::Hassh, value: "c82758cbbff2e6473ac99e746730d4e3".into() };
-    assert_eq!(client.fingerprints, [hassh]);
+    let hassh = Fingerprint::new(FingerprintMethod::Hassh, "c82758cbbff2e6473ac99e746730d4e3");
+    assert_eq!(client.fingerprints.as_slice(), [hassh]);
     assert_eq!(server.sender, Sender::Server);
     assert_eq!(server.software, Some("OpenSSH_for_Windows_8.6".into()));
     // printf %s "$KEX;$CIPHERS_IN;$MACS_IN;$COMPRESSION_IN" | md5sum
-    let hassh =
-        Fingerprint { method: FingerprintMethod::HasshServer, value: "08ff5dc6f6eeb70207940ab042ef27d9".into() };
-    assert_eq!(server.fingerprints, [hassh]);
+    let hassh = Fingerprint::new(FingerprintMethod::HasshServer, "08ff5dc6f6eeb70207940ab042ef27d9");
+    assert_eq!(server.fingerprints.as_slice(), [hassh]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 
+use arrayvec::ArrayVec;
 use md5::{Digest, Md5};
 use ring::digest;
 
@@ -36,7 +37,7 @@ thread_local! {
 /// The fingerprints of hellos that were seen before: to make one takes longer than to read the hello.
 struct Known {
     make: Vec<u8>,
-    clients: Memo<Vec<Fingerprint>>,
+    clients: Memo<ArrayVec<Fingerprint, 2>>,
     servers: Memo<Fingerprint>,
 }
 
@@ -50,12 +51,12 @@ impl Known {
 }
 
 /// The fingerprints of a ClientHello.
-pub fn of_client(hello: &ClientHello<'_>, carrier: Carrier) -> Vec<Fingerprint> {
+pub fn of_client(hello: &ClientHello<'_>, carrier: Carrier) -> ArrayVec<Fingerprint, 2> {
     KNOWN.with_borrow_mut(|Known { make, clients, .. }| {
         make.clear();
         make.extend(carrier.letter().encode_utf8(&mut [0; 4]).bytes());
         hello.write_make(make);
-        clients.get_or_make(make, || vec![ja3(hello), ja4(hello, carrier)])
+        clients.get_or_make(make, || ArrayVec::from([ja3(hello), ja4(hello, carrier)]))
     })
 }
 
@@ -182,7 +183,7 @@ fn ja4_alpn(name: &[u8]) -> [char; 2] {
 }
 
 fn fingerprint(method: FingerprintMethod, value: String) -> Fingerprint {
-    Fingerprint { method, value: value.into() }
+    Fingerprint::new(method, &value)
 }
 
 /// What an ordinary hello comes to. The texts are bytes, as they are hashed: to see for each number that they are

@@ -1,5 +1,6 @@
 //! Hellos, certificates and alerts in, facts out: what TLS, DTLS and QUIC tell alike.
 
+use arrayvec::ArrayVec;
 use tls_parser::TlsCipherSuite;
 
 use crate::facts::{Certificate, Hello, Sender, Value};
@@ -48,7 +49,7 @@ pub fn of_client(hello: &ClientHello<'_>, carrier: Carrier) -> Hello {
 /// The fact of a ServerHello. `offered_session_id` is the ClientHello's, where that was seen.
 pub fn of_server(hello: &ServerHello<'_>, offered_session_id: Option<&[u8]>) -> Hello {
     let mut fact = Hello::new(Sender::Server);
-    fact.fingerprints = vec![fingerprint::of_server(hello)];
+    fact.fingerprints = ArrayVec::from_iter([fingerprint::of_server(hello)]);
     set_version(&mut fact, hello.version());
     fact.fields.push(CIPHER.name, cipher(hello.cipher));
     fact.alpn = hello.alpn().map(Text::from_utf8).into_iter().collect();

@@ -167,7 +167,7 @@ fn ja3_text(shape: &HelloShape) -> String {
 fn ja4(shape: &HelloShape) -> String {
     let Fingerprint { value, .. } =
         fingerprint::ja4(&ClientHello::parse(&shape.body(), Framing::Stream).unwrap(), Carrier::Tls);
-    value.into()
+    value.to_string()
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn certificates_of_both_sides_are_read_across_records() {
     assert_eq!(client.alpn.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["h2", "http/1.1"]);
     assert_eq!(field(server, "tls.version"), Some(&Value::Word("1.2")));
     assert_eq!(field(server, "tls.version_protocol"), Some(&Value::Word("tls")));
-    assert_eq!(server.alpn, ["h2".into()]);
+    assert_eq!(server.alpn.as_slice(), ["h2".into()]);
     let certificate = shown.certificate.as_ref().unwrap();
     assert_eq!(shown.sender, Sender::Server);
     assert_eq!(&*certificate.sha256, "bdb4726b9e0abe7c15186fbf50f3778f37efe668a4d2fe11a3f6690190f7aba4");
