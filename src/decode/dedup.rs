@@ -22,29 +22,36 @@ use crate::time::Timestamp;
 
 /// The packets of the last moments.
 ///
-/// A ring in order of arrival, whose entries form a list for each bucket of hashes, the newest first. An entry that the
-/// ring has overwritten ends its list, as all behind it are older. What is found depends on the packets alone, not on
-/// the seed: a direct-mapped table would forget one packet for another that fell into its place.
+/// A ring in order of arrival, whose entries form a list for each bucket of hashes, the newest first. An entry that is out
+/// of the window, or that the ring has overwritten, ends its list, as all behind it are older. What is found depends on the
+/// packets alone, not on the seed: a direct-mapped table would forget one packet for another that fell into its place.
+///
+/// What every packet reads lies closely together, so that it stays in the cache beside everything else that passes.
 pub(super) struct Duplicates {
     window: Duration,
     /// Nobody outside can make two packets look alike.
     seed: DefaultHashBuilder,
-    ring: Box<[Seen]>,
+    ring: Box<[Link]>,
+    /// The whole hashes of the ring's packets, looked at where a part of one is the same.
+    hashes: Box<[u64]>,
+    times: Box<[Timestamp]>,
     /// The serial number of the newest packet in each bucket.
-    newest: Box<[u64]>,
+    newest: Box<[Serial]>,
     /// The serial number of the next packet; 0 is none.
     next: u64,
-    /// The serial number of the first packet within the window: none before it is looked at, which would cost a cache
-    /// miss each.
+    /// The serial number of the first packet within the window.
     first: u64,
 }
 
+/// The lower half of a serial number.
+type Serial = u32;
+
 #[derive(Clone, Copy, Default)]
-struct Seen {
-    hash: u64,
-    at: Timestamp,
-    /// The serial number of the packet before it in its bucket.
-    before: u64,
+struct Link {
+    /// The upper half of the hash.
+    tag: u32,
+    /// The packet before it in its bucket.
+    before: Serial,
 }
 
 /// What two copies of a packet have in common.
@@ -66,7 +73,9 @@ impl Duplicates {
         Self {
             window: limits.duplicate_window,
             seed: DefaultHashBuilder::default(),
-            ring: vec![Seen::default(); len].into(),
+            ring: vec![Link::default(); len].into(),
+            hashes: vec![0; len].into(),
+            times: vec![Timestamp::ZERO; len].into(),
             newest: vec![0; len].into(),
             next: 1,
             first: 1,
@@ -120,22 +129,29 @@ impl Duplicates {
         let Some(newest) = self.newest.get_mut(slot(hash)) else {
             return Ok(());
         };
+        let (next, tag) = (lower(self.next), lower(hash >> 32));
         let mut serial = *newest;
-        while serial >= self.first {
-            let Some(seen) = self.ring.get(slot(serial)) else {
+        let mut younger = 0;
+        let mut age = next.wrapping_sub(serial);
+        // What is within the window is younger than the first in it, and older than what led to it.
+        while age > younger && u64::from(age) <= self.next.saturating_sub(self.first) {
+            let place = slot(u64::from(serial));
+            let Some(link) = self.ring.get(place) else {
                 break;
             };
-            if at.since(seen.at) > self.window {
-                break;
-            }
-            if seen.hash == hash {
+            if link.tag == tag && self.hashes.get(place) == Some(&hash) {
                 return Err(Skip::Duplicate);
             }
-            serial = seen.before;
+            serial = link.before;
+            younger = age;
+            age = next.wrapping_sub(serial);
         }
-        if let Some(seen) = self.ring.get_mut(slot(self.next)) {
-            *seen = Seen { hash, at, before: *newest };
-            *newest = self.next;
+        let place = slot(self.next);
+        let entry = (self.ring.get_mut(place), self.hashes.get_mut(place), self.times.get_mut(place));
+        if let (Some(link), Some(kept), Some(time)) = entry {
+            *link = Link { tag, before: *newest };
+            (*kept, *time) = (hash, at);
+            *newest = next;
             self.next = self.next.wrapping_add(1);
         }
         Ok(())
@@ -146,8 +162,8 @@ impl Duplicates {
         let mask = len_u64(&self.ring).wrapping_sub(1);
         self.first = self.first.max(self.next.saturating_sub(len_u64(&self.ring)));
         while self.first < self.next {
-            let oldest = usize::try_from(self.first & mask).ok().and_then(|slot| self.ring.get(slot));
-            if oldest.is_some_and(|seen| at.since(seen.at) <= self.window) {
+            let oldest = usize::try_from(self.first & mask).ok().and_then(|slot| self.times.get(slot));
+            if oldest.is_some_and(|&then| at.since(then) <= self.window) {
                 return;
             }
             self.first = self.first.wrapping_add(1);
@@ -174,17 +190,21 @@ impl Identity<'_> {
         }
         hasher.write_u128((u128::from(self.id) << 64) | u128::from(self.len) << 32 | u128::from(self.protocol));
         // In whole words, the last one filled up with zeros; the length is told already.
-        let start = self.body.get(..START_LEN).unwrap_or(self.body);
         let mut words = [0; START_LEN];
-        if let Some(place) = words.get_mut(..start.len()) {
-            place.copy_from_slice(start);
-        }
+        let start_len = match self.body.first_chunk() {
+            Some(start) => {
+                words = *start;
+                START_LEN
+            }
+            None => {
+                words.iter_mut().zip(self.body).for_each(|(place, byte)| *place = *byte);
+                self.body.len()
+            }
+        };
         if let Some(checksum) = self.checksum_offset.and_then(|at| words.get_mut(at..)?.first_chunk_mut::<2>()) {
             *checksum = [0; 2];
         }
-        for word in words.as_chunks::<WORD_LEN>().0.iter().take(start.len().div_ceil(WORD_LEN)) {
-            hasher.write_u128(u128::from_ne_bytes(*word));
-        }
+        hasher.write(words.get(..start_len.next_multiple_of(WORD_LEN)).unwrap_or(&words));
         if let Some(end) = self.body.last_chunk::<END_LEN>().filter(|_| self.body.len() > START_LEN) {
             hasher.write_u128(u128::from_ne_bytes(*end));
         }
@@ -206,6 +226,11 @@ fn bits(ip: IpAddr) -> u128 {
         IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
         IpAddr::V6(ip) => ip.to_bits(),
     }
+}
+
+/// The lower half.
+const fn lower(number: u64) -> u32 {
+    number as u32
 }
 
 fn len_u64<T>(slice: &[T]) -> u64 {
