@@ -1,9 +1,10 @@
 //! Frames in, facts out: decoding, flows and protocols as one value. It owns no thread and no channel.
 
+use arrayvec::ArrayVec;
 use serde::Deserialize;
 
 use crate::capture::Frame;
-use crate::decode::{self, Decoder, Packet, Packets};
+use crate::decode::{self, Decoder, Head, Packet, Packets};
 use crate::facts::{Fact, Watermark};
 use crate::flow::{self, FlowTable, OpeningLimits, Openings};
 use crate::time::Timestamp;
@@ -24,6 +25,8 @@ pub struct Shard {
     decoder: Decoder,
     /// Packets that the flows are shown together.
     waiting: Packets,
+    /// Of packets whose frames are at hand; empty between calls.
+    heads: Vec<Head>,
     flows: FlowTable,
 }
 
@@ -68,6 +71,7 @@ impl Shard {
         Self {
             decoder: Decoder::new(settings.decode),
             waiting: Packets::default(),
+            heads: Vec::new(),
             flows: FlowTable::new(&settings.flow).with_openings(settings.openings),
         }
     }
@@ -85,6 +89,33 @@ impl Shard {
         let _counted = self.decoder.decode_into(frame, &mut self.waiting);
         if self.waiting.len() >= Self::GROUP_PACKETS || self.waiting.payload_bytes() >= Self::GROUP_BYTES {
             self.take_waiting(facts);
+        }
+    }
+
+    /// As [`Shard::on_frame`] with each of the frames, which lie in memory together: what they carry is not copied.
+    pub fn on_frames(&mut self, frames: &[Frame<'_>], facts: &mut Vec<Fact>) {
+        if let [frame] = frames {
+            return self.on_frame(*frame, facts);
+        }
+        self.take_waiting(facts);
+        for group in frames.chunks(Self::GROUP_PACKETS) {
+            let mut payloads = ArrayVec::<&[u8], { Self::GROUP_PACKETS }>::new();
+            for frame in group {
+                match self.decoder.decode_apart(frame, &mut self.heads) {
+                    Ok(Some(payload)) => payloads.push(payload),
+                    Ok(None) => {
+                        let joined = self.heads.pop();
+                        self.take_heads(&payloads, facts);
+                        payloads.clear();
+                        if let Some(head) = &joined {
+                            self.flows.on_packet(Packet { head, payload: self.decoder.joined() }, facts);
+                        }
+                    }
+                    // Why a frame is no packet was counted.
+                    Err(_) => {}
+                }
+            }
+            self.take_heads(&payloads, facts);
         }
     }
 
@@ -128,8 +159,65 @@ impl Shard {
         Counters { decode: self.decoder.counters(), flow: self.flows.counters() }
     }
 
+    fn take_heads(&mut self, payloads: &[&[u8]], facts: &mut Vec<Fact>) {
+        let packets = self.heads.iter().zip(payloads);
+        self.flows.on_packets(packets.map(|(head, payload)| Packet { head, payload }), facts);
+        self.heads.clear();
+    }
+
     fn take_waiting(&mut self, facts: &mut Vec<Fact>) {
         self.flows.on_packets(self.waiting.iter(), facts);
         self.waiting.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::LinkType;
+
+    /// A question over raw IPv4 from a port of its own; a part of it where `part` says which bytes and whether more follow.
+    fn question(port: u16, part: Option<(std::ops::Range<usize>, bool)>) -> Vec<u8> {
+        let dns = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03www\x07example\x03com\x00\x00\x01\x00\x01";
+        let udp_len = 8 + dns.len() as u16;
+        let [port, target, udp_len] = [port, 53, udp_len].map(u16::to_be_bytes);
+        let datagram = [&port[..], &target, &udp_len, &[0, 0], dns].concat();
+        let (range, more) = part.unwrap_or((0..datagram.len(), false));
+        let place = ((range.start as u16 / 8) | (u16::from(more) << 13)).to_be_bytes();
+        let body = &datagram[range.start..range.end.min(datagram.len())];
+        let len = (20 + body.len() as u16).to_be_bytes();
+        let ip = [&[0x45, 0], &len[..], &port, &place, &[64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]].concat();
+        [&ip[..], body].concat()
+    }
+
+    /// What frames come to that are shown in groups of so many.
+    fn told(frames: &[Vec<u8>], together: usize) -> (String, Counters) {
+        let frames: Vec<Frame<'_>> = (0..)
+            .zip(frames)
+            .map(|(seq, bytes)| {
+                let (at, wire_len) = (Timestamp::from_secs(seq / 8), bytes.len() as u32);
+                Frame { at, seq, link: LinkType::Raw, wire_len, bytes }
+            })
+            .collect();
+        let (mut shard, mut facts) = (Shard::new(&Settings::default()), Vec::new());
+        frames.chunks(together).for_each(|group| shard.on_frames(group, &mut facts));
+        while shard.finish(Timestamp::from_secs(60), &mut facts) != Watermark::END {}
+        facts.sort_by_key(|fact| (fact.at, fact.seq));
+        (format!("{facts:#?}"), shard.counters())
+    }
+
+    #[test]
+    fn frames_together_tell_what_they_tell_alone_fragments_among_them() {
+        let mut frames: Vec<Vec<u8>> = (1..80).map(|port| question(port, None)).collect();
+        frames.insert(40, question(200, Some((0..16, true))));
+        frames.insert(50, question(200, Some((16..99, false))));
+        frames.insert(60, vec![0x45, 0]);
+        let (alone, of_alone) = told(&frames, 1);
+        assert_eq!((of_alone.flow.packets, of_alone.decode.fragments.joined), (80, 1));
+        for together in [2, 7, 32, 33, 100] {
+            let (facts, counters) = told(&frames, together);
+            assert_eq!(facts, alone, "{together}");
+            assert_eq!(counters.decode.skipped(decode::Skip::Truncated), 1);
+        }
     }
 }

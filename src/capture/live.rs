@@ -131,7 +131,8 @@ impl Live {
     }
 
     /// Hands on what the kernel has ready, and says how many frames that were.
-    fn dispatch(&mut self, each: &mut dyn FnMut(Frame<'_>)) -> Result<usize, CaptureError> {
+    /// One by one: libpcap promises no frame beyond the call that shows it.
+    fn dispatch(&mut self, each: &mut dyn FnMut(&[Frame<'_>])) -> Result<usize, CaptureError> {
         let Self { capture, link, clock, counters, since, numbering, .. } = self;
         let dispatched = capture.dispatch(None, |packet| {
             let at = time(packet.header);
@@ -140,13 +141,13 @@ impl Live {
             }
             counters.frames = counters.frames.saturating_add(1);
             counters.bytes = counters.bytes.saturating_add(packet.data.len() as u64);
-            each(Frame {
+            each(&[Frame {
                 at: clock.frame(at),
                 seq: numbering.take(),
                 link: *link,
                 wire_len: packet.header.len.max(packet.header.caplen),
                 bytes: packet.data,
-            });
+            }]);
         });
         dispatched.map_err(|error| lost(&self.interface, &error))
     }
@@ -155,7 +156,7 @@ impl Live {
 impl FrameSource for Live {
     /// Waits a tenth of a second at most. Time goes on without frames, but stays behind the system's clock by as much
     /// as the kernel may hold a frame back.
-    fn read(&mut self, each: &mut dyn FnMut(Frame<'_>)) -> Result<Read, CaptureError> {
+    fn read_groups(&mut self, each: &mut dyn FnMut(&[Frame<'_>])) -> Result<Read, CaptureError> {
         if self.dispatch(each)? > 0 {
             return Ok(Read::Frames);
         }

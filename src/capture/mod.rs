@@ -97,20 +97,29 @@ pub struct Frame<'a> {
     pub bytes: &'a [u8],
 }
 
+/// The most frames that a source hands on together.
+pub const GROUP_FRAMES: usize = 32;
+
 /// Where frames come from.
 pub trait FrameSource {
-    /// Hands the next frames, at most a batch, to `each`. Timestamps never run backwards: a frame that would is given
-    /// the time of the one before it and counted.
-    fn read(&mut self, each: &mut dyn FnMut(Frame<'_>)) -> Result<Read, CaptureError>;
+    /// Hands the next frames, at most a batch, to `each`: those that lie in memory together in groups, no group empty or
+    /// of more than [`GROUP_FRAMES`]. Timestamps never run backwards: a frame that would is given the time of the one
+    /// before it and counted.
+    fn read_groups(&mut self, each: &mut dyn FnMut(&[Frame<'_>])) -> Result<Read, CaptureError>;
 
-    /// What was lost before it reached [`FrameSource::read`], since the source was opened.
+    /// As [`FrameSource::read_groups`], one frame after the other.
+    fn read(&mut self, each: &mut dyn FnMut(Frame<'_>)) -> Result<Read, CaptureError> {
+        self.read_groups(&mut |frames| frames.iter().for_each(|&frame| each(frame)))
+    }
+
+    /// What was lost before it reached [`FrameSource::read_groups`], since the source was opened.
     fn drops(&mut self) -> Drops;
 
-    /// What [`FrameSource::read`] has done, since the source was opened.
+    /// What [`FrameSource::read_groups`] has done, since the source was opened.
     fn counters(&self) -> Counters;
 }
 
-/// What a call of [`FrameSource::read`] came to.
+/// What a call of [`FrameSource::read_groups`] came to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Read {
     /// The source has no more frames, and never will.

@@ -90,7 +90,7 @@ pub struct Decoder {
     headers_max: u8,
     duplicates: Duplicates,
     fragments: Fragments,
-    /// The datagram that the last fragment completed.
+    /// The payload of the datagram that the last fragment completed.
     joined: Vec<u8>,
     /// Of the last packet.
     head: Option<Head>,
@@ -111,18 +111,38 @@ impl Decoder {
 
     /// The packet in a frame, or, where the frame is a datagram's last fragment, the packet it completes.
     pub fn decode<'a>(&'a mut self, frame: Frame<'a>) -> Result<Packet<'a>, Skip> {
-        let Self { headers_max, duplicates, fragments, joined, head, counters } = self;
-        let position = position(frame, *headers_max, duplicates, fragments, joined);
-        counters.count(position.as_ref().map(|position| &position.head));
-        position.map(|position| Packet { head: head.insert(position.head), payload: position.rest.bytes() })
+        let mut head = None;
+        let payload = self.read(&frame, |found| head = Some(*found))?.unwrap_or(&self.joined);
+        self.head = head;
+        self.head.as_ref().map(|head| Packet { head, payload }).ok_or(Skip::Malformed)
     }
 
     /// As [`Self::decode`]; the packet waits among others.
     pub fn decode_into(&mut self, frame: Frame<'_>, packets: &mut Packets) -> Result<(), Skip> {
+        let packet = self.decode(frame)?;
+        packets.push(&packet);
+        Ok(())
+    }
+
+    /// As [`Self::decode`]; the head is put behind the others. None where fragments were joined, whose payload is
+    /// [`Self::joined`] before the next frame.
+    pub fn decode_apart<'a>(&mut self, frame: &Frame<'a>, heads: &mut Vec<Head>) -> Result<Option<&'a [u8]>, Skip> {
+        self.read(frame, |head| heads.push(*head))
+    }
+
+    pub fn joined(&self) -> &[u8] {
+        &self.joined
+    }
+
+    /// Hands the head to `keep` where it lies: it is large, and wanted in one place.
+    #[inline]
+    fn read<'a>(&mut self, frame: &Frame<'a>, keep: impl FnOnce(&Head)) -> Result<Option<&'a [u8]>, Skip> {
         let Self { headers_max, duplicates, fragments, joined, counters, .. } = self;
-        let position = position(frame, *headers_max, duplicates, fragments, joined);
-        counters.count(position.as_ref().map(|position| &position.head));
-        position.map(|position| packets.push(&Packet { head: &position.head, payload: position.rest.bytes() }))
+        let read = read(frame, *headers_max, duplicates, fragments, joined, |head| {
+            counters.count(Ok(head));
+            keep(head);
+        });
+        read.inspect_err(|skip| counters.count(Err(skip)))
     }
 
     /// Packet time has come to `now`: gives up datagrams that waited too long.
@@ -137,32 +157,39 @@ impl Decoder {
     }
 }
 
-/// Where the packet's headers have been read, and its payload is left.
-fn position<'a>(
-    frame: Frame<'a>,
+/// The payload where it lies in the frame, and not in `joined`.
+#[inline]
+fn read<'a>(
+    frame: &Frame<'a>,
     headers_max: u8,
     duplicates: &mut Duplicates,
     fragments: &mut Fragments,
-    joined: &'a mut Vec<u8>,
-) -> Result<Position<'a>, Skip> {
+    joined: &mut Vec<u8>,
+    keep: impl FnOnce(&Head),
+) -> Result<Option<&'a [u8]>, Skip> {
     let layer = link::first_layer(frame.link).ok_or(Skip::UnknownLink)?;
-    let mut position = Position::new(&frame, layer, headers_max);
+    let mut position = Position::new(frame, layer, headers_max);
     if let Found::Fragment { part, protocol } = walk(&mut position)? {
         duplicates.refuse_fragment(&position, part, protocol)?;
         let datagram = fragments.add(&position, part, protocol)?;
-        position = join(position, datagram, fragments, joined)?;
+        let head = join(position, datagram, duplicates, fragments, joined)?;
+        keep(&head);
+        return Ok(None);
     }
     duplicates.refuse(&position)?;
-    Ok(position)
+    keep(&position.head);
+    Ok(Some(position.rest.bytes()))
 }
 
-/// The packet in a datagram whose fragments have all come. It may carry a tunnel with fragments of its own.
-fn join<'a>(
+/// The packet in a datagram whose fragments have all come, its payload put into `joined`. It may carry a tunnel with
+/// fragments of its own.
+fn join(
     position: Position<'_>,
     mut datagram: Datagram,
+    duplicates: &mut Duplicates,
     fragments: &mut Fragments,
-    joined: &'a mut Vec<u8>,
-) -> Result<Position<'a>, Skip> {
+    joined: &mut Vec<u8>,
+) -> Result<Head, Skip> {
     let mut outside = position.over(&[]);
     loop {
         outside.head.ip = datagram.header;
@@ -174,10 +201,12 @@ fn join<'a>(
         outside = inside.over(&[]);
         datagram = next;
     }
-    *joined = datagram.bytes;
-    let mut position = outside.over(joined);
+    let mut position = outside.over(&datagram.bytes);
     walk_inside(&mut position, datagram.protocol)?;
-    Ok(position)
+    duplicates.refuse(&position)?;
+    joined.clear();
+    joined.extend_from_slice(position.rest.bytes());
+    Ok(position.head)
 }
 
 /// A packet of a flow, its headers read; or a frame of the link itself ([`Transport::Link`]).

@@ -88,6 +88,11 @@ impl Outbox {
         }
     }
 
+    /// Whether [`Self::advance`] does more by `now` than to hand on a full batch.
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.ticks.is_due(now) || now.since(self.sent_at) >= HEARTBEAT
+    }
+
     fn finish(mut self, shard: &mut Shard, now: Timestamp) {
         while self.watermark < Watermark::END && !self.disconnected {
             self.watermark = shard.finish(now, &mut self.facts);
@@ -110,8 +115,12 @@ struct Ticks {
 }
 
 impl Ticks {
+    fn is_due(&self, now: Timestamp) -> bool {
+        now.since(self.at) >= TICK
+    }
+
     fn advance(&mut self, now: Timestamp) -> bool {
-        let is_due = now.since(self.at) >= TICK;
+        let is_due = self.is_due(now);
         if is_due {
             self.at = now;
         }
@@ -142,11 +151,20 @@ pub(super) fn watch(
         if stop.load(Ordering::Relaxed) || outbox.disconnected {
             break Ok(());
         }
-        match source.read(&mut |frame| {
-            now = frame.at;
-            span = extend(span, now);
-            outbox.advance(shard, now);
-            shard.on_frame(frame, &mut outbox.facts);
+        match source.read_groups(&mut |frames| {
+            let mut rest = frames;
+            while let Some(first) = rest.first() {
+                outbox.advance(shard, first.at);
+                let later = rest.get(1..).unwrap_or_default();
+                let together = 1 + later.iter().take_while(|frame| !outbox.is_due(frame.at)).count();
+                let (due, later) = rest.split_at(together);
+                shard.on_frames(due, &mut outbox.facts);
+                rest = later;
+            }
+            if let (Some(first), Some(last)) = (frames.first(), frames.last()) {
+                now = last.at;
+                span = extend(extend(span, first.at), now);
+            }
         }) {
             Ok(Read::End) => break Ok(()),
             Ok(Read::Frames) => {}

@@ -38,6 +38,48 @@ pub enum Head {
     Record(Record),
 }
 
+/// The records in memory, which stay there as long as somebody looks at them.
+pub struct Ahead<'a> {
+    format: &'a mut Format,
+    bytes: &'a [u8],
+    passed: usize,
+}
+
+impl<'a> Ahead<'a> {
+    /// The next record and its bytes, where it is whole and due.
+    pub fn next_before(&mut self, is_due: impl Fn(&Record) -> bool) -> Option<(Record, &'a [u8])> {
+        loop {
+            let bytes = self.bytes.get(self.passed..)?;
+            match self.format.step(bytes) {
+                Step::Record(record) if is_due(&record) => {
+                    self.passed = self.passed.saturating_add(record.len);
+                    let end = record.data_start.saturating_add(record.data_len);
+                    return Some((record, bytes.get(record.data_start..end).unwrap_or_default()));
+                }
+                Step::Skip(len) => {
+                    let len = usize::try_from(len).ok().filter(|&len| len <= bytes.len())?;
+                    self.passed = self.passed.saturating_add(len);
+                }
+                Step::Damaged(_) | Step::Need(_) | Step::Record(_) => return None,
+            }
+        }
+    }
+
+    /// How many bytes the records handed out, and what lay between them, take.
+    pub const fn passed(&self) -> usize {
+        self.passed
+    }
+}
+
+impl Format {
+    fn step(&mut self, bytes: &[u8]) -> Step {
+        match self {
+            Self::Classic(classic) => classic.step(bytes),
+            Self::Pcapng(pcapng) => pcapng.step(bytes),
+        }
+    }
+}
+
 impl CaptureFile {
     /// Reads the file header.
     pub fn new(mut source: Source) -> Result<Self, CaptureError> {
@@ -60,11 +102,7 @@ impl CaptureFile {
         let window = &mut self.source.window;
         loop {
             let begin = window.offset();
-            let step = match &mut self.format {
-                Format::Classic(classic) => classic.step(window.bytes()),
-                Format::Pcapng(pcapng) => pcapng.step(window.bytes()),
-            };
-            let whole = match step {
+            let whole = match self.format.step(window.bytes()) {
                 Step::Record(record) => {
                     self.head = Some(record);
                     return Ok(Head::Record(record));
@@ -86,17 +124,15 @@ impl CaptureFile {
         }
     }
 
-    /// The bytes of the record the file stands at.
-    pub fn frame_bytes(&self, head: &Record) -> &[u8] {
-        let end = head.data_start.saturating_add(head.data_len);
-        self.source.window.bytes().get(head.data_start..end).unwrap_or_default()
+    /// What is in memory from where the file stands on.
+    pub fn ahead(&mut self) -> Ahead<'_> {
+        Ahead { format: &mut self.format, bytes: self.source.window.bytes(), passed: 0 }
     }
 
-    /// Moves past the record the file stands at.
-    pub fn advance(&mut self) {
-        if let Some(head) = self.head.take() {
-            self.source.window.consume(head.len);
-        }
+    /// Moves past bytes that are in memory, and that [`Ahead`] has passed.
+    pub fn pass(&mut self, len: usize) {
+        self.head = None;
+        self.source.window.consume(len);
     }
 
     /// What the file says was lost while it was written.

@@ -14,9 +14,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use arrayvec::ArrayVec;
+
 use self::file::{CaptureFile, Head, Wait};
 use self::source::Source;
-use super::{CaptureError, Clock, Counters, Drops, Filter, Frame, FrameSource, Read};
+use super::{CaptureError, Clock, Counters, Drops, Filter, Frame, FrameSource, GROUP_FRAMES, Read};
 use crate::time::Timestamp;
 
 /// Capture files as one source of frames.
@@ -219,37 +221,55 @@ impl Replay {
     }
 
     /// Hands on the frames of a file that are in memory and due before `until`.
-    fn hand_on(&mut self, index: usize, until: Due, each: &mut dyn FnMut(Frame<'_>)) -> Result<(), CaptureError> {
-        let Some(Active { order, file }) = self.active.get_mut(index) else { return Ok(()) };
-        while let Ok(Head::Record(record)) = file.head(Wait::No) {
-            if (record.at, *order) >= until {
-                break;
-            }
-            let bytes = file.frame_bytes(&record);
-            let seq = self.seq;
-            self.seq = seq.saturating_add(1);
-            let at = self.clock.frame(record.at);
-            let wanted = match &mut self.filter {
-                Some(filter) => filter.matches(record.link, bytes)?,
-                None => true,
-            };
-            if wanted {
-                self.counters.frames = self.counters.frames.saturating_add(1);
-                self.counters.bytes = self.counters.bytes.saturating_add(bytes.len() as u64);
-                each(Frame { at, seq, link: record.link, wire_len: record.wire_len, bytes });
-            } else {
-                self.counters.filtered = self.counters.filtered.saturating_add(1);
-            }
-            file.advance();
-        }
+    fn hand_on(&mut self, index: usize, until: Due, each: &mut dyn FnMut(&[Frame<'_>])) -> Result<(), CaptureError> {
+        while self.hand_on_group(index, until, each)? {}
         Ok(())
+    }
+
+    /// Hands on the next of them that lie together. Returns whether there may be more.
+    fn hand_on_group(
+        &mut self,
+        index: usize,
+        until: Due,
+        each: &mut dyn FnMut(&[Frame<'_>]),
+    ) -> Result<bool, CaptureError> {
+        let Some(Active { order, file }) = self.active.get_mut(index) else { return Ok(false) };
+        let mut fault = None;
+        let passed = {
+            let mut frames = ArrayVec::<_, GROUP_FRAMES>::new();
+            let mut ahead = file.ahead();
+            while !frames.is_full()
+                && let Some((record, bytes)) = ahead.next_before(|record| (record.at, *order) < until)
+            {
+                let seq = self.seq;
+                self.seq = seq.saturating_add(1);
+                let at = self.clock.frame(record.at);
+                match self.filter.as_mut().map_or(Ok(true), |filter| filter.matches(record.link, bytes)) {
+                    Ok(true) => frames.push(Frame { at, seq, link: record.link, wire_len: record.wire_len, bytes }),
+                    Ok(false) => self.counters.filtered = self.counters.filtered.saturating_add(1),
+                    Err(error) => {
+                        fault = Some(error);
+                        break;
+                    }
+                }
+            }
+            if !frames.is_empty() {
+                self.counters.frames = self.counters.frames.saturating_add(frames.len() as u64);
+                let bytes = frames.iter().map(|frame| frame.bytes.len() as u64).sum::<u64>();
+                self.counters.bytes = self.counters.bytes.saturating_add(bytes);
+                each(&frames);
+            }
+            ahead.passed()
+        };
+        file.pass(passed);
+        fault.map_or(Ok(passed > 0), Err)
     }
 }
 
 impl FrameSource for Replay {
     /// Hands on what is in memory, and reads more only when nothing of it is due: frames of a pipe come through as
     /// they arrive.
-    fn read(&mut self, each: &mut dyn FnMut(Frame<'_>)) -> Result<Read, CaptureError> {
+    fn read_groups(&mut self, each: &mut dyn FnMut(&[Frame<'_>])) -> Result<Read, CaptureError> {
         let mut wait = Wait::Yes;
         loop {
             match self.turn(wait) {

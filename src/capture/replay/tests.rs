@@ -400,6 +400,31 @@ fn progress_counts_the_bytes_of_the_files_as_they_are_on_disk() {
 }
 
 #[test]
+fn frames_that_lie_together_are_handed_on_together_in_their_order() {
+    let frame: [u8; 1] = [7];
+    let every_second = |seconds: std::ops::Range<u32>| pcap(&seconds.map(|at| (at, &frame[..])).collect::<Vec<_>>());
+    let files = Files::new();
+    let long = files.write("long.pcap", &every_second(0..70));
+    let short = files.write("short.pcap", &every_second(40..42));
+    let groups = |paths: &[PathBuf], filter| {
+        let mut replay = Replay::open(paths, filter).unwrap();
+        let mut groups: Vec<Vec<u64>> = Vec::new();
+        let mut keep = |frames: &[Frame<'_>]| groups.push(frames.iter().map(|frame| frame.at.as_secs()).collect());
+        while replay.read_groups(&mut keep).unwrap() != Read::End {}
+        assert_eq!(replay.counters().frames, groups.concat().len() as u64);
+        groups
+    };
+    let seconds = |seconds: std::ops::Range<u64>| seconds.collect::<Vec<_>>();
+    assert_eq!(groups(std::slice::from_ref(&long), None), [seconds(0..32), seconds(32..64), seconds(64..70)]);
+    // Where two files take turns, nobody's frame comes before its time.
+    let merged = groups(&[long.clone(), short], None);
+    assert!(merged.iter().all(|group| (1..=GROUP_FRAMES).contains(&group.len())), "{merged:?}");
+    let in_order = [seconds(0..41), vec![40, 41, 41], seconds(42..70)].concat();
+    assert_eq!(merged.concat(), in_order);
+    assert_eq!(groups(&[long], Some("greater 2")), Vec::<Vec<u64>>::new());
+}
+
+#[test]
 fn frames_of_a_pipe_come_through_as_they_arrive() {
     use std::os::fd::AsRawFd;
     let (reader, mut writer) = std::io::pipe().unwrap();
