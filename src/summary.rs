@@ -1,5 +1,6 @@
 //! The report of a replay in, a page for a terminal out.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -28,6 +29,8 @@ pub struct Summary {
     pub incidents: Vec<Incident>,
     /// The first alerts.
     pub alerts: Vec<Alert>,
+    /// What people call the devices that the alerts are about.
+    pub called: BTreeMap<DeviceId, String>,
 }
 
 /// A summary with its numbers, ready to be shown.
@@ -140,7 +143,11 @@ impl Page<'_> {
             let rule = &alert.rule;
             writeln!(f, "\n  {}  {}  ({})", rule.level.as_str().to_uppercase(), rule.title, rule.name)?;
             writeln!(f, "    at        {}", alert.at)?;
-            writeln!(f, "    about     {}", words::whom(&alert.entity))?;
+            let called = alert.entity.device().and_then(|device| self.summary.called.get(&device));
+            match called {
+                Some(called) => writeln!(f, "    about     the device {called} ({})", alert.entity)?,
+                None => writeln!(f, "    about     {}", words::whom(&alert.entity))?,
+            }
             writeln!(f, "    between   {} and {}", alert.flow.client, alert.flow.server)?;
             for (field, value) in &alert.evidence {
                 writeln!(f, "    evidence  {}", words::said(field, value))?;

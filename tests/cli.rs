@@ -515,6 +515,20 @@ mod outputs {
 }
 
 #[test]
+fn an_alert_of_the_summary_names_the_device_as_people_call_it() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let rules = format!("{root}/rules");
+    let about = |scenario: &str| {
+        let capture = format!("{root}/pcaps/{scenario}/capture.pcap");
+        let outcome = Place::new().run(&["replay", "--rules", &rules, &capture]);
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        outcome.stdout.lines().find_map(|line| line.trim().strip_prefix("about     ").map(str::to_owned)).unwrap()
+    };
+    assert_eq!(about("ip-kvm-asks-for-address"), "the device pikvm (2b98a886e7da6314)");
+    assert_eq!(about("beacon-in-clear"), "the device 10.10.1.21 (aa94f545733f8e0a)");
+}
+
+#[test]
 fn the_help_tells_the_exit_codes() {
     let outcome = Place::new().run(&["--help"]);
     assert_eq!(outcome.code, Some(0));

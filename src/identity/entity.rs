@@ -97,6 +97,14 @@ impl Entity {
         (name == "user.name" || name.ends_with(".user.name")).then(|| Self::Account(value.into()))
     }
 
+    /// The device that it is.
+    pub const fn device(&self) -> Option<DeviceId> {
+        match self {
+            Self::Device(id) => Some(*id),
+            _ => None,
+        }
+    }
+
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Account(_) => "account",

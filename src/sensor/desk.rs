@@ -224,7 +224,13 @@ impl Desk {
         let newest = self.analysis.devices().count().saturating_sub(DEVICES_SHOWN_MAX);
         let devices = self.analysis.devices().skip(newest).map(|(id, device)| (id, device.clone())).collect();
         let incidents = std::mem::take(&mut self.outputs.incidents).into_values().collect();
-        let summary = Summary { devices, incidents, alerts: std::mem::take(&mut self.outputs.kept) };
+        let alerts = std::mem::take(&mut self.outputs.kept);
+        let world = self.analysis.world();
+        let called = alerts.iter().filter_map(|alert| {
+            let device = alert.entity.device()?;
+            Some((device, world.called(device)?))
+        });
+        let summary = Summary { called: called.collect(), devices, incidents, alerts };
         Report { snapshot, summary, faults: self.faults }
     }
 }

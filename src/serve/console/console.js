@@ -65,7 +65,7 @@ const capital = (text) => text[0].toUpperCase() + text.slice(1);
 const link = (list, id, text) => (id ? h("a", { href: hash(list, id), class: "mono" }, text || id) : "–");
 const searched = (term) => h("a", { href: `#/search/${encodeURIComponent(term)}`, class: "mono long" }, term);
 // A device by what people know it by: its name, or else the address it had last.
-const called = (device) => device.name || (device.addresses.length ? device.addresses[device.addresses.length - 1].address : device.id);
+const called = (device) => device.name || (device.addresses.length ? device.addresses[0].address : device.id);
 const stateOf = (incident) => (incident["event.action"] === "closed" ? "closed" : "open");
 
 /* Asking */
