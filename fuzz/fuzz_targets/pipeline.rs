@@ -1,4 +1,4 @@
-//! Captures to facts, with one shard and with two. Input: a classic little-endian capture file.
+//! Captures to facts, frame by frame and in groups, with one shard and with two. Input: a classic little-endian capture file.
 #![no_main]
 
 use std::net::IpAddr;
@@ -18,7 +18,9 @@ fuzz_target!(|input: &[u8]| {
         flow: flow::Settings { flows_max: 4096, ..flow::Settings::default() },
         openings: None,
     };
-    let one = through_one_shard(&settings, &frames);
+    let one = through_one_shard(&settings, &frames, 1);
+    let together = through_one_shard(&settings, &frames, 7);
+    assert_eq!(one, together, "the facts depend on the groups of frames");
     let two = through_two_shards(&settings, &frames);
     assert_eq!(one, two, "the facts depend on the number of shards");
 });
@@ -40,11 +42,11 @@ fn frames(input: &[u8]) -> Vec<Frame<'_>> {
     frames
 }
 
-fn through_one_shard(settings: &Settings, frames: &[Frame<'_>]) -> Vec<String> {
+fn through_one_shard(settings: &Settings, frames: &[Frame<'_>], together: usize) -> Vec<String> {
     let mut shard = Shard::new(settings);
     let mut facts = Vec::new();
-    for frame in frames {
-        shard.on_frame(*frame, &mut facts);
+    for group in frames.chunks(together) {
+        shard.on_frames(group, &mut facts);
     }
     finish(&mut shard, frames, &mut facts);
     shown(facts)
