@@ -90,7 +90,8 @@ impl Parser for PostgreSql {
         match (chunk.sender, self.asked_for_tls) {
             (Sender::Server, Some(is_tls)) => match cursor.u8() {
                 Some(b'S') if is_tls => Progress::Upgrade { to: tls::PROTOCOL, consumed: 1 },
-                Some(b'N') => {
+                // A server that goes on before its client does is none, whether that comes with the answer or behind it.
+                Some(b'N') if cursor.is_empty() => {
                     self.asked_for_tls = None;
                     Progress::Continue { consumed: 1 }
                 }

@@ -57,3 +57,14 @@ fn a_message_that_does_not_add_up_is_none() {
     assert!(spoilt(5, 2).is_empty(), "version 2");
     assert!(spoilt(2, 0xff).is_empty(), "longer than any");
 }
+
+#[test]
+fn a_server_that_refuses_tls_and_goes_on_ends_it_however_the_stream_is_cut() {
+    let (client, server) = (Sender::Client, Sender::Server);
+    let together = vec![(client, ask()), (server, b"N\xd0".to_vec()), (client, startup())];
+    let apart = vec![(client, ask()), (server, b"N".to_vec()), (server, b"\xd0".to_vec()), (client, startup())];
+    for chunks in [together, apart] {
+        let facts = fixtures()[1].facts_of(&chunks);
+        assert!(matches!(&facts[..], [(_, Statement::Hello(_))]), "{facts:?}");
+    }
+}
