@@ -232,6 +232,7 @@ fn walk_authenticated(position: &mut Position<'_>) -> Result<Found, Skip> {
         Err(skip) => Err(skip),
     };
     match found {
+        Err(Skip::Truncated) if outside.rest.is_cut() => Err(Skip::Truncated),
         Err(Skip::Malformed | Skip::NotIp | Skip::NotTcpOrUdp | Skip::Truncated) => {
             *position = outside;
             transport::portless(position, Transport::Ah);

@@ -46,6 +46,16 @@ fn a_header_around_no_packet_of_a_flow_is_a_packet_itself() {
 }
 
 #[test]
+fn a_frame_cut_within_what_is_protected_is_no_packet() {
+    let packet = ipv4(ip::AH, &authenticated(ip::TCP, &hex(SYN)));
+    let whole = frame(LinkType::Raw, &packet);
+    for len in 44..packet.len() {
+        let cut = decoder().decode(Frame { bytes: &packet[..len], ..whole }).map(|packet| packet.head.transport);
+        assert_eq!(cut, Err(Skip::Truncated), "cut at {len}");
+    }
+}
+
+#[test]
 fn headers_of_authentication_in_each_other_have_a_limit() {
     let body = (0..32).fold(hex(SYN), |body, nth| authenticated(if nth == 0 { ip::TCP } else { ip::AH }, &body));
     let packet = ipv4(ip::AH, &body);
