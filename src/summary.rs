@@ -9,7 +9,7 @@ use crate::alert::{Alert, words};
 use crate::decode::Skip;
 use crate::identity::device::{Device, DeviceId, Key};
 use crate::metrics::Snapshot;
-use crate::risk::Incident;
+use crate::risk::{Called, Incident};
 
 /// The most devices that are listed, those heard of last.
 pub const DEVICES_SHOWN_MAX: usize = 20;
@@ -30,7 +30,7 @@ pub struct Summary {
     /// The first alerts.
     pub alerts: Vec<Alert>,
     /// What people call the devices that the alerts are about.
-    pub called: BTreeMap<DeviceId, String>,
+    pub called: BTreeMap<DeviceId, Called>,
 }
 
 /// A summary with its numbers, ready to be shown.

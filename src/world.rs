@@ -178,12 +178,6 @@ impl World {
         known.host_name.clone().or_else(|| Some(host()?.name.as_deref()?.into()))
     }
 
-    /// What people call a device: by its name, or else by the address that it had last.
-    pub fn called(&self, device: DeviceId) -> Option<String> {
-        let name = self.name_of(device).map(|name| name.to_string());
-        name.or_else(|| Some(self.address_of(device)?.to_string()))
-    }
-
     /// The address that a device had last.
     pub fn address_of(&self, device: DeviceId) -> Option<IpAddr> {
         Some(self.identity.device(device)?.bindings().next_back()?.address)

@@ -17,15 +17,16 @@ use crate::world::World;
 /// The most values, flows and names that a sentence lists.
 const LISTED_MAX: usize = 6;
 
-/// A device and what people call it.
-pub(super) struct Called {
+/// A device and what people call it: by its name, or else by the address that it had last.
+#[derive(Debug)]
+pub struct Called {
     id: DeviceId,
     pub(super) name: Option<Text>,
     address: Option<IpAddr>,
 }
 
 impl Called {
-    pub(super) fn of(id: DeviceId, world: &World) -> Self {
+    pub fn of(id: DeviceId, world: &World) -> Self {
         Self { id, name: world.name_of(id), address: world.address_of(id) }
     }
 }

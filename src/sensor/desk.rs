@@ -16,7 +16,7 @@ use super::{Fault, Report};
 use crate::analysis::Analysis;
 use crate::detect::Family;
 use crate::metrics::{Reload, Risks, Snapshot};
-use crate::risk::Dismissal;
+use crate::risk::{Called, Dismissal};
 use crate::serve::Dismissed;
 use crate::shard;
 use crate::summary::{DEVICES_SHOWN_MAX, Summary};
@@ -228,7 +228,7 @@ impl Desk {
         let world = self.analysis.world();
         let called = alerts.iter().filter_map(|alert| {
             let device = alert.entity.device()?;
-            Some((device, world.called(device)?))
+            Some((device, Called::of(device, world)))
         });
         let summary = Summary { called: called.collect(), devices, incidents, alerts };
         Report { snapshot, summary, faults: self.faults }
