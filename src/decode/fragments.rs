@@ -256,7 +256,8 @@ impl Pieces {
         let (mut header, protocol) = self.first?;
         let first_len = self.by_offset.get(&0).map_or(0, |piece| len_u32(piece));
         header.len = header.len.saturating_sub(first_len).saturating_add(self.filled_len);
-        let bytes: Vec<u8> = self.by_offset.values().flat_map(|piece| piece.iter().copied()).collect();
+        let mut bytes = Vec::with_capacity(usize::try_from(self.filled_len).unwrap_or(0));
+        self.by_offset.values().for_each(|piece| bytes.extend_from_slice(piece));
         Some(Datagram { header, protocol, bytes })
     }
 }
