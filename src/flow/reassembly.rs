@@ -153,10 +153,16 @@ pub(super) struct Room {
 /// The segments of one side that came before their turn: in order, without overlap, all behind the track's `next`.
 #[derive(Debug, Default)]
 pub(super) struct Reassembly {
-    waiting: VecDeque<Waiting>,
-    waiting_bytes: usize,
+    /// Most streams come in order from beginning to end: none unless something waits.
+    early: Option<Box<Early>>,
     /// The highest acknowledgment the other side sent: what lies before it was received, whether it was seen or not.
     acknowledged: Option<Sequence>,
+}
+
+#[derive(Debug, Default)]
+struct Early {
+    segments: VecDeque<Waiting>,
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -173,8 +179,8 @@ impl Waiting {
 }
 
 impl Reassembly {
-    pub(super) const fn waiting_bytes(&self) -> usize {
-        self.waiting_bytes
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.early.as_ref().map_or(0, |early| early.bytes)
     }
 
     /// Takes a segment, hands out what its turn has come for, and gives up a hole that need not be waited for.
@@ -197,15 +203,15 @@ impl Reassembly {
         if payload.len == 0 {
             return seen;
         }
-        if payload.sequence == track.next && self.waiting.is_empty() {
+        if payload.sequence == track.next && self.early.is_none() {
             seen.fresh = seen.fresh.saturating_add(payload.len);
             hand_out(track, payload, out);
             return seen;
         }
-        self.keep(payload, &mut seen);
+        self.early.get_or_insert_default().keep(payload, &mut seen);
         self.hand_out_ready(track, out);
         seen.lost = self.give_up_acknowledged(track, out);
-        while self.waiting_bytes > room.bytes_max || self.waiting.len() > room.segments_max {
+        while self.early.as_ref().is_some_and(|early| early.is_beyond(room)) {
             seen.lost = seen.lost.saturating_add(self.give_up_hole(track, out));
         }
         seen
@@ -221,14 +227,14 @@ impl Reassembly {
         if self.acknowledged.is_none_or(|highest| acknowledgment.is_behind(highest)) {
             self.acknowledged = Some(acknowledgment);
         }
-        let lost = if self.waiting.is_empty() { 0 } else { self.give_up_acknowledged(track, out) };
+        let lost = if self.early.is_none() { 0 } else { self.give_up_acknowledged(track, out) };
         Seen { lost, ..Seen::default() }
     }
 
     /// The flow is over: hands out what still waits.
     pub(super) fn finish(&mut self, track: &mut Track, out: &mut impl FnMut(Piece<'_>)) -> Seen {
         let mut lost = 0_u32;
-        while !self.waiting.is_empty() {
+        while self.first().is_some() {
             lost = lost.saturating_add(self.give_up_hole(track, out));
         }
         Seen { lost, ..Seen::default() }
@@ -237,7 +243,7 @@ impl Reassembly {
     /// Returns the bytes given up for lost.
     fn give_up_acknowledged(&mut self, track: &mut Track, out: &mut impl FnMut(Piece<'_>)) -> u32 {
         let mut lost = 0_u32;
-        while let (Some(first), Some(acknowledged)) = (self.waiting.front(), self.acknowledged) {
+        while let (Some(first), Some(acknowledged)) = (self.first(), self.acknowledged) {
             if first.sequence.is_behind(acknowledged) {
                 break;
             }
@@ -248,7 +254,7 @@ impl Reassembly {
 
     /// Gives up the first hole and hands out what lies behind it. Returns the hole's length.
     fn give_up_hole(&mut self, track: &mut Track, out: &mut impl FnMut(Piece<'_>)) -> u32 {
-        let Some(first) = self.waiting.front() else {
+        let Some(first) = self.first() else {
             return 0;
         };
         let lost = first.sequence.since(track.next).unwrap_or(0);
@@ -261,17 +267,33 @@ impl Reassembly {
     }
 
     fn hand_out_ready(&mut self, track: &mut Track, out: &mut impl FnMut(Piece<'_>)) {
-        while let Some(first) = self.waiting.pop_front_if(|first| first.sequence == track.next) {
-            self.waiting_bytes = self.waiting_bytes.saturating_sub(first.bytes.len());
+        let Some(early) = &mut self.early else {
+            return;
+        };
+        while let Some(first) = early.segments.pop_front_if(|first| first.sequence == track.next) {
+            early.bytes = early.bytes.saturating_sub(first.bytes.len());
             hand_out(track, Payload { sequence: first.sequence, len: first.len, bytes: &first.bytes }, out);
         }
+        if early.segments.is_empty() {
+            self.early = None;
+        }
+    }
+
+    fn first(&self) -> Option<&Waiting> {
+        self.early.as_ref()?.segments.front()
+    }
+}
+
+impl Early {
+    fn is_beyond(&self, room: Room) -> bool {
+        self.bytes > room.bytes_max || self.segments.len() > room.segments_max
     }
 
     /// Copies the parts of `payload` that nothing waiting covers.
     fn keep(&mut self, mut payload: Payload<'_>, seen: &mut Seen) {
-        let mut place = self.waiting.partition_point(|waiting| !waiting.end().is_behind(payload.sequence));
+        let mut place = self.segments.partition_point(|waiting| !waiting.end().is_behind(payload.sequence));
         while payload.len > 0 {
-            let next = self.waiting.get(place).map(|waiting| (waiting.sequence, waiting.end()));
+            let next = self.segments.get(place).map(|waiting| (waiting.sequence, waiting.end()));
             let free = match next.map(|(begin, _)| begin.since(payload.sequence)) {
                 None => payload.len,
                 Some(Ok(distance)) => distance.min(payload.len),
@@ -291,9 +313,9 @@ impl Reassembly {
     }
 
     fn insert(&mut self, place: usize, payload: Payload<'_>) {
-        self.waiting_bytes = self.waiting_bytes.saturating_add(payload.bytes.len());
+        self.bytes = self.bytes.saturating_add(payload.bytes.len());
         let waiting = Waiting { sequence: payload.sequence, len: payload.len, bytes: payload.bytes.into() };
-        self.waiting.insert(place.min(self.waiting.len()), waiting);
+        self.segments.insert(place.min(self.segments.len()), waiting);
     }
 }
 

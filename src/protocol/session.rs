@@ -91,11 +91,16 @@ struct Parsing {
     /// The protocol's bit in probing order.
     bit: Set,
     parser: Box<dyn Parser>,
-    /// What a side sent and the parser has not consumed.
-    client: Vec<u8>,
-    server: Vec<u8>,
+    /// What a side sent and the parser has not consumed: none until there is some.
+    pending: Option<Box<Pending>>,
     /// The candidates to go back to on a rejection; none once the flow is claimed or upgraded.
     others: Option<Candidates>,
+}
+
+#[derive(Default)]
+struct Pending {
+    client: Vec<u8>,
+    server: Vec<u8>,
 }
 
 enum Step {
@@ -159,7 +164,8 @@ impl Session {
         let undecided = self.history_bytes.saturating_add(self.late.buffered_bytes());
         match &self.state {
             State::Parsing(parsing) => {
-                undecided.saturating_add(parsing.client.len()).saturating_add(parsing.server.len())
+                let pending = parsing.pending.as_ref();
+                undecided.saturating_add(pending.map_or(0, |kept| kept.client.len().saturating_add(kept.server.len())))
             }
             State::Probing(_) | State::Unknown | State::Done => undecided,
         }
@@ -230,7 +236,7 @@ impl Session {
             }
             State::Parsing(parsing) => {
                 let sender = self.roles.of(sender);
-                parsing.pending(sender).clear();
+                parsing.take_pending(sender);
                 match parsing.parser.on_gap(sender, len) {
                     Progress::Continue { .. } => {}
                     Progress::Malformed(reason) if self.protocol.is_some() => {
@@ -404,8 +410,7 @@ impl Session {
             protocol: candidate.protocol,
             bit,
             parser: (candidate.start)(&start),
-            client: Vec::new(),
-            server: Vec::new(),
+            pending: None,
             others: Some(others),
         });
         let (history, history_bytes) = (std::mem::take(&mut self.history), std::mem::take(&mut self.history_bytes));
@@ -468,7 +473,7 @@ impl Session {
             return Step::Stop;
         };
         let sender = self.roles.of(chunk.sender);
-        let mut pending = std::mem::take(parsing.pending(sender));
+        let mut pending = parsing.take_pending(sender);
         let bytes = if pending.is_empty() || of_datagram {
             chunk.bytes
         } else {
@@ -498,7 +503,7 @@ impl Session {
                 } else {
                     pending.drain(..consumed.min(pending.len()));
                 }
-                *parsing.pending(sender) = pending;
+                parsing.keep_pending(sender, pending);
                 Step::Go
             }
             Progress::Done => Step::Stop,
@@ -552,8 +557,8 @@ impl Session {
         parsing.protocol = to;
         parsing.parser = (next.start)(&start);
         let sender = rest.sender.other();
-        let waiting = std::mem::take(parsing.pending(self.roles.of(sender)));
-        parsing.pending(self.roles.of(rest.sender)).clear();
+        let waiting = parsing.take_pending(self.roles.of(sender));
+        parsing.take_pending(self.roles.of(rest.sender));
         for chunk in [Chunk { at: rest.at, sender, bytes: &waiting }, rest] {
             if chunk.bytes.is_empty() {
                 continue;
@@ -578,7 +583,19 @@ impl Candidates {
 
 impl Parsing {
     /// By the protocol's role, not the flow's.
-    const fn pending(&mut self, sender: Sender) -> &mut Vec<u8> {
+    fn take_pending(&mut self, sender: Sender) -> Vec<u8> {
+        self.pending.as_mut().map(|pending| std::mem::take(pending.side(sender))).unwrap_or_default()
+    }
+
+    fn keep_pending(&mut self, sender: Sender, bytes: Vec<u8>) {
+        if bytes.capacity() > 0 {
+            *self.pending.get_or_insert_default().side(sender) = bytes;
+        }
+    }
+}
+
+impl Pending {
+    const fn side(&mut self, sender: Sender) -> &mut Vec<u8> {
         match sender {
             Sender::Client => &mut self.client,
             Sender::Server => &mut self.server,

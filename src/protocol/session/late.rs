@@ -107,8 +107,7 @@ impl Session {
             protocol: spec.protocol,
             bit: 0,
             parser: (spec.start)(&self.start),
-            client: Vec::new(),
-            server: Vec::new(),
+            pending: None,
             others: None,
         });
         if !matches!(self.feed(Chunk { bytes: &said, ..chunk }, facts), Step::Go) {
