@@ -57,7 +57,7 @@ use crate::flow::conversation::Said;
 use crate::flow::expiry::Wheel;
 use crate::flow::key::{End, Key};
 use crate::flow::reassembly::Room;
-use crate::flow::record::{Class, Flow};
+use crate::flow::record::{Class, Flow, State};
 use crate::index::Index;
 use crate::net::Network;
 use crate::protocol::ah;
@@ -192,9 +192,10 @@ impl FlowTable {
             self.now = self.now.max(first.head.at);
         }
         self.expire(Self::EXPIRED_MAX_PER_PACKET.saturating_mul(ahead.len()), facts);
-        for (packet, ahead) in packets.zip(ahead.drain(..)) {
-            self.take(packet, ahead, facts);
+        for (packet, ahead) in packets.zip(&ahead) {
+            self.take(&packet, ahead, facts);
         }
+        ahead.clear();
         self.ahead = ahead;
     }
 
@@ -275,29 +276,32 @@ impl FlowTable {
         flow ^ self.classes.touch(slot) ^ self.wheel.touch(slot)
     }
 
-    fn take(&mut self, packet: Packet<'_>, ahead: Ahead, facts: &mut Vec<Fact>) {
+    fn take(&mut self, packet: &Packet<'_>, ahead: &Ahead, facts: &mut Vec<Fact>) {
         if packet.head.at < self.now {
             let head = Head { at: self.now, ..*packet.head };
-            return self.take_in_time(Packet { head: &head, ..packet }, ahead, facts);
+            return self.take_in_time(&Packet { head: &head, ..*packet }, ahead, facts);
         }
         self.now = packet.head.at;
         self.take_in_time(packet, ahead, facts);
     }
 
-    fn take_in_time(&mut self, packet: Packet<'_>, Ahead { key, source, hash }: Ahead, facts: &mut Vec<Fact>) {
+    fn take_in_time(&mut self, packet: &Packet<'_>, ahead: &Ahead, facts: &mut Vec<Fact>) {
         let head = packet.head;
         self.counters.packets = self.counters.packets.saturating_add(1);
         self.counters.bytes = self.counters.bytes.saturating_add(u64::from(head.ip.len));
-        let (slot, is_new) = match self.find(hash, &key) {
-            Some(slot) if self.takes(slot, head, source, facts) => (slot, false),
-            _ => (self.open(hash, key, source, head, facts), true),
+        let (slot, is_new) = match self.find(ahead.hash, &ahead.key) {
+            Some(slot) if self.takes(slot, head, ahead.source, facts) => (slot, false),
+            _ => (self.open(ahead, head, facts), true),
         };
-        self.read(slot, source, &packet, facts);
+        let Some(before) = self.flows.get(slot).map(|flow| flow.state) else {
+            return;
+        };
+        self.read(slot, ahead.source, packet, facts);
         if is_new && packet.head.tunnel == Some(Encapsulation::Ah) {
             self.said.push(ah::of_flow());
             self.relay(slot, Moment { at: packet.head.at, seq: packet.head.seq }, facts);
         }
-        self.requeue(slot);
+        self.requeue(slot, before);
     }
 
     /// Whether the flow takes the packet: it is still alive, and the packet does not open another one.
@@ -318,7 +322,7 @@ impl FlowTable {
         true
     }
 
-    fn open(&mut self, hash: u32, key: Key, source: End, head: &Head, facts: &mut Vec<Fact>) -> Slot {
+    fn open(&mut self, &Ahead { key, source, hash }: &Ahead, head: &Head, facts: &mut Vec<Fact>) -> Slot {
         if self.flows.len() >= self.settings.flows_max {
             self.make_room(Moment { at: head.at, seq: head.seq }, facts);
         }
@@ -447,16 +451,19 @@ impl FlowTable {
         self.flows.vacate(slot);
     }
 
-    /// The flow's queue and its deadline, where its state has changed.
-    fn requeue(&mut self, slot: Slot) {
+    /// The flow's queue and its deadline, where its state has changed. In the same state a packet only puts the deadline
+    /// off, but for that of a minute.
+    fn requeue(&mut self, slot: Slot, before: State) {
         let Some(flow) = self.flows.get_mut(slot) else {
             return;
         };
-        let idle_end = flow.idle_end(&self.settings.idle);
-        let due = flow.minute_end().map_or(idle_end, |minute_end| minute_end.min(idle_end));
-        if due < flow.wake {
-            flow.wake = due;
-            self.wheel.enter(slot, due);
+        if flow.state != before || flow.is_metered() {
+            let idle_end = flow.idle_end(&self.settings.idle);
+            let due = flow.minute_end().map_or(idle_end, |minute_end| minute_end.min(idle_end));
+            if due < flow.wake {
+                flow.wake = due;
+                self.wheel.enter(slot, due);
+            }
         }
         let class = flow.worth();
         if class != flow.class {

@@ -339,6 +339,11 @@ impl Flow {
         self.meter.get_or_insert_with(|| Box::new(Meter::of_rekeying()));
     }
 
+    /// Whether the flow's minutes are told.
+    pub(super) const fn is_metered(&self) -> bool {
+        self.meter.is_some()
+    }
+
     /// When the present minute is to be told, where it is.
     pub(super) fn minute_end(&self) -> Option<Timestamp> {
         self.meter.as_ref()?.due()
