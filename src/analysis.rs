@@ -34,7 +34,7 @@ use court::Court;
 pub use court::Said;
 use lengths::Lengths;
 pub use lengths::{Counters as LengthCounters, VpnClass};
-use merge::Merge;
+use merge::{Merge, Reader};
 use tally::Tally;
 
 /// What the analysis is told by the configuration.
@@ -227,18 +227,17 @@ impl Analysis {
 
     /// Takes what a shard hands over, and handles every fact that no shard can come before any more.
     pub fn on_batch(&mut self, batch: Batch, out: &mut dyn Output) {
-        self.stages.world.fetch(&batch.facts);
         if let Some(shelf) = &mut self.stages.court.shelf {
             shelf.add(batch.shard, batch.openings);
         }
         self.merge.add(batch.shard, batch.facts, batch.watermark);
-        self.merge.release(|fact| self.stages.on_fact(fact, out));
+        self.merge.release(&mut Handling { stages: &mut self.stages, out });
         self.stages.court.put_up(self.merge.complete(), out);
     }
 
     /// Handles what still waits: no shard has more to say.
     pub fn finish(&mut self, out: &mut dyn Output) {
-        self.merge.release_all(|fact| self.stages.on_fact(fact, out));
+        self.merge.release_all(&mut Handling { stages: &mut self.stages, out });
         let stages = &mut self.stages;
         stages.court.finish(out);
         stages.court.risk.count(stages.latest);
@@ -369,6 +368,22 @@ impl Analysis {
     /// The devices, those heard of longest ago first.
     pub fn devices(&self) -> impl Iterator<Item = (DeviceId, &Device)> {
         self.stages.world.identity.devices()
+    }
+}
+
+struct Handling<'a> {
+    stages: &'a mut Stages,
+    out: &'a mut dyn Output,
+}
+
+impl Reader for Handling<'_> {
+    fn ahead(&self, facts: &[&Fact]) {
+        self.stages.world.fetch(facts);
+        self.stages.activity.fetch(facts, |address| self.stages.world.device_id(address));
+    }
+
+    fn on_fact(&mut self, fact: &Fact) {
+        self.stages.on_fact(fact, self.out);
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
+use std::hint::black_box;
 use std::time::Duration;
 
+use arrayvec::ArrayVec;
 use hashbrown::DefaultHashBuilder;
 use serde::Deserialize;
 use serde::ser::{Serialize, SerializeSeq, Serializer};
@@ -61,6 +63,9 @@ struct Entry<K, V> {
     value: V,
 }
 
+/// The most keys that are fetched together.
+const FETCHED_MAX: usize = 64;
+
 /// The only queue of [`Recent::order`].
 const ORDER: u16 = 0;
 
@@ -95,9 +100,23 @@ impl<K: Eq + Hash, V> Recent<K, V> {
         self.entries.get_mut(slot).map(|entry| &mut entry.value)
     }
 
-    /// Reads where a key is kept, and tells nothing by it: several reads wait for memory together.
-    pub fn fetch(&self, key: &K) -> u64 {
-        self.find(key).and_then(|slot| self.entries.get(slot)).map_or(0, |entry| entry.touched.as_nanos())
+    /// Reads where the keys are kept, 64 of them at most, and where those are that give way to new ones; tells nothing by
+    /// it. Reads that do not wait for each other wait for memory together.
+    pub fn fetch(&self, keys: impl Iterator<Item = K>) {
+        if self.is_empty() {
+            return;
+        }
+        let hashes = keys.map(|key| self.hash(&key));
+        let hashes: ArrayVec<u32, FETCHED_MAX> = hashes.take(FETCHED_MAX).collect();
+        black_box(hashes.iter().fold(0, |all, &hash| all ^ self.index.touch(hash)));
+        let found = hashes.iter().filter_map(|&hash| self.index.find(hash, |_| true));
+        let (known, _) = black_box(found.fold((0, 0), |(count, all), slot| (count + 1, all ^ self.touch_entry(slot))));
+        let new = hashes.len().saturating_sub(known);
+        let leaving = (self.len() + new).saturating_sub(self.retention.entries_max).min(new);
+        let leaving: ArrayVec<Slot, FETCHED_MAX> = self.order.iter(ORDER).take(leaving).collect();
+        black_box(leaving.iter().fold(0, |all, &slot| all ^ self.touch_entry(slot)));
+        let entries = leaving.iter().filter_map(|&slot| self.entries.get(slot));
+        black_box(entries.fold(0, |all, entry| all ^ self.index.touch(entry.hash)));
     }
 
     /// The value of a key, touched.
@@ -197,6 +216,10 @@ impl<K: Eq + Hash, V> Recent<K, V> {
         self.order.iter(ORDER).filter_map(entry)
     }
 
+    fn touch_entry(&self, slot: Slot) -> u64 {
+        self.entries.get(slot).map_or(0, |entry| entry.touched.as_nanos())
+    }
+
     fn find<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<Slot>
     where
         K: Borrow<Q>,
@@ -276,6 +299,17 @@ mod tests {
         let Usage { entries, entries_max, bytes } = map.usage();
         assert_eq!((entries, entries_max), (2, 2));
         assert!(bytes > 1024, "a chunk of the slab");
+    }
+
+    #[test]
+    fn fetching_changes_nothing() {
+        let mut map = recent(2);
+        map.fetch(["a"].into_iter());
+        map.get_or_insert_with("a", at(0), || 1);
+        map.get_or_insert_with("b", at(10), || 2);
+        map.fetch(["c", "b", "d", "e"].into_iter().cycle().take(FETCHED_MAX + 1));
+        assert_eq!(map.touched().collect::<Vec<_>>(), [(&"a", &1, at(0)), (&"b", &2, at(10))]);
+        assert_eq!(map.evicted(), 0);
     }
 
     #[test]

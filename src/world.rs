@@ -110,7 +110,7 @@ impl World {
     }
 
     /// Reads what [`Self::observe`] will need for facts to come, so that it need not wait for each of them.
-    pub fn fetch(&self, facts: &[Fact]) {
+    pub fn fetch(&self, facts: &[&Fact]) {
         self.identity.fetch(facts, &self.networks);
     }
 

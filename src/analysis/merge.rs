@@ -4,7 +4,16 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 
+use arrayvec::ArrayVec;
+
 use crate::facts::{Fact, Watermark};
+
+/// Who is shown the facts.
+pub(super) trait Reader {
+    /// These come soon, though perhaps not next: what they need may be fetched for all of them together.
+    fn ahead(&self, facts: &[&Fact]);
+    fn on_fact(&mut self, fact: &Fact);
+}
 
 /// Facts wait, each batch in its own memory, until no shard can make one that comes before them.
 pub(super) struct Merge {
@@ -24,10 +33,15 @@ struct Waiting {
     order: Vec<u32>,
     /// The place of the fact that comes next.
     next: Watermark,
+    /// How many of the facts that come next were announced.
+    announced: usize,
     arrival: u64,
 }
 
 impl Merge {
+    /// How many facts of a batch are announced together.
+    pub(super) const ANNOUNCED: usize = 16;
+
     pub(super) fn new(shards: usize, waiting_max: usize) -> Self {
         Self {
             batches: BinaryHeap::new(),
@@ -50,11 +64,11 @@ impl Merge {
 
     /// Shows the facts before the least watermark, in order. Where too many wait, the oldest of them come, too, until
     /// half as many are left.
-    pub(super) fn release(&mut self, mut show: impl FnMut(&Fact)) {
+    pub(super) fn release(&mut self, reader: &mut impl Reader) {
         let complete = self.complete();
-        while self.show_next(complete, &mut show) {}
+        while self.show_next(complete, reader) {}
         if self.waiting > self.waiting_max {
-            while self.waiting > self.waiting_max / 2 && self.show_next(Watermark::END, &mut show) {
+            while self.waiting > self.waiting_max / 2 && self.show_next(Watermark::END, reader) {
                 self.hurried += 1;
             }
         }
@@ -77,8 +91,8 @@ impl Merge {
     }
 
     /// Shows all facts that wait.
-    pub(super) fn release_all(&mut self, mut show: impl FnMut(&Fact)) {
-        while self.show_next(Watermark::END, &mut show) {}
+    pub(super) fn release_all(&mut self, reader: &mut impl Reader) {
+        while self.show_next(Watermark::END, reader) {}
     }
 
     /// How many facts came before their time.
@@ -87,12 +101,12 @@ impl Merge {
     }
 
     /// Shows the fact that comes next if it is placed before `end`.
-    fn show_next(&mut self, end: Watermark, show: &mut impl FnMut(&Fact)) -> bool {
+    fn show_next(&mut self, end: Watermark, reader: &mut impl Reader) -> bool {
         let Some(mut batch) = self.batches.peek_mut().filter(|batch| batch.next < end) else {
             return false;
         };
         self.waiting -= 1;
-        batch.show_next(show);
+        batch.show_next(reader);
         if batch.order.is_empty() {
             PeekMut::pop(batch);
         }
@@ -108,16 +122,27 @@ impl Waiting {
         order.sort_by_key(place_of);
         order.reverse();
         let next = order.last().and_then(place_of)?;
-        Some(Self { facts, order, next, arrival })
+        Some(Self { facts, order, next, announced: 0, arrival })
     }
 
-    fn show_next(&mut self, show: &mut impl FnMut(&Fact)) {
+    fn show_next(&mut self, reader: &mut impl Reader) {
+        if self.announced == 0 {
+            self.announce(reader);
+        }
+        self.announced -= 1;
         if let Some(fact) = self.order.pop().and_then(|index| self.facts.get(index as usize)) {
-            show(fact);
+            reader.on_fact(fact);
         }
         if let Some(fact) = self.order.last().and_then(|&index| self.facts.get(index as usize)) {
             self.next = place(fact);
         }
+    }
+
+    fn announce(&mut self, reader: &impl Reader) {
+        let coming = self.order.iter().rev().filter_map(|&index| self.facts.get(index as usize));
+        let coming: ArrayVec<&Fact, { Merge::ANNOUNCED }> = coming.take(Merge::ANNOUNCED).collect();
+        reader.ahead(&coming);
+        self.announced = coming.len();
     }
 }
 
@@ -148,13 +173,46 @@ fn place(fact: &Fact) -> Watermark {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use crate::event::tests::fact_at;
     use crate::time::Timestamp;
 
+    /// What was shown, how many were announced, and whether each was before it was shown.
+    #[derive(Default)]
+    struct Shown {
+        facts: Vec<Fact>,
+        announced: Cell<usize>,
+        was_surprised: bool,
+    }
+
+    impl Reader for Shown {
+        fn ahead(&self, facts: &[&Fact]) {
+            self.announced.set(self.announced.get() + facts.len());
+        }
+
+        fn on_fact(&mut self, fact: &Fact) {
+            self.facts.push(fact.clone());
+            self.was_surprised |= self.facts.len() > self.announced.get();
+        }
+    }
+
+    impl Shown {
+        fn places(&self) -> Vec<(u64, u64)> {
+            self.facts.iter().map(|fact| (fact.at.as_secs(), fact.seq)).collect()
+        }
+    }
+
     fn released(merge: &mut Merge) -> Vec<(u64, u64)> {
-        let mut shown = Vec::new();
-        merge.release(|fact| shown.push((fact.at.as_secs(), fact.seq)));
+        let mut shown = Shown::default();
+        merge.release(&mut shown);
+        shown.places()
+    }
+
+    fn all_released(merge: &mut Merge) -> Shown {
+        let mut shown = Shown::default();
+        merge.release_all(&mut shown);
         shown
     }
 
@@ -171,9 +229,7 @@ mod tests {
         assert_eq!(released(&mut merge), [(3, 0), (3, 1)]);
         merge.add(1, vec![fact_at(5, 11)], until(7));
         assert_eq!(released(&mut merge), [(5, 3), (5, 9), (5, 11)]);
-        let mut last = Vec::new();
-        merge.release_all(|fact| last.push((fact.at.as_secs(), fact.seq)));
-        assert_eq!(last, [(8, 2)]);
+        assert_eq!(all_released(&mut merge).places(), [(8, 2)]);
     }
 
     #[test]
@@ -193,6 +249,15 @@ mod tests {
     }
 
     #[test]
+    fn each_fact_is_announced_once_and_before_it_is_shown() {
+        let mut merge = Merge::new(2, 100);
+        merge.add(0, (0..40).map(|seq| fact_at(seq, seq)).collect(), Watermark::END);
+        merge.add(1, (0..3).map(|seq| fact_at(20, 100 + seq)).collect(), Watermark::END);
+        let shown = all_released(&mut merge);
+        assert_eq!((shown.facts.len(), shown.announced.get(), shown.was_surprised), (43, 43, false));
+    }
+
+    #[test]
     fn facts_of_one_place_keep_the_order_of_their_shard() {
         let mut merge = Merge::new(1, 100);
         let fact = |port| {
@@ -202,8 +267,7 @@ mod tests {
         };
         merge.add(0, vec![fact(1), fact_at(4, 0), fact(2)], Watermark::START);
         merge.add(0, vec![fact(3), fact_at(2, 0), fact(4)], Watermark::START);
-        let mut ports = Vec::new();
-        merge.release_all(|fact| ports.push(fact.flow.client.port));
+        let ports: Vec<u16> = all_released(&mut merge).facts.iter().map(|fact| fact.flow.client.port).collect();
         assert_eq!(ports, [1000, 1, 2, 3, 4, 1000]);
     }
 }

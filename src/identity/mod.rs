@@ -10,7 +10,6 @@ pub mod entity;
 pub mod site;
 pub mod sites;
 
-use std::hint::black_box;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -114,16 +113,25 @@ impl Identity {
         }
     }
 
-    /// Reads what [`Self::observe`] will need for facts to come, so that it need not wait for each of them.
-    pub fn fetch(&self, facts: &[Fact], networks: &Networks) {
-        let fetched = facts.iter().flat_map(ends_told).map(|(address, mac)| {
-            if networks.is_home(address) {
-                self.holders.fetch(&address)
-            } else {
-                mac.map_or(0, |mac| self.neighbours.fetch(&mac))
+    /// Reads what [`Self::observe`] and detectors will need for facts to come, so that they need not wait for each of them.
+    pub fn fetch(&self, facts: &[&Fact], networks: &Networks) {
+        let (mut holders, mut neighbours) =
+            (ArrayVec::<IpAddr, FETCHED_MAX>::new(), ArrayVec::<Mac, FETCHED_MAX>::new());
+        for fact in facts.iter().take(FETCHED_MAX / 2) {
+            for (address, mac) in ends_told(fact) {
+                match mac {
+                    _ if networks.is_home(address) => holders.push(address),
+                    Some(mac) => neighbours.push(mac),
+                    None => {}
+                }
             }
-        });
-        black_box(fetched.fold(0, |all, one| all ^ one));
+            // Detectors ask for the device of a client at home.
+            if fact.flow.has_spoken {
+                holders.push(fact.flow.client.ip);
+            }
+        }
+        self.holders.fetch(holders.into_iter());
+        self.neighbours.fetch(neighbours.into_iter());
     }
 
     /// Takes a fact in the order of packet time.
@@ -415,6 +423,9 @@ fn ends_told(fact: &Fact) -> impl Iterator<Item = (IpAddr, Option<Mac>)> {
     let server = server_spoke.then_some((flow.server.ip, flow.server_mac));
     client.into_iter().chain(server)
 }
+
+/// The most ends that are fetched together.
+const FETCHED_MAX: usize = 64;
 
 /// Whether the address is one machine's: not a group's, everybody's or nobody's.
 fn is_a_machine(address: IpAddr) -> bool {

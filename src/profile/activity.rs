@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
-use crate::facts::{Channel, FactKind, FlowId, FlowRef, Minute, Sender};
+use crate::facts::{Channel, Fact, FactKind, FlowId, FlowRef, Minute, Sender};
 use crate::identity;
 use crate::identity::device::DeviceId;
 use crate::identity::site::Site;
@@ -95,8 +95,8 @@ struct Tracked {
     memory: Memory,
     heard: Timestamp,
     reconnected: Timestamp,
-    /// The flow that showed the latest sign, or else the first that was heard.
-    flow: FlowRef,
+    /// The flow that showed the latest sign. Most show none, and they are many.
+    flow: Option<Box<FlowRef>>,
     /// Who was logged on at the device, and when that was asked last.
     account: Option<Text>,
     account_asked: Timestamp,
@@ -167,6 +167,17 @@ impl Activity {
             signs: Vec::new(),
             refused: 0,
         }
+    }
+
+    /// Reads what [`Self::on_event`] will need for facts to come, so that it need not wait for each of them.
+    pub fn fetch(&self, facts: &[&Fact], device_at: impl Fn(IpAddr) -> Option<DeviceId>) {
+        let is_a_sign = |fact: &&&Fact| match &fact.kind {
+            FactKind::Name(name) => !name.answered,
+            FactKind::Hello(hello) => hello.sender == Sender::Client,
+            _ => false,
+        };
+        let signs = facts.iter().filter(is_a_sign);
+        self.workers.fetch(signs.filter_map(|fact| device_at(fact.flow.client.ip)).map(Whose::Device));
     }
 
     /// Takes an event in the order of packet time. Returns the day that is over with it.
@@ -252,7 +263,7 @@ impl Activity {
 
     /// The flow that showed the latest sign of one.
     pub fn flow(&self, whose: Whose) -> Option<&FlowRef> {
-        self.workers.get(&whose).map(|tracked| &tracked.flow)
+        self.workers.get(&whose)?.flow.as_deref()
     }
 
     /// Where a device was when it showed its latest sign.
@@ -303,7 +314,7 @@ impl Activity {
         }
         tracked.site = event.world().site_of(device).map(|(site, _)| site).or(tracked.site);
         if tracked.has_settled(event.at()) {
-            tracked.flow = *event.flow();
+            tracked.show(event.flow());
             self.note(Seen { whose: Whose::Device(device), sign, destination: Some(destination) });
         }
     }
@@ -320,7 +331,7 @@ impl Activity {
             let Some(device) = event.device(side) else { continue };
             let tracked = self.track_device(device, side, event);
             if tracked.has_settled(event.at()) {
-                tracked.flow = *event.flow();
+                tracked.show(event.flow());
                 self.note(Seen { whose: Whose::Device(device), sign, destination: None });
             }
         }
@@ -340,7 +351,7 @@ impl Activity {
         let is_settled = minute.start.since(flow.started) >= Self::RECONNECTION;
         if is_settled && minute.client_bursts >= self.settings.tunnel_bursts_min {
             let whose = Whose::Tunnel { site, transport: flow.transport, seat };
-            self.track(whose, event).flow = *flow;
+            self.track(whose, event).show(flow);
             self.note(Seen { whose, sign: Sign::Tunnel, destination: None });
         }
     }
@@ -357,7 +368,7 @@ impl Activity {
 
     fn track(&mut self, whose: Whose, event: &Event<'_>) -> &mut Tracked {
         let at = event.at();
-        let tracked = self.workers.get_or_insert_with(whose, at, || Tracked::new(at, *event.flow()));
+        let tracked = self.workers.get_or_insert_with(whose, at, || Tracked::new(at));
         if at.since(tracked.heard) >= Self::SILENCE {
             tracked.reconnected = at;
         }
@@ -422,13 +433,13 @@ impl Activity {
 const DAY_SECS: u64 = 86_400;
 
 impl Tracked {
-    fn new(at: Timestamp, flow: FlowRef) -> Self {
+    fn new(at: Timestamp) -> Self {
         Self {
             days: VecDeque::new(),
             memory: Memory::default(),
             heard: at,
             reconnected: at,
-            flow,
+            flow: None,
             account: None,
             account_asked: Timestamp::ZERO,
             site: None,
@@ -438,6 +449,13 @@ impl Tracked {
     /// Whether what its machine does by itself when it comes back is over.
     fn has_settled(&self, at: Timestamp) -> bool {
         at.since(self.reconnected) >= Activity::RECONNECTION
+    }
+
+    fn show(&mut self, flow: &FlowRef) {
+        match &mut self.flow {
+            Some(shown) => **shown = *flow,
+            None => self.flow = Some(Box::new(*flow)),
+        }
     }
 
     fn mark(&mut self, day: u64, minute: u16, days_max: usize) {
