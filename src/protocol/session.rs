@@ -10,10 +10,12 @@ use crate::facts::{Sender, Shape, Statement};
 use crate::net::Transport;
 use crate::protocol::selection::{self, Selection, Set};
 use crate::protocol::session::late::Late;
+use crate::protocol::session::pending::Pending;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, shape};
 use crate::time::Timestamp;
 
 mod late;
+mod pending;
 
 /// Whether the protocol's roles are those of the flow.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -91,16 +93,10 @@ struct Parsing {
     /// The protocol's bit in probing order.
     bit: Set,
     parser: Box<dyn Parser>,
-    /// What a side sent and the parser has not consumed: none until there is some.
-    pending: Option<Box<Pending>>,
+    /// What a side sent and the parser has not consumed.
+    pending: Pending,
     /// The candidates to go back to on a rejection; none once the flow is claimed or upgraded.
     others: Option<Candidates>,
-}
-
-#[derive(Default)]
-struct Pending {
-    client: Vec<u8>,
-    server: Vec<u8>,
 }
 
 enum Step {
@@ -163,10 +159,7 @@ impl Session {
     pub fn buffered_bytes(&self) -> usize {
         let undecided = self.history_bytes.saturating_add(self.late.buffered_bytes());
         match &self.state {
-            State::Parsing(parsing) => {
-                let pending = parsing.pending.as_ref();
-                undecided.saturating_add(pending.map_or(0, |kept| kept.client.len().saturating_add(kept.server.len())))
-            }
+            State::Parsing(parsing) => undecided.saturating_add(parsing.pending.len()),
             State::Probing(_) | State::Unknown | State::Done => undecided,
         }
     }
@@ -236,7 +229,7 @@ impl Session {
             }
             State::Parsing(parsing) => {
                 let sender = self.roles.of(sender);
-                parsing.take_pending(sender);
+                parsing.pending.take(sender);
                 match parsing.parser.on_gap(sender, len) {
                     Progress::Continue { .. } => {}
                     Progress::Malformed(reason) if self.protocol.is_some() => {
@@ -410,7 +403,7 @@ impl Session {
             protocol: candidate.protocol,
             bit,
             parser: (candidate.start)(&start),
-            pending: None,
+            pending: Pending::default(),
             others: Some(others),
         });
         let (history, history_bytes) = (std::mem::take(&mut self.history), std::mem::take(&mut self.history_bytes));
@@ -473,7 +466,7 @@ impl Session {
             return Step::Stop;
         };
         let sender = self.roles.of(chunk.sender);
-        let mut pending = parsing.take_pending(sender);
+        let mut pending = parsing.pending.take(sender);
         let bytes = if pending.is_empty() || of_datagram {
             chunk.bytes
         } else {
@@ -503,7 +496,7 @@ impl Session {
                 } else {
                     pending.drain(..consumed.min(pending.len()));
                 }
-                parsing.keep_pending(sender, pending);
+                parsing.pending.keep(sender, pending);
                 Step::Go
             }
             Progress::Done => Step::Stop,
@@ -557,8 +550,8 @@ impl Session {
         parsing.protocol = to;
         parsing.parser = (next.start)(&start);
         let sender = rest.sender.other();
-        let waiting = parsing.take_pending(self.roles.of(sender));
-        parsing.take_pending(self.roles.of(rest.sender));
+        let waiting = parsing.pending.take(self.roles.of(sender));
+        parsing.pending.take(self.roles.of(rest.sender));
         for chunk in [Chunk { at: rest.at, sender, bytes: &waiting }, rest] {
             if chunk.bytes.is_empty() {
                 continue;
@@ -574,28 +567,6 @@ impl Session {
 
 impl Candidates {
     const fn side(&mut self, sender: Sender) -> &mut Option<Set> {
-        match sender {
-            Sender::Client => &mut self.client,
-            Sender::Server => &mut self.server,
-        }
-    }
-}
-
-impl Parsing {
-    /// By the protocol's role, not the flow's.
-    fn take_pending(&mut self, sender: Sender) -> Vec<u8> {
-        self.pending.as_mut().map(|pending| std::mem::take(pending.side(sender))).unwrap_or_default()
-    }
-
-    fn keep_pending(&mut self, sender: Sender, bytes: Vec<u8>) {
-        if bytes.capacity() > 0 {
-            *self.pending.get_or_insert_default().side(sender) = bytes;
-        }
-    }
-}
-
-impl Pending {
-    const fn side(&mut self, sender: Sender) -> &mut Vec<u8> {
         match sender {
             Sender::Client => &mut self.client,
             Sender::Server => &mut self.server,

@@ -2,6 +2,7 @@
 //! protocols that ask for it first and whose asking is not read here (XMPP, NNTP, IRC, ManageSieve and many more).
 
 use crate::facts::{Sender, Statement};
+use crate::protocol::session::pending::Pending;
 use crate::protocol::session::{Parsing, Roles, Session, State, Step};
 use crate::protocol::{Chunk, Protocol, tls};
 
@@ -107,7 +108,7 @@ impl Session {
             protocol: spec.protocol,
             bit: 0,
             parser: (spec.start)(&self.start),
-            pending: None,
+            pending: Pending::default(),
             others: None,
         });
         if !matches!(self.feed(Chunk { bytes: &said, ..chunk }, facts), Step::Go) {
