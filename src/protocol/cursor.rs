@@ -114,6 +114,16 @@ impl<'a> Cursor<'a> {
         Some(taken)
     }
 
+    /// Skips bytes that are 0, sixteen of them at a time as long as there are.
+    pub fn skip_zeros(&mut self) {
+        while let Some((&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], rest)) = self.rest.split_first_chunk() {
+            self.rest = rest;
+        }
+        while let [0, rest @ ..] = self.rest {
+            self.rest = rest;
+        }
+    }
+
     pub fn peek(&self) -> Option<u8> {
         self.rest.first().copied()
     }
@@ -133,6 +143,19 @@ mod tests {
         assert_eq!(cursor.len(), 3);
         assert_eq!(cursor.u24(), Some(0x0005aa));
         assert!(cursor.is_empty());
+    }
+
+    #[test]
+    fn zeros_are_skipped_up_to_the_first_byte_that_is_none() {
+        for zeros in 0..40 {
+            let bytes = [vec![0; zeros], vec![7, 0, 0]].concat();
+            let mut cursor = Cursor::new(&bytes);
+            cursor.skip_zeros();
+            assert_eq!(cursor.rest(), [7, 0, 0], "{zeros}");
+            let mut cursor = Cursor::new(bytes.get(..zeros).unwrap());
+            cursor.skip_zeros();
+            assert!(cursor.is_empty(), "{zeros}");
+        }
     }
 
     #[test]

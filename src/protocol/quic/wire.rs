@@ -99,7 +99,8 @@ pub fn frame<'a>(payload: &mut Cursor<'a>, version: Version) -> Result<Option<Fr
     loop {
         match payload.u8() {
             None => return Ok(None),
-            Some(0x00 | 0x01) => {}
+            Some(0x00) => payload.skip_zeros(),
+            Some(0x01) => {}
             Some(kind @ (0x02 | 0x03)) => ack(payload, kind == 0x03).ok_or(MALFORMED)?,
             Some(kind) if kind == version.crypto_frame() => return crypto(payload).map(Some).ok_or(MALFORMED),
             Some(0x1c) => return connection_close(payload).map(Some).ok_or(MALFORMED),
