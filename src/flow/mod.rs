@@ -51,7 +51,7 @@ use std::time::Duration;
 use hashbrown::DefaultHashBuilder;
 use serde::Deserialize;
 
-use crate::decode::{Head, Packet};
+use crate::decode::{Head, Packet, TcpHeader};
 use crate::facts::{Encapsulation, EndReason, Fact, FactKind, FlowId, Watermark};
 use crate::flow::conversation::Said;
 use crate::flow::expiry::Wheel;
@@ -125,6 +125,10 @@ struct Ahead {
     key: Key,
     source: End,
     hash: u32,
+    /// The packet opens or closes something.
+    is_turn: bool,
+    /// Where a flow of this hash lay when the packets were fetched: most likely its own, and still there.
+    slot: Option<Slot>,
 }
 
 /// Where a fact is placed in the order of all facts.
@@ -187,7 +191,7 @@ impl FlowTable {
     pub fn on_packets<'a>(&mut self, packets: impl Iterator<Item = Packet<'a>> + Clone, facts: &mut Vec<Fact>) {
         let mut ahead = std::mem::take(&mut self.ahead);
         ahead.extend(packets.clone().map(|packet| self.ahead_of(packet.head)));
-        self.fetch(&ahead);
+        self.fetch(&mut ahead);
         if let Some(first) = packets.clone().next() {
             self.now = self.now.max(first.head.at);
         }
@@ -258,22 +262,37 @@ impl FlowTable {
     fn ahead_of(&self, head: &Head) -> Ahead {
         let (key, source) = Key::of(head);
         let hash = u32::try_from(self.hasher.hash_one(key) >> 32).unwrap_or(0);
-        Ahead { key, source, hash }
+        let is_turn =
+            head.tcp.as_ref().is_some_and(|tcp| tcp.flags & (TcpHeader::SYN | TcpHeader::FIN | TcpHeader::RST) != 0);
+        Ahead { key, source, hash, is_turn, slot: None }
     }
 
-    /// Reads where the packets' flows lie, and the flows. Reads that do not wait for each other wait for memory together.
-    fn fetch(&self, ahead: &[Ahead]) {
+    /// Reads where the packets' flows lie, the flows, and their queues where they may move in them. Reads that do not wait
+    /// for each other wait for memory together.
+    fn fetch(&self, ahead: &mut [Ahead]) {
         if ahead.len() < 2 {
             return;
         }
         black_box(ahead.iter().fold(0, |all, packet| all ^ self.index.touch(packet.hash)));
-        let flows = ahead.iter().filter_map(|packet| self.index.find(packet.hash, |_| true));
-        black_box(flows.fold(0, |all, slot| all ^ self.touch(slot)));
+        let mut touched = 0;
+        for packet in ahead.iter_mut() {
+            packet.slot = self.index.find(packet.hash, |_| true);
+            touched ^= packet.slot.map_or(0, |slot| self.touch(slot));
+        }
+        black_box(touched);
+        let moves = |packet: &Ahead| {
+            let slot = packet.slot?;
+            (packet.is_turn || self.flows.get(slot)?.may_rise()).then_some(slot)
+        };
+        black_box(ahead.iter().filter_map(moves).fold(0, |all, slot| all ^ self.touch_queues(slot)));
     }
 
     fn touch(&self, slot: Slot) -> u64 {
-        let flow = self.flows.get(slot).map_or(0, Flow::touch);
-        flow ^ self.classes.touch(slot) ^ self.wheel.touch(slot)
+        self.flows.get(slot).map_or(0, Flow::touch)
+    }
+
+    fn touch_queues(&self, slot: Slot) -> u64 {
+        self.classes.touch(slot) ^ self.wheel.touch(slot)
     }
 
     fn take(&mut self, packet: &Packet<'_>, ahead: &Ahead, facts: &mut Vec<Fact>) {
@@ -289,7 +308,7 @@ impl FlowTable {
         let head = packet.head;
         self.counters.packets = self.counters.packets.saturating_add(1);
         self.counters.bytes = self.counters.bytes.saturating_add(u64::from(head.ip.len));
-        let (slot, is_new) = match self.find(ahead.hash, &ahead.key) {
+        let (slot, is_new) = match self.find(ahead) {
             Some(slot) if self.takes(slot, head, ahead.source, facts) => (slot, false),
             _ => (self.open(ahead, head, facts), true),
         };
@@ -322,7 +341,7 @@ impl FlowTable {
         true
     }
 
-    fn open(&mut self, &Ahead { key, source, hash }: &Ahead, head: &Head, facts: &mut Vec<Fact>) -> Slot {
+    fn open(&mut self, &Ahead { key, source, hash, .. }: &Ahead, head: &Head, facts: &mut Vec<Fact>) -> Slot {
         if self.flows.len() >= self.settings.flows_max {
             self.make_room(Moment { at: head.at, seq: head.seq }, facts);
         }
@@ -410,7 +429,7 @@ impl FlowTable {
         if due.len() < 2 {
             return;
         }
-        black_box(due.iter().fold(0, |all, &slot| all ^ self.touch(slot)));
+        black_box(due.iter().fold(0, |all, &slot| all ^ self.touch(slot) ^ self.touch_queues(slot)));
         let flows = due.iter().filter_map(|&slot| self.flows.get(slot));
         black_box(flows.fold(0, |all, flow| all ^ self.index.touch(flow.hash)));
     }
@@ -472,8 +491,9 @@ impl FlowTable {
         }
     }
 
-    fn find(&self, hash: u32, key: &Key) -> Option<Slot> {
-        self.index.find(hash, |slot| self.flows.get(slot).is_some_and(|flow| flow.key == *key))
+    fn find(&self, ahead: &Ahead) -> Option<Slot> {
+        let is_it = |slot: Slot| self.flows.get(slot).is_some_and(|flow| flow.key == ahead.key);
+        ahead.slot.filter(|&slot| is_it(slot)).or_else(|| self.index.find(ahead.hash, is_it))
     }
 }
 

@@ -503,6 +503,15 @@ impl Flow {
         self.client.packets > 0 && self.server.packets > 0
     }
 
+    /// Whether its next packet may make it worth more: by an answer, the end of its handshake, or what a protocol says.
+    pub(super) fn may_rise(&self) -> bool {
+        match self.class {
+            Class::Unanswered => true,
+            Class::Answered | Class::Established => self.key.transport() == Transport::Tcp && !self.is_read,
+            Class::Over | Class::Recognised => false,
+        }
+    }
+
     pub(super) const fn worth(&self) -> Class {
         match self.state {
             State::Closed | State::Refused => Class::Over,
