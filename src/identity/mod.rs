@@ -117,7 +117,7 @@ impl Identity {
     pub fn fetch(&self, facts: &[&Fact], networks: &Networks) {
         let (mut holders, mut neighbours) =
             (ArrayVec::<IpAddr, FETCHED_MAX>::new(), ArrayVec::<Mac, FETCHED_MAX>::new());
-        for fact in facts.iter().take(FETCHED_MAX / 2) {
+        for fact in facts.iter().take(FETCHED_MAX / ENDS_FETCHED_MAX) {
             for (address, mac) in ends_told(fact) {
                 match mac {
                     _ if networks.is_home(address) => holders.push(address),
@@ -426,6 +426,8 @@ fn ends_told(fact: &Fact) -> impl Iterator<Item = (IpAddr, Option<Mac>)> {
 
 /// The most ends that are fetched together.
 const FETCHED_MAX: usize = 64;
+/// The most ends fetched for one fact: both that it tells of, and its client again.
+const ENDS_FETCHED_MAX: usize = 3;
 
 /// Whether the address is one machine's: not a group's, everybody's or nobody's.
 fn is_a_machine(address: IpAddr) -> bool {

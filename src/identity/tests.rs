@@ -1,6 +1,6 @@
 use super::*;
 use crate::enrich::networks::NamedNetwork;
-use crate::event::tests::{fact, flow};
+use crate::event::tests::{fact, flow, summary};
 use crate::facts::FlowRef;
 use crate::net::Transport;
 
@@ -44,6 +44,19 @@ fn lease(mac: Mac, leased: &str, granted: bool) -> FactKind {
 
 fn id(identity: &Identity, text: &str) -> Option<DeviceId> {
     identity.device_id(address(text), &networks())
+}
+
+/// An open flow between two machines at home tells of both, and its client is asked for, too.
+#[test]
+fn any_number_of_facts_may_be_fetched() {
+    let mut identity = identity();
+    let flow = FlowRef { has_spoken: true, ..between(("10.0.0.1", Some(ANN)), ("10.0.0.2", Some(BOB))) };
+    let mut summary = summary(60);
+    (summary.client.payload_bytes, summary.server.payload_bytes) = (1, 1);
+    let fact = fact(flow, 1, FactKind::Activity(summary));
+    identity.observe(&fact, &networks());
+    identity.fetch(&[&fact; FETCHED_MAX], &networks());
+    assert_eq!(identity.device_count(), 2);
 }
 
 #[test]
