@@ -497,11 +497,13 @@ impl FlowTable {
     }
 }
 
-/// When the open flow is reported next: at 1, 10 and 60 minutes of its life, then hourly.
+/// When the open flow is reported next: at 1, 10 and 60 minutes of its life, then hourly, for seven years.
 fn report_at(flow: &Flow) -> Timestamp {
     let minutes = match flow.reports {
         0 => 1,
         1 => 10,
+        // What is not counted any more would be due for ever.
+        u16::MAX => return Timestamp::MAX,
         later => u64::from(later).saturating_sub(1).saturating_mul(60),
     };
     flow.started + Duration::from_secs(minutes.saturating_mul(60))

@@ -41,8 +41,6 @@ pub(super) struct Flow {
     pub(super) has_spoken: bool,
     /// What its beginning looks like, where no protocol claimed it.
     pub(super) shape: Option<Shape>,
-    /// How many times the open flow was reported.
-    pub(super) reports: u8,
     direction: Direction,
     closed: Option<EndReason>,
     tunnel: Option<Encapsulation>,
@@ -64,6 +62,8 @@ pub(super) struct Flow {
     protocol: Option<Protocol>,
     client_signature: Option<SynSignature>,
     server_signature: Option<SynSignature>,
+    /// How many times the open flow was reported.
+    pub(super) reports: u16,
     client_mac: Option<Mac>,
     server_mac: Option<Mac>,
     client_vlans: Vlans,

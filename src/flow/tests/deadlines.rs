@@ -145,6 +145,22 @@ fn a_long_session_is_reported_at_1_10_and_60_minutes_and_then_hourly() {
 }
 
 #[test]
+fn a_session_of_weeks_is_reported_every_hour() {
+    const HOURS: u64 = 1000;
+    let mut bench = Bench::new();
+    let mut line = Line::tcp("10.0.0.1:40000", "192.0.2.1:22");
+    bench.handshake(&mut line);
+    for _ in 0..2 * HOURS {
+        bench.segment(&mut line, Sender::Server, ACK, b"alive");
+        bench.pass(secs(30 * 60));
+    }
+    bench.segment(&mut line, Sender::Client, ACK, b"");
+    let hours: Vec<u64> = bench.facts.iter().map(|fact| fact.at.since(BEGIN).as_secs() / 3600).collect();
+    let expected: Vec<u64> = [0, 0].into_iter().chain(1..=HOURS).collect();
+    assert_eq!(hours, expected);
+}
+
+#[test]
 fn a_flow_that_is_over_is_not_reported_any_more() {
     let mut bench = Bench::new();
     bench.datagram(&Line::udp("10.0.0.1:40000", "192.0.2.1:9"), Sender::Client, b"?");
