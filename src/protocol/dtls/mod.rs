@@ -304,10 +304,11 @@ impl Side {
             return Err("handshake_fragment");
         }
         partial.fragments.insert(fragment.offset, fragment.bytes)?;
-        if partial.fragments.prefix().len() < partial.len {
+        let Some(message) = partial.fragments.prefix().get(..partial.len).map(<[u8]>::to_vec) else {
             return Ok(None);
-        }
+        };
         self.read |= bit;
-        Ok(Some(self.partial.swap_remove(at).fragments.into_bytes()))
+        self.partial.swap_remove(at);
+        Ok(Some(message))
     }
 }

@@ -1,11 +1,23 @@
 //! Pieces of a byte sequence in, in any order; the sequence out, as far as it has no hole.
 
-/// Puts together what CRYPTO frames (RFC 9000 §19.6) or handshake fragments (RFC 9147 §5.5) cut.
+/// Puts together what CRYPTO frames (RFC 9000 §19.6) or handshake fragments (RFC 9147 §5.5) cut. It takes the memory of what
+/// has come, wherever the sender says that it belongs.
 #[derive(Debug, Default)]
 pub struct Fragments {
+    /// In order, with a hole between each and the next.
+    ranges: Vec<Range>,
+}
+
+#[derive(Debug)]
+struct Range {
+    from: usize,
     bytes: Vec<u8>,
-    /// What of `bytes` has come: start and end, in order, with a hole between each and the next.
-    ranges: Vec<(usize, usize)>,
+}
+
+impl Range {
+    const fn to(&self) -> usize {
+        self.from.saturating_add(self.bytes.len())
+    }
 }
 
 impl Fragments {
@@ -20,47 +32,48 @@ impl Fragments {
         if end > Self::BYTES_MAX {
             return Err("fragment_length");
         }
-        if piece.is_empty() {
-            return Ok(());
-        }
-        if self.bytes.len() < end {
-            self.bytes.resize(end, 0);
-        }
         let mut at = offset;
-        for &(from, to) in self.ranges.iter().filter(|(from, to)| *from < end && offset < *to) {
-            copy(&mut self.bytes, piece, offset, at, from);
-            at = at.max(to);
+        while at < end {
+            let next = self.ranges.partition_point(|range| range.to() <= at);
+            let (from, to) = self.ranges.get(next).map_or((end, end), |range| (range.from.min(end), range.to()));
+            if let Some(news) = piece.get(at.saturating_sub(offset)..from.saturating_sub(offset))
+                && !news.is_empty()
+            {
+                self.fill(at, news, next);
+                at = from;
+            } else {
+                at = to;
+            }
         }
-        copy(&mut self.bytes, piece, offset, at, end);
-        self.cover(offset, end);
         if self.ranges.len() > Self::RANGES_MAX { Err("fragment_holes") } else { Ok(()) }
     }
 
     /// The bytes from the beginning to the first hole.
     pub fn prefix(&self) -> &[u8] {
-        let len = self.ranges.first().filter(|(from, _)| *from == 0).map_or(0, |(_, to)| *to);
-        self.bytes.get(..len).unwrap_or_default()
+        self.ranges.first().filter(|range| range.from == 0).map_or(&[], |range| &range.bytes)
     }
 
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
-    }
-
-    fn cover(&mut self, from: usize, to: usize) {
-        let first = self.ranges.partition_point(|(_, end)| *end < from);
-        let behind = self.ranges.partition_point(|(start, _)| *start <= to);
-        let joined = self.ranges.get(first..behind).unwrap_or_default();
-        let from = joined.first().map_or(from, |(start, _)| from.min(*start));
-        let to = joined.last().map_or(to, |(_, end)| to.max(*end));
-        self.ranges.splice(first..behind, [(from, to)]);
-    }
-}
-
-/// Copies what of the piece at `offset` lies between `from` and `to`.
-fn copy(bytes: &mut [u8], piece: &[u8], offset: usize, from: usize, to: usize) {
-    let source = piece.get(from.saturating_sub(offset)..to.saturating_sub(offset));
-    if let (Some(source), Some(target)) = (source, bytes.get_mut(from..to)) {
-        target.copy_from_slice(source);
+    /// Takes bytes of the hole before the range at `next`.
+    fn fill(&mut self, from: usize, bytes: &[u8], next: usize) {
+        let before = next.checked_sub(1);
+        let at = match before.and_then(|before| self.ranges.get_mut(before)).filter(|range| range.to() == from) {
+            Some(range) => {
+                range.bytes.extend_from_slice(bytes);
+                next.saturating_sub(1)
+            }
+            None => {
+                self.ranges.insert(next, Range { from, bytes: bytes.into() });
+                next
+            }
+        };
+        let behind = at.saturating_add(1);
+        let to = from.saturating_add(bytes.len());
+        if self.ranges.get(behind).is_some_and(|range| range.from == to) {
+            let tail = self.ranges.remove(behind).bytes;
+            if let Some(range) = self.ranges.get_mut(at) {
+                range.bytes.extend_from_slice(&tail);
+            }
+        }
     }
 }
 
@@ -90,6 +103,15 @@ mod tests {
             fragments.insert(index * 2, b"x").unwrap();
         }
         assert_eq!(fragments.insert(Fragments::RANGES_MAX * 2, b"x"), Err("fragment_holes"));
+    }
+
+    #[test]
+    fn a_piece_far_away_takes_no_memory_but_its_own() {
+        let mut fragments = Fragments::default();
+        fragments.insert(Fragments::BYTES_MAX - 1, b"x").unwrap();
+        let taken: usize = fragments.ranges.iter().map(|range| range.bytes.capacity()).sum();
+        assert!(taken < 64, "{taken}");
+        assert_eq!(fragments.prefix(), b"");
     }
 
     proptest! {
