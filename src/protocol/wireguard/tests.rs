@@ -6,7 +6,7 @@ use crate::protocol::tests::{Fixture, hex};
 use crate::time::Timestamp;
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![handshake(), amid_the_flow()]
+    vec![handshake(), amid_the_flow(), amid_a_download()]
 }
 
 /// Initiation, response, keepalive; the keys, tags and ciphertexts are counted bytes.
@@ -27,6 +27,12 @@ fn amid_the_flow() -> Fixture {
         (Sender::Client, data([0xb1, 0xb2, 0xb3, 0xb4], 203, 96)),
     ];
     fixture("wireguard amid the flow", chunks)
+}
+
+/// Packets as long as the tunnel's MTU, here the usual 1420, are not padded beyond it: 1452 bytes with header and tag.
+fn amid_a_download() -> Fixture {
+    let chunks = (0..4).map(|counter| (Sender::Server, data([0xa1, 0xa2, 0xa3, 0xa4], 310 + counter, 1420))).collect();
+    fixture("wireguard amid a download", chunks)
 }
 
 fn fixture(name: &'static str, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {

@@ -8,7 +8,7 @@
 use crate::facts::{Confidence, Sender, Statement, Tunnel};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
-use crate::protocol::wireguard::wire::Index;
+use crate::protocol::wireguard::wire::{Index, is_padded};
 use crate::protocol::wireguard::{Lane, RUN_MIN};
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
@@ -59,7 +59,7 @@ impl Message {
         match (kind, len) {
             (1, Self::INITIATION_BYTES) => Some(Self::Initiation { sender: first }),
             (2, Self::RESPONSE_BYTES) => Some(Self::Response { receiver: cursor.array()? }),
-            (4, len) if len >= Self::DATA_BYTES_MIN && len.is_multiple_of(16) => Self::data(first, cursor),
+            (4, len) if len >= Self::DATA_BYTES_MIN && is_padded(len) => Self::data(first, cursor),
             _ => None,
         }
     }
