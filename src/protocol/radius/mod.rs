@@ -64,7 +64,8 @@ fn probe(opening: &Opening<'_>) -> Probe {
     let Some(packet) = Packet::parse(opening.bytes) else {
         return Probe::No;
     };
-    if !PORTS.into_iter().any(|port| opening.on_port(port)) && !is_unmistakable(&packet) {
+    let is_unmistakable = is_unmistakable(&packet) && !packet.is_padded;
+    if !PORTS.into_iter().any(|port| opening.on_port(port)) && !is_unmistakable {
         return Probe::No;
     }
     match (packet.code, opening.sender) {
@@ -174,6 +175,9 @@ impl Parser for Radius {
         let mut said = Vec::new();
         let method = eap.and_then(|eap| self.supplicants.on_packet(chunk.at, &who, &eap, &mut said));
         if self.is_news(&packet, &who) {
+            // The requests of a tunnelled method name nobody (`anonymous`); the acceptance may say who it was (RFC 2865 §5.1).
+            let accepted = packet.text(attribute::USER_NAME).filter(|_| packet.code == Code::AccessAccept);
+            let who = Who { user: accepted.or(who.user), ..who };
             said.insert(0, Statement::Credential(Box::new(credential(&packet, who, method))));
         }
         for fact in said {

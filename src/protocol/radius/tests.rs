@@ -142,9 +142,34 @@ fn on_another_port_only_a_request_that_names_its_server_counts() {
 }
 
 #[test]
+fn octets_behind_the_length_are_padding_on_its_ports() {
+    let mut padded = logon();
+    padded.chunks.iter_mut().for_each(|(_, bytes)| bytes.extend([0; 3]));
+    assert_eq!(credentials(&padded).len(), 2);
+    padded.server_port = 9999;
+    assert!(padded.facts().is_empty());
+}
+
+/// RFC 2865 §5.1: the requests of a tunnelled method name nobody.
+#[test]
+fn an_acceptance_tells_who_was_let_in() {
+    let request =
+        packet(1, 3, &[(1, "616e6f6e796d6f7573"), (31, "30322d30302d35652d31302d46462d4545"), (4, "c0000201")]);
+    for (code, users) in [(2, ["anonymous", "ann"]), (3, ["anonymous", "anonymous"])] {
+        let answer = packet(code, 3, &[(1, "616e6e")]);
+        let chunks = vec![(Sender::Client, request.clone()), (Sender::Server, answer)];
+        let told = credentials(&Fixture { chunks, ..logon() });
+        let told: Vec<&str> =
+            told.iter().filter_map(|credential| credential.user.as_ref().map(|user| user.as_str())).collect();
+        assert_eq!(told, users, "{code}");
+    }
+}
+
+#[test]
 fn what_does_not_add_up_is_not_radius() {
     for spoil in [
-        |bytes: &mut Vec<u8>| bytes.push(0),
+        |bytes: &mut Vec<u8>| bytes.push(1),
+        |bytes: &mut Vec<u8>| bytes.truncate(40),
         |bytes: &mut Vec<u8>| bytes[0] = 6,
         |bytes: &mut Vec<u8>| bytes[21] += 1,
         |bytes: &mut Vec<u8>| bytes[21] = 1,

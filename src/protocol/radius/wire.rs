@@ -10,6 +10,8 @@ pub(super) struct Packet<'a> {
     pub(super) code: Code,
     pub(super) identifier: u8,
     attributes: &'a [u8],
+    /// Zeros follow, which are none of it (RFC 2865 §3).
+    pub(super) is_padded: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -84,11 +86,13 @@ impl<'a> Packet<'a> {
         let identifier = cursor.u8()?;
         let len = usize::from(cursor.u16()?);
         let _authenticator: [u8; 16] = cursor.array()?;
-        if len > Self::BYTES_MAX || len != datagram.len() {
+        if len > Self::BYTES_MAX {
             return None;
         }
-        let packet = Self { code, identifier, attributes: datagram.get(Self::HEADER_BYTES..)? };
-        packet.is_sound().then_some(packet)
+        let attributes = datagram.get(Self::HEADER_BYTES..len)?;
+        let padding = datagram.get(len..)?;
+        let packet = Self { code, identifier, attributes, is_padded: !padding.is_empty() };
+        (packet.is_sound() && padding.iter().all(|&byte| byte == 0)).then_some(packet)
     }
 
     /// The attributes fill the packet.
