@@ -32,8 +32,9 @@ pub const SERVICE: &str = "kerberos.service";
 
 /// The most bytes of a message over TCP.
 const MESSAGE_BYTES_MAX: u32 = 64 << 10;
-/// KDC_ERR_PREAUTH_REQUIRED and KRB_ERR_RESPONSE_TOO_BIG (RFC 4120 §7.5.9) ask for another try and refuse nobody.
-const ASKS_AGAIN: [u64; 2] = [25, 52];
+/// What asks for another try and refuses nobody: KDC_ERR_PREAUTH_REQUIRED, KRB_ERR_RESPONSE_TOO_BIG, KDC_ERR_WRONG_REALM
+/// (RFC 4120 §7.5.9; RFC 6806 §7) and KDC_ERR_MORE_PREAUTH_DATA_REQUIRED (RFC 6113 §5.2).
+const ASKS_AGAIN: [u64; 4] = [25, 52, 68, 91];
 
 fn probe(opening: &Opening<'_>) -> Probe {
     let mut cursor = Cursor::new(opening.bytes);

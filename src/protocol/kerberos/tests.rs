@@ -134,6 +134,19 @@ fn a_refusal_is_a_failure() {
     assert_eq!(said[0].outcome, Some(Outcome::Failure));
 }
 
+/// Pre-authentication of several steps, and a log-on by UPN in another realm.
+#[test]
+fn a_server_that_wants_more_or_names_another_realm_refuses_nobody() {
+    for code in [68, 91] {
+        let chunks = [
+            (Sender::Client, request(10, Some("alice"), "EXAMPLE.COM", &["krbtgt", "EXAMPLE.COM"])),
+            (Sender::Server, error(code, "EXAMPLE.COM")),
+        ];
+        let said = credentials(&chunks);
+        assert_eq!((said.len(), said[0].outcome), (1, None), "{code}");
+    }
+}
+
 #[test]
 fn a_request_without_an_answer_is_said_at_the_end() {
     let said = credentials(&fixtures()[0].chunks[..1]);
