@@ -159,6 +159,25 @@ fn a_ticket_in_sasl_names_its_realm() {
     assert_eq!(credential.domain, Some("EXAMPLE.COM".into()));
 }
 
+/// Servers that replicate answer a search with messages amid it (RFC 4511 §4.13): with a name and a value, or neither.
+#[test]
+fn intermediate_responses_do_not_end_the_reading() {
+    let named = der(0x79, &[der(0x80, &[b"1.3.6.1.4.1.4203.1.9.1.4".to_vec()]), der(0x81, &[vec![0; 4]])]);
+    let chunks = [
+        (Sender::Client, message(1, search("dc=example"))),
+        (Sender::Server, message(1, named)),
+        (Sender::Server, message(1, der(0x79, &[]))),
+        (Sender::Client, message(2, bind("ann@example.com", der(0x80, &[b"pw".to_vec()])))),
+        (Sender::Server, message(2, result(0x61, 0, &[]))),
+    ];
+    let facts = fixtures()[0].facts_of(&chunks);
+    let users = facts.iter().filter_map(|(_, kind)| match kind {
+        Statement::Credential(credential) => credential.user.as_ref().map(|user| user.as_str()),
+        _ => None,
+    });
+    assert_eq!(users.collect::<Vec<_>>(), ["ann@example.com"], "{facts:?}");
+}
+
 #[test]
 fn a_search_without_a_bind_introduces_the_client() {
     let facts = fixtures()[1].facts();

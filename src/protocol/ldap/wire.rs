@@ -63,6 +63,8 @@ impl Operation {
             (0x6f, Some(der::ENUMERATED)) => Self::OtherResponse("compare"),
             (0x77, Some(0x80)) => Self::ExtendedRequest,
             (0x78, Some(der::ENUMERATED)) => Self::ExtendedResponse,
+            // Its name and its value, of which either may be missing.
+            (0x79, None | Some(0x80 | 0x81)) => Self::OtherResponse("intermediate"),
             // These are no sequences: a name, a message number, nothing.
             (0x4a, _) => Self::OtherRequest("delete"),
             (0x50, _) => Self::OtherRequest("abandon"),
