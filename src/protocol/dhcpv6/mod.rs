@@ -63,7 +63,6 @@ impl Parser for Dhcpv6 {
 }
 
 fn lease(message: &Message<'_>) -> Lease {
-    const REPLY: u8 = 7;
     let is_client = sender(message) == Sender::Client;
     let name = message.client_name();
     let mut fields = Fields::default();
@@ -73,7 +72,7 @@ fn lease(message: &Message<'_>) -> Lease {
     let address = message.address().map(IpAddr::from);
     Lease {
         mac: message.mac(),
-        granted: message.kind == REPLY && address.is_some(),
+        granted: message.kind == wire::REPLY && address.is_some(),
         address,
         host_name: name
             .as_deref()

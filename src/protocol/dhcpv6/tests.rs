@@ -62,6 +62,26 @@ fn a_client_tells_who_it_is_and_a_server_what_it_gives() {
     assert_eq!((given.address, given.granted), ("2001:db8::42".parse().ok(), true));
 }
 
+/// After renumbering a server lists what it withdraws with no time left (RFC 8415 §18.3.4), be it before what it gives.
+#[test]
+fn an_address_that_is_withdrawn_is_not_granted() {
+    let withdrawn = "0005 0018 20010db8000000000000000000000041 00000000 00000000";
+    let given = "0005 0018 20010db8000000000000000000000042 00000e10 00001c20";
+    let reply = |association: &str, len| {
+        format!(
+            "07 3903f3 0001 000e 00010001 2a2b2c2d 02005e10ffee 0003 {len} 0e005056 00000000 00000000 {association}"
+        )
+    };
+    for (bytes, address) in [
+        (reply(&format!("{withdrawn} {given}"), "0044"), "2001:db8::42".parse().ok()),
+        (reply(withdrawn, "0028"), None),
+    ] {
+        let chunks = vec![(Sender::Server, hex(&bytes))];
+        let [lease] = &leases(&Fixture { chunks, ..exchange() })[..] else { panic!("one lease") };
+        assert_eq!((lease.address, lease.granted), (address, address.is_some()));
+    }
+}
+
 #[test]
 fn a_relay_says_where_the_message_came_from() {
     let [asked] = &leases(&relayed())[..] else { panic!("one lease") };

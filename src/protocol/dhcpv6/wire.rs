@@ -20,6 +20,7 @@ struct DhcpOption<'a> {
     value: &'a [u8],
 }
 
+pub(super) const REPLY: u8 = 7;
 const RELAY_FORWARD: u8 = 12;
 const RELAY_REPLY: u8 = 13;
 /// HOP_COUNT_LIMIT of RFC 8415 §7.6.
@@ -83,8 +84,10 @@ impl<'a> Message<'a> {
         Some(duid.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
     }
 
-    /// The first address in an association.
+    /// The first address in an association. One that a server withdraws (§18.3.4) has no lifetime left; a client that asks
+    /// sets none (§18.2.1).
     pub(super) fn address(&self) -> Option<Ipv6Addr> {
+        let is_usable = |valid: u32| self.kind != REPLY || valid > 0;
         self.options.iter().find_map(|option| {
             let mut cursor = Cursor::new(option.value);
             match option.code {
@@ -93,9 +96,13 @@ impl<'a> Message<'a> {
                 TEMPORARY => cursor.skip(4)?,
                 _ => return None,
             }
-            let inner = options(cursor)?;
-            let address: [u8; 16] = Cursor::new(find(&inner, ADDRESS)?).array()?;
-            Some(Ipv6Addr::from(address)).filter(|address| !address.is_unspecified())
+            let addresses = options(cursor)?.into_iter().filter(|inner| inner.code == ADDRESS);
+            addresses.into_iter().find_map(|inner| {
+                let mut cursor = Cursor::new(inner.value);
+                let address = Ipv6Addr::from(cursor.array::<16>()?);
+                let (_preferred, valid) = (cursor.u32()?, cursor.u32()?);
+                Some(address).filter(|address| !address.is_unspecified() && is_usable(valid))
+            })
         })
     }
 
