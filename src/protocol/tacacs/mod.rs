@@ -63,12 +63,42 @@ impl Header {
         let encrypted = flags & Self::UNENCRYPTED == 0;
         fits.then_some(Self { kind, sequence, encrypted, session, body_bytes: usize::try_from(body_bytes).ok()? })
     }
+
+    fn is_of_session_of(&self, later: &Self) -> bool {
+        (self.session, self.kind, self.encrypted) == (later.session, later.kind, later.encrypted)
+    }
 }
 
 #[derive(Default)]
 struct Tacacs {
-    asked: Option<(Header, Option<Who>)>,
+    asked: Option<Asked>,
     sessions: u32,
+}
+
+/// A session whose outcome is not known yet.
+struct Asked {
+    header: Header,
+    who: Who,
+    /// What the server has asked for.
+    wanted: Option<Wanted>,
+}
+
+/// What a server wants to know before it judges (§5.2).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Wanted {
+    User,
+    /// A password among others: never read.
+    Secret,
+}
+
+impl Wanted {
+    fn of(header: &Header, body: &[u8]) -> Option<Self> {
+        match (header.encrypted, header.kind, body.first()?) {
+            (false, "authentication", 4) => Some(Self::User),
+            (false, "authentication", 3 | 5) => Some(Self::Secret),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -84,24 +114,52 @@ impl Tacacs {
     fn on_packet(&mut self, sender: Sender, header: Header, body: &[u8], facts: &mut Vec<Statement>) -> Progress {
         match sender {
             Sender::Client if header.sequence == 1 => {
+                self.give_up(facts);
                 let who = (!header.encrypted).then(|| who(header.kind, body)).flatten();
-                self.asked = Some((header, who));
+                self.asked = Some(Asked { header, who: who.unwrap_or_default(), wanted: None });
             }
-            Sender::Server if self.asked.as_ref().is_some_and(|(asked, _)| is_answer(asked, &header)) => {
-                let Some((asked, who)) = self.asked.take() else {
-                    return Progress::Continue { consumed: 0 };
-                };
-                facts.push(credential(asked, who.unwrap_or_default(), outcome(&header, body)));
-                self.sessions = self.sessions.saturating_add(1);
+            Sender::Client => {
+                let asked = self.asked.as_mut().filter(|asked| asked.header.is_of_session_of(&header));
+                if let Some(asked) = asked.filter(|asked| asked.wanted == Some(Wanted::User)) {
+                    asked.who.user = user_of_continue(body);
+                }
             }
-            _ => {}
+            Sender::Server => {
+                let asked = self.asked.as_mut().filter(|asked| asked.header.is_of_session_of(&header));
+                if let Some(asked) = asked {
+                    asked.wanted = Wanted::of(&header, body);
+                    if asked.wanted.is_none() {
+                        self.tell(outcome(&header, body), facts);
+                    }
+                }
+            }
         }
         if self.sessions >= Self::SESSIONS_MAX { Progress::Done } else { Progress::Continue { consumed: 0 } }
     }
+
+    /// A session that the server has answered, and whose outcome stays open.
+    fn give_up(&mut self, facts: &mut Vec<Statement>) {
+        if self.asked.as_ref().is_some_and(|asked| asked.wanted.is_some()) {
+            self.tell(None, facts);
+        }
+    }
+
+    fn tell(&mut self, outcome: Option<Outcome>, facts: &mut Vec<Statement>) {
+        if let Some(Asked { header, who, .. }) = self.asked.take() {
+            facts.push(credential(header, who, outcome));
+            self.sessions = self.sessions.saturating_add(1);
+        }
+    }
 }
 
-fn is_answer(asked: &Header, answer: &Header) -> bool {
-    answer.session == asked.session && answer.kind == asked.kind && answer.sequence == 2
+/// The answer of a user in clear who was asked for a name (§5.3).
+fn user_of_continue(body: &[u8]) -> Option<Text> {
+    let mut cursor = Cursor::new(body);
+    let len = cursor.u16()?;
+    // The length of the data, and flags.
+    cursor.skip(3)?;
+    let user = cursor.take(usize::from(len))?;
+    (!user.is_empty()).then(|| Text::from_utf8(user))
 }
 
 /// The user of a request in clear: the lengths stand before the texts (§5.1, §6.1, §7.1).
@@ -160,5 +218,9 @@ impl Parser for Tacacs {
             }
         }
         Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) }
+    }
+
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
+        self.give_up(facts);
     }
 }

@@ -3,7 +3,7 @@ use crate::net::Transport;
 use crate::protocol::tests::{Fixture, hex};
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![obfuscated(), in_clear()]
+    vec![obfuscated(), in_clear(), asked_for_each()]
 }
 
 fn obfuscated() -> Fixture {
@@ -24,6 +24,21 @@ fn in_clear() -> Fixture {
         vec![
             (Sender::Client, packet("c1 01 01 01", "01 01 02 01 03 04 09 02 616e6e 74747931 3139322e302e322e37 7077")),
             (Sender::Server, packet("c1 01 02 01", "01 00 0000 0000")),
+        ],
+    )
+}
+
+/// Login with ASCII (RFC 8907 §5.4.2.1): the server asks for the name (GETUSER), and for the password (GETPASS).
+fn asked_for_each() -> Fixture {
+    fixture(
+        "tacacs asked for each",
+        vec![
+            (Sender::Client, packet("c0 01 01 01", "01 01 01 01 00 04 09 00 74747931 3139322e302e322e37")),
+            (Sender::Server, packet("c0 01 02 01", "04 00 0006 0000 557365723a20")),
+            (Sender::Client, packet("c0 01 03 01", "0003 0000 00 616e6e")),
+            (Sender::Server, packet("c0 01 04 01", "05 01 000a 0000 50617373776f72643a20")),
+            (Sender::Client, packet("c0 01 05 01", "0002 0000 00 7077")),
+            (Sender::Server, packet("c0 01 06 01", "02 00 0000 0000")),
         ],
     )
 }
@@ -66,6 +81,20 @@ fn a_body_in_clear_tells_the_user_and_the_outcome_but_no_password() {
     assert_eq!(shown.outcome, Some(Outcome::Success));
     assert_eq!(shown.fields.get("tacacs.remote_address"), Some(&Value::Text("192.0.2.7".into())));
     assert!(!format!("{told:?}").contains("pw"));
+}
+
+#[test]
+fn who_is_asked_for_name_and_password_is_told_with_the_name_once_the_outcome_is_known() {
+    let whole = asked_for_each();
+    for (packets, outcome) in [(6, Some(Outcome::Failure)), (5, None), (4, None)] {
+        let part = Fixture { chunks: whole.chunks[..packets].to_vec(), ..asked_for_each() };
+        let told = credentials(&part);
+        let [shown] = &told[..] else { panic!("one credential") };
+        assert_eq!((shown.user.as_ref().map(|user| user.as_str()), shown.outcome), (Some("ann"), outcome), "{packets}");
+        assert!(!format!("{told:?}").contains("pw"));
+    }
+    let unanswered = Fixture { chunks: whole.chunks[..1].to_vec(), ..asked_for_each() };
+    assert!(credentials(&unanswered).is_empty());
 }
 
 #[test]
