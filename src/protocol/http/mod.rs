@@ -31,7 +31,7 @@ pub const PROTOCOL: Protocol = Protocol::new("http");
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,
     transports: &[Transport::Tcp],
-    opens_with: &[(b'C', b'D'), (b'G', b'H'), (b'L', b'P'), (b'R', b'U')],
+    opens_with: &[(b'A', b'D'), (b'G', b'H'), (b'L', b'P'), (b'R', b'V')],
     probe,
     start,
     fields: &[VERSION, METHOD, CONTENT_TYPE, DOMAIN, PORT, USER_AGENT, STATUS, SERVER, UPGRADE],
@@ -181,8 +181,8 @@ impl Parser for Http {
         }
         let side = self.side(sender);
         match side.body_bytes.checked_sub(u64::from(len)) {
-            Some(left) if left > 0 => side.body_bytes = left,
-            _ => side.is_over = true,
+            Some(left) => side.body_bytes = left,
+            None => side.is_over = true,
         }
         self.progress(0)
     }
@@ -241,6 +241,17 @@ impl Http {
                     Inner::Protocol(to) => return Ok(Progress::Upgrade { to, consumed: consumed(&cursor) }),
                     Inner::More => return Ok(self.progress(consumed(&cursor))),
                     Inner::None => return Ok(Progress::Done),
+                }
+            }
+            if chunk.sender == Sender::Client && self.client.has_spoken {
+                match cursor.rest() {
+                    // Behind a body a client may send an empty line too many (RFC 9112 §2.2).
+                    [b'\r', b'\n', ..] => {
+                        cursor.skip(2);
+                        continue;
+                    }
+                    [b'\r'] => return Ok(self.progress(consumed(&cursor))),
+                    _ => {}
                 }
             }
             let Some(head) = self.head(chunk.sender, &mut cursor)? else {
@@ -371,6 +382,10 @@ impl Http {
 
     fn on_response(&mut self, head: &Head<'_>, status: u16, facts: &mut Vec<Statement>) -> Next {
         let is_switch = status == 101;
+        if matches!(status, 100..=199) && !is_switch {
+            // The answer is still to come (RFC 9110 §15.2).
+            return Next::Head;
+        }
         let opens_tunnel = self.tunnel == Tunnel::Asked && (200..=299).contains(&status);
         if !self.server.has_spoken || is_switch || self.tunnel == Tunnel::Asked {
             let mut fields = Fields::default();
@@ -394,10 +409,10 @@ impl Http {
             return Next::Head;
         }
         match head.body {
-            Body::Chunks | Body::Length(_) if self.is_bodiless && status >= 200 => {}
+            Body::Chunks | Body::Length(_) if self.is_bodiless => {}
             Body::Chunks => self.server.chunks = Chunks::Size,
             Body::Length(len) => self.server.body_bytes = len,
-            Body::Unsaid if matches!(status, 100..=199 | 204 | 304) => {}
+            Body::Unsaid if matches!(status, 204 | 304) => {}
             Body::Unknown | Body::Unsaid => self.server.is_over = true,
         }
         Next::Head
@@ -408,7 +423,7 @@ impl Http {
         let token = head.challenge.and_then(wire::gss_token).unwrap_or_default();
         let is_nameless = |claim: &mut Credential| claim.user.is_none() && claim.protocol == Some(ntlm::PROTOCOL);
         let outcome = match status {
-            100..=199 => None,
+            101 => None,
             401 | 407 if LogOn::is_challenge(&token) => None,
             401 | 407 => Some(Outcome::Failure),
             _ if self.log_on.pending().is_some_and(is_nameless) => None,

@@ -257,6 +257,57 @@ fn a_hole_within_a_body_loses_nothing() {
 }
 
 #[test]
+fn a_hole_that_ends_with_the_body_loses_nothing() {
+    let mut parser = Http::new(fixture("", Vec::new()).start());
+    let mut facts = Vec::new();
+    let mut say = |parser: &mut Http, text: &str| {
+        parser.on_bytes(Chunk { at: Default::default(), sender: Sender::Client, bytes: text.as_bytes() }, &mut facts)
+    };
+    say(&mut parser, "PUT /a HTTP/1.1\r\nHost: one.example\r\nContent-Length: 1000\r\n\r\n1234567890");
+    assert_eq!(parser.on_gap(Sender::Client, 990), Progress::Continue { consumed: 0 });
+    say(&mut parser, "GET / HTTP/1.1\r\nHost: two.example\r\n\r\n");
+    assert_eq!(facts.len(), 2);
+}
+
+/// RFC 9110 §15.2: an interim response announces the one that answers.
+#[test]
+fn an_interim_response_is_not_the_answer() {
+    let chunks = vec![
+        client("PUT /a HTTP/1.1\r\nHost: a.example\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"),
+        server("HTTP/1.1 100 Continue\r\n\r\n"),
+        client("body"),
+        server("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 201 Created\r\nServer: nginx\r\n\r\n"),
+    ];
+    let facts = fixture("", chunks).facts();
+    assert_eq!(fields(&facts, "http.response.status_code"), ["201"]);
+    assert_eq!(fields(&facts, "http.server"), ["nginx"]);
+}
+
+/// RFC 9112 §2.2.
+#[test]
+fn an_empty_line_between_requests_is_none_of_them() {
+    let first = "POST /a HTTP/1.1\r\nHost: one.example\r\nContent-Length: 4\r\n\r\nbody";
+    for between in ["\r\n", "\r\n\r\n"] {
+        let text = format!("{first}{between}GET / HTTP/1.1\r\nHost: two.example\r\n\r\n");
+        for cut in 0..text.len() {
+            let (begin, rest) = text.split_at(cut);
+            let facts = fixture("", vec![client(begin), client(rest)]).facts();
+            assert_eq!(fields(&facts, "url.domain"), ["one.example", "two.example"], "{between:?} {cut}");
+        }
+    }
+}
+
+#[test]
+fn the_first_letter_of_each_method_leads_here() {
+    for method in wire::METHODS {
+        let first = method.as_bytes()[0];
+        assert!(SPEC.opens_with.iter().any(|(from, to)| (*from..=*to).contains(&first)), "{method}");
+        let chunks = vec![client(&format!("{method} /a HTTP/1.1\r\nHost: a.example\r\n\r\n"))];
+        assert_eq!(fields(&fixture("", chunks).facts(), "http.request.method"), [*method]);
+    }
+}
+
+#[test]
 fn first_lines_are_judged_strictly() {
     let line = |text: &str| wire::first_line(text.as_bytes()).map(|line| line.is_some());
     assert_eq!(line("GET / HTTP/1.1\r\n"), Ok(true));

@@ -8,20 +8,35 @@ use crate::protocol::cursor::Cursor;
 /// The longest head that is read.
 pub const HEAD_BYTES_MAX: usize = 16 << 10;
 
-/// The methods a request can open with: RFC 9110 §9, RFC 5789, RFC 4918, RPC over HTTP (MS-RPCH), the Remote Desktop
-/// gateway (MS-TSGU), SSTP (MS-SSTP), and the discovery and events of UPnP.
+/// The methods a request can open with: IANA's registry (RFC 9110 §9, RFC 5789, WebDAV and its extensions), RPC over HTTP
+/// (MS-RPCH), the Remote Desktop gateway (MS-TSGU), SSTP (MS-SSTP), uploads of BITS (MC-BUP), Configuration Manager's
+/// clients, and the discovery and events of UPnP.
 pub const METHODS: &[&str] = &[
+    "ACL",
+    "BASELINE-CONTROL",
+    "BIND",
+    "BITS_POST",
+    "CCM_POST",
+    "CHECKIN",
+    "CHECKOUT",
     "CONNECT",
     "COPY",
     "DELETE",
     "GET",
     "HEAD",
+    "LABEL",
+    "LINK",
     "LOCK",
     "M-SEARCH",
+    "MERGE",
+    "MKACTIVITY",
+    "MKCALENDAR",
     "MKCOL",
+    "MKWORKSPACE",
     "MOVE",
     "NOTIFY",
     "OPTIONS",
+    "ORDERPATCH",
     "PATCH",
     "POST",
     "PROPFIND",
@@ -29,14 +44,21 @@ pub const METHODS: &[&str] = &[
     "PUT",
     "RDG_IN_DATA",
     "RDG_OUT_DATA",
+    "REBIND",
     "REPORT",
     "RPC_IN_DATA",
     "RPC_OUT_DATA",
+    "SEARCH",
     "SSTP_DUPLEX_POST",
     "SUBSCRIBE",
     "TRACE",
+    "UNBIND",
+    "UNCHECKOUT",
+    "UNLINK",
     "UNLOCK",
     "UNSUBSCRIBE",
+    "UPDATE",
+    "VERSION-CONTROL",
 ];
 
 const RESPONSE: &[u8] = b"HTTP/1.";
