@@ -140,7 +140,7 @@ pub fn replay(
     let folder = config.evidence_captures.dir.as_deref();
     let listening = serves.then(|| serve::listen(&config.server, folder)).transpose()?;
     let showcase = view.clone().map(|view| Showcase::new(view, config));
-    let outputs = Outputs::open(&config.sinks, Opening::Truncate, Pushes::default(), showcase)?;
+    let mut outputs = Outputs::open(&config.sinks, Opening::Truncate, Pushes::default(), showcase)?;
     let shards = if captures.is_empty() { 0 } else { config.shards.map_or_else(cores, NonZeroUsize::get) };
     let (requests, requested) = crossbeam_channel::bounded(REQUESTS_WAITING);
     let mut edge = Edge::start(requests.clone())?;
@@ -149,6 +149,7 @@ pub fn replay(
     let (batches, tapes): (Vec<_>, Vec<_>) = readers.iter().map(|_| channels()).unzip();
     let tapes = Tapes::new(shards, tapes);
     let (analysis, keeping) = keeper::open(&config.state, &policy, tapes.shards(), Kind::Replay)?;
+    outputs.settle(&analysis);
     let numbers = analysis.numbers();
     source.number_from(numbers.frames);
     for (number, reader) in (numbers.recordings..).zip(&mut readers) {
@@ -199,7 +200,7 @@ pub fn run(
     let mut sources = Live::open(&config.capture, shards)?;
     let view = Arc::new(View::new());
     let (pushes, deliveries) = Pushes::open(&config.sinks.push)?;
-    let outputs =
+    let mut outputs =
         Outputs::open(&config.sinks, Opening::Append, pushes, Some(Showcase::new(Arc::clone(&view), config)))?;
     let (requests, requested) = crossbeam_channel::bounded(REQUESTS_WAITING);
     let mut edge = Edge::start(requests.clone())?;

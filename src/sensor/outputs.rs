@@ -68,10 +68,15 @@ impl Outputs {
         }
     }
 
-    /// Tells those that hold incidents open which ones are.
-    pub(super) fn settle(&self, analysis: &Analysis) {
+    /// Tells who holds incidents open, and who shows them, which ones an analysis took up that was restored. Files have them.
+    pub(super) fn settle(&mut self, analysis: &Analysis) {
+        let mut open: Vec<Incident> = analysis.incidents().collect();
+        open.sort_by_key(|incident| (incident.opened, incident.id));
         if !self.pushes.is_empty() {
-            self.pushes.settle(&analysis.incidents().map(|incident| incident.id.to_string()).collect());
+            self.pushes.settle(open.iter().map(notice_of_incident).collect());
+        }
+        if let Some(showcase) = &mut self.showcase {
+            open.iter().for_each(|incident| showcase.incident(incident));
         }
     }
 

@@ -4,7 +4,7 @@
 //! but the list of what is open, an entry for each incident and level: whatever is repeated after an outage or a restart of
 //! either side has the same labels and the same beginning, and is the same alert.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -86,7 +86,7 @@ impl Alertmanager {
         let others: Vec<String> =
             spool.keys().filter(|key| key.starts_with(&of_incident) && **key != own).map(str::to_owned).collect();
         for key in others {
-            let message = spool.read(&key)?;
+            let Some(message) = spool.read_or_give_up(&key) else { continue };
             if let Ok(mut alert) = serde_json::from_slice::<Alert>(&message.body) {
                 alert.ends_at.get_or_insert_with(|| notice.at.to_string());
                 spool.put(&key, &body(&alert))?;
@@ -95,17 +95,26 @@ impl Alertmanager {
         spool.put(&own, &body(&self.alert(notice)))
     }
 
-    /// Ends the alerts of all incidents but those that are open: the sensor that raised them has forgotten them.
-    pub(super) fn settle(&self, open: &BTreeSet<String>, spool: &mut Spool) -> std::io::Result<()> {
-        for key in spool.keys().map(str::to_owned).collect::<Vec<_>>() {
-            let message = spool.read(&key)?;
+    /// Ends the alerts of all incidents but those that are open: the sensor that raised them has forgotten them. Of what is
+    /// open, gives what has no alert yet: the queue is new, or was lost.
+    pub(super) fn settle<'a>(&self, open: &'a [Notice], spool: &mut Spool) -> Vec<&'a Notice> {
+        let mut untold: BTreeMap<&str, &Notice> = open.iter().map(|notice| (notice.id.as_str(), notice)).collect();
+        for message in spool.readable() {
             let Ok(mut alert) = serde_json::from_slice::<Alert>(&message.body) else { continue };
-            if alert.ends_at.is_none() && !alert.labels.get("incident").is_some_and(|id| open.contains(id)) {
-                alert.ends_at = Some(timestamp(now()));
-                spool.put(&key, &body(&alert))?;
+            if alert.ends_at.is_some() {
+                continue;
+            }
+            let id = alert.labels.get("incident").map(String::as_str).unwrap_or_default();
+            if open.iter().any(|notice| notice.id == id) {
+                untold.remove(id);
+                continue;
+            }
+            alert.ends_at = Some(timestamp(now()));
+            if let Err(error) = spool.put(&message.key, &body(&alert)) {
+                tracing::error!(sink = Self::NAME, "cannot end the alert of an incident that is forgotten: {error}");
             }
         }
-        Ok(())
+        untold.into_values().collect()
     }
 
     fn alert(&self, notice: &Notice) -> Alert {
@@ -273,12 +282,24 @@ mod tests {
         let (alertmanager, mut spool) = (alertmanager(), spool(directory.path()));
         alertmanager.note(&notice(), &mut spool).unwrap();
         alertmanager.note(&Notice { id: "2f".into(), ..notice() }, &mut spool).unwrap();
-        alertmanager.settle(&BTreeSet::from(["2f".into()]), &mut spool).unwrap();
+        let open = [Notice { id: "2f".into(), ..notice() }];
+        assert_eq!(alertmanager.settle(&open, &mut spool).len(), 0, "it is told of");
         let forgotten = written(&spool, "1f-high");
         assert!(forgotten.ends_at.as_deref().unwrap() > "2026", "{forgotten:?}");
         assert!(written(&spool, "2f-high").ends_at.is_none());
-        alertmanager.settle(&BTreeSet::new(), &mut spool).unwrap();
+        alertmanager.settle(&[], &mut spool);
         assert_eq!(written(&spool, "1f-high"), forgotten, "it ended once");
+    }
+
+    #[test]
+    fn what_is_open_and_was_not_told_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let (alertmanager, mut spool) = (alertmanager(), spool(directory.path()));
+        let open = [notice(), Notice { id: "2f".into(), ..notice() }];
+        alertmanager.note(&open[1], &mut spool).unwrap();
+        let untold: Vec<&str> =
+            alertmanager.settle(&open, &mut spool).iter().map(|notice| notice.id.as_str()).collect();
+        assert_eq!(untold, ["1f"]);
     }
 
     #[test]

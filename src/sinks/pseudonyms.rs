@@ -22,6 +22,8 @@ const NAMED: &[&str] = &[
     "related.user",
     "source.device.name",
     "source.user.name",
+    "spanwatch.accounts.names",
+    "spanwatch.disguise.name",
     "spanwatch.remote_desktop.client_name",
     "user.name",
 ];
@@ -42,11 +44,11 @@ impl Pseudonyms {
     /// Replaces every name that the notice holds, wherever it stands.
     pub(super) fn apply(&self, mut notice: Notice) -> Notice {
         let mut names = BTreeSet::new();
-        for field in NAMED {
-            collect(&notice.document[*field], &mut names);
-        }
-        if notice.entity.0 == "account" {
-            names.insert(notice.entity.1.clone());
+        gather(&notice.document, &mut names);
+        match notice.entity.0 {
+            "account" => drop(names.insert(notice.entity.1.clone())),
+            "group" => gather_of_group(&notice.entity.1, &mut names),
+            _ => {}
         }
         // The longest first: a name may be a part of another one.
         let mut names: Vec<String> = names.into_iter().filter(|name| !name.is_empty()).collect();
@@ -77,6 +79,46 @@ impl Pseudonyms {
             Value::Bool(_) | Value::Null | Value::Number(_) => {}
         }
     }
+}
+
+/// The names in a document: of its fields, of the evidence in it, and of those that the evidence is about.
+fn gather(value: &Value, names: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| gather(value, names)),
+        Value::Object(entries) => {
+            if entries.get("field").and_then(Value::as_str).is_some_and(|field| NAMED.contains(&field)) {
+                entries.get("value").into_iter().for_each(|value| collect(value, names));
+            }
+            let text = |key| entries.get(key).and_then(Value::as_str);
+            match (text("kind"), text("id")) {
+                (Some("account"), Some(name)) => drop(names.insert(name.to_owned())),
+                (Some("group"), Some(pairs)) => gather_of_group(pairs, names),
+                _ => {}
+            }
+            for (field, value) in entries {
+                match NAMED.contains(&field.as_str()) {
+                    true => collect(value, names),
+                    false => gather(value, names),
+                }
+            }
+        }
+        Value::Bool(_) | Value::Null | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The names among a group's values, which stand as `field=value, field=value`; a value may hold a comma.
+fn gather_of_group(pairs: &str, names: &mut BTreeSet<String>) {
+    let mut name: Option<String> = None;
+    for part in pairs.split(", ") {
+        match part.split_once('=').filter(|(field, _)| field.contains('.') && !field.contains(' ')) {
+            Some((field, value)) => {
+                names.extend(name.take());
+                name = NAMED.contains(&field).then(|| value.to_owned());
+            }
+            None => name.iter_mut().for_each(|name| name.extend([", ", part])),
+        }
+    }
+    names.extend(name);
 }
 
 fn collect(value: &Value, names: &mut BTreeSet<String>) {
@@ -138,6 +180,34 @@ mod tests {
         assert_eq!(hidden.document["message"], format!("An alert about {user}, who uses {host}; medial."));
         assert_eq!((hidden.title, hidden.entity.1.as_str()), (format!("{user} on {host}"), user));
         assert_eq!(hidden.document["source.ip"], "192.0.2.1");
+    }
+
+    #[test]
+    fn names_in_the_evidence_are_replaced_like_the_others() {
+        let mut named = notice();
+        named.entity = ("site", "198.51.100.7".into());
+        named.title = "Several accounts: 198.51.100.7".into();
+        named.document = json!({
+            "message": "their names: ann, bo; machine of cleo, of KVM-7 and of O, Neil",
+            "spanwatch.evidence": [{"field": "spanwatch.accounts.names", "value": ["ann", "bo"]}],
+            "spanwatch.incident.families": [{"family": "identity", "items": [
+                {"subject": {"kind": "account", "id": "cleo"},
+                 "evidence": [{"field": "spanwatch.disguise.name", "value": "KVM-7"}, {"field": "source.port", "value": "bo.1"}]},
+                {"subject": {"kind": "group", "id": "source.ip=192.0.2.1, spanwatch.remote_desktop.client_name=O, Neil"}},
+            ]}],
+        });
+        let hidden = pseudonyms(KEY).apply(named);
+        let shown = hidden.document.to_string();
+        for name in ["ann", "\"bo\"", " bo", "cleo", "KVM-7", "Neil"] {
+            assert!(!shown.contains(name), "{name}: {shown}");
+        }
+        assert!(shown.contains("source.ip=192.0.2.1, spanwatch.remote_desktop.client_name=name-"), "{shown}");
+        let mut of_group = notice();
+        of_group.entity = ("group", "user.name=ann, source.ip=192.0.2.1".into());
+        of_group.title = "Something: user.name=ann, source.ip=192.0.2.1".into();
+        let hidden = pseudonyms(KEY).apply(of_group);
+        assert!(!hidden.title.contains("ann") && hidden.title.contains("source.ip=192.0.2.1"), "{}", hidden.title);
+        assert!(!hidden.entity.1.contains("ann"));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Notices in, deliveries to other programs out: written down on the analysis thread, sent on the asynchronous edge, tried
 //! until they were heard.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -170,22 +169,28 @@ impl Pushes {
 
     /// Writes a notice down for every receiver.
     pub fn push(&mut self, notice: Notice) {
-        let notice = match &self.pseudonyms {
-            Some(pseudonyms) => pseudonyms.apply(notice),
-            None => notice,
-        };
+        let notice = self.under_pseudonyms(notice);
         for receiver in &mut self.receivers {
             receiver.write(&notice);
         }
     }
 
-    /// Ends, for Alertmanager, whatever is not among the incidents that are open.
-    pub fn settle(&self, open: &BTreeSet<String>) {
-        for receiver in &self.receivers {
+    /// Says to Alertmanager what is open, where it was not told, and ends whatever else it holds.
+    pub fn settle(&mut self, open: Vec<Notice>) {
+        let open: Vec<Notice> = open.into_iter().map(|notice| self.under_pseudonyms(notice)).collect();
+        for receiver in &mut self.receivers {
             let Form::Alertmanager(server) = &receiver.form else { continue };
-            if let Err(error) = server.settle(open, &mut receiver.post_box.spool()) {
-                tracing::error!(sink = receiver.sink, "cannot end the alerts of incidents that are forgotten: {error}");
+            let untold = Arc::clone(server).settle(&open, &mut receiver.post_box.spool());
+            for notice in untold {
+                receiver.write(notice);
             }
+        }
+    }
+
+    fn under_pseudonyms(&self, notice: Notice) -> Notice {
+        match &self.pseudonyms {
+            Some(pseudonyms) => pseudonyms.apply(notice),
+            None => notice,
         }
     }
 
@@ -215,8 +220,8 @@ impl Receiver {
         match written {
             Ok(()) => self.post_box.filled.notify_one(),
             Err(error) => {
-                self.post_box.failures.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(sink = self.sink, "cannot keep a message until it is sent: {error}");
+                self.post_box.spool().lose();
+                tracing::error!(sink = self.sink, "cannot keep a message until it is sent, and loses it: {error}");
             }
         }
     }
@@ -275,18 +280,13 @@ impl Turn {
 async fn in_turn(mut receiver: Turn, sink: &'static str, post_box: Arc<PostBox>) {
     let mut pause = Pause::new(sink);
     loop {
-        let first = post_box.spool().first();
+        let first = post_box.spool().first_readable();
         let message = match first {
             None => {
                 post_box.filled.notified().await;
                 continue;
             }
-            Some(Ok(message)) => message,
-            Some(Err(error)) => {
-                post_box.failures.fetch_add(1, Ordering::Relaxed);
-                pause.after(&error.to_string()).await;
-                continue;
-            }
+            Some(message) => message,
         };
         match receiver.send(&message).await {
             Ok(()) => {
@@ -311,15 +311,8 @@ async fn in_turn(mut receiver: Turn, sink: &'static str, post_box: Arc<PostBox>)
 async fn repeat(server: Arc<Alertmanager>, post_box: Arc<PostBox>) {
     let mut pause = Pause::new(Alertmanager::NAME);
     loop {
-        let messages: Result<Vec<Message>, _> = {
-            let spool = post_box.spool();
-            spool.keys().map(|key| spool.read(key)).collect()
-        };
-        let said = match messages {
-            Ok(messages) => server.say(messages, |message| post_box.spool().done(message)).await,
-            Err(error) => Err(Undelivered::Later(error.to_string())),
-        };
-        match said {
+        let messages = post_box.spool().readable();
+        match server.say(messages, |message| post_box.spool().done(message)).await {
             Ok(said) => {
                 post_box.sent.fetch_add(said, Ordering::Relaxed);
                 pause.end();

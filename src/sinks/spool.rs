@@ -91,9 +91,32 @@ impl Spool {
         Ok(())
     }
 
-    /// The first message.
-    pub(super) fn first(&self) -> Option<io::Result<Message>> {
-        self.waiting.keys().next().map(|key| self.read(key))
+    /// The first message. One that cannot be read is given up: it would keep the others waiting for ever.
+    pub(super) fn first_readable(&mut self) -> Option<Message> {
+        loop {
+            let key = self.waiting.keys().next()?.clone();
+            if let Some(message) = self.read_or_give_up(&key) {
+                return Some(message);
+            }
+        }
+    }
+
+    /// Every message; what cannot be read is given up.
+    pub(super) fn readable(&mut self) -> Vec<Message> {
+        let keys: Vec<String> = self.waiting.keys().cloned().collect();
+        keys.iter().filter_map(|key| self.read_or_give_up(key)).collect()
+    }
+
+    /// A message, given up where it cannot be read.
+    pub(super) fn read_or_give_up(&mut self, key: &str) -> Option<Message> {
+        match self.read(key) {
+            Ok(message) => Some(message),
+            Err(error) => {
+                tracing::error!(path = %self.path(key).display(), "cannot read a message that waits, and gives it up: {error}");
+                self.give_up(key);
+                None
+            }
+        }
     }
 
     /// The last key; messages that are to be sent in turn are numbered on from it.
@@ -120,6 +143,11 @@ impl Spool {
     /// Gives up a message that can never be sent.
     pub(super) fn give_up(&mut self, key: &str) {
         self.drop_key(key);
+        self.lost += 1;
+    }
+
+    /// Counts a message that could not be kept.
+    pub(super) const fn lose(&mut self) {
         self.lost += 1;
     }
 
@@ -197,14 +225,28 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut spool = spool(directory.path());
         spool.put("a", b"opened").unwrap();
-        let sent = spool.first().unwrap().unwrap();
+        let sent = spool.first_readable().unwrap();
         spool.put("a", b"closed").unwrap();
         spool.done(&sent);
         assert_eq!(bodies(&spool), ["closed"]);
-        let sent = spool.first().unwrap().unwrap();
+        let sent = spool.first_readable().unwrap();
         spool.done(&sent);
         assert_eq!(spool.len(), 0);
         assert!(fs::read_dir(directory.path()).unwrap().next().is_none());
+    }
+
+    #[test]
+    fn a_message_that_cannot_be_read_is_given_up_and_holds_up_no_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spool = spool(directory.path());
+        for key in ["1", "2", "3"] {
+            spool.put(key, key.as_bytes()).unwrap();
+        }
+        fs::remove_file(spool.path("1")).unwrap();
+        assert_eq!((spool.first_readable().unwrap().key.as_str(), spool.lost()), ("2", 1));
+        fs::remove_file(spool.path("3")).unwrap();
+        let keys: Vec<String> = spool.readable().into_iter().map(|message| message.key).collect();
+        assert_eq!((keys, spool.lost(), spool.len()), (vec!["2".to_owned()], 2, 1));
     }
 
     #[test]
