@@ -141,6 +141,10 @@ impl Court {
         }
         let holder = holder(&entity, event);
         if self.risk.repeat(&holder, rule, &entity, at) {
+            // Facts say the same time and again; what a detector found grows.
+            if event.finding().is_some() {
+                self.risk.renew(&holder, rule, &entity, alert::evidence(judgement, event));
+            }
             return Some(holder);
         }
         let evidence = Evidence {

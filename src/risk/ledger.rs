@@ -143,6 +143,14 @@ impl Ledger {
         true
     }
 
+    /// Takes the values of a match that [`Self::repeat`] has taken note of.
+    pub(super) fn renew(&mut self, rule: &Rule, subject: &Entity, mut values: Vec<(String, Value)>) {
+        values.truncate(Item::VALUES_MAX);
+        if let Some(item) = self.items.iter_mut().find(|item| item.is_of(rule, subject)) {
+            item.values = values;
+        }
+    }
+
     /// Credits a match that counts: the first of its rule and subject in a window.
     pub(super) fn credit(&mut self, evidence: Evidence, settings: &Settings) {
         let known = self.items.iter().position(|item| item.is_of(&evidence.rule, &evidence.subject));

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::identity::entity::Entity;
 use crate::net::Text;
@@ -151,6 +152,13 @@ impl Risk {
         ledger.repeat(rule, subject, at, &self.settings)
     }
 
+    /// Takes the values of a match that counts already over those of the ones before.
+    pub fn renew(&mut self, holder: &Entity, rule: &Rule, subject: &Entity, values: Vec<(String, Value)>) {
+        if let Some(ledger) = self.ledgers.get_unmoved(holder) {
+            ledger.renew(rule, subject, values);
+        }
+    }
+
     /// Credits a match to `holder`; what there is to say of it, if anything.
     pub fn credit(&mut self, holder: &Entity, mut evidence: Evidence, world: &World) -> Vec<Incident> {
         let at = evidence.at;
@@ -186,10 +194,29 @@ impl Risk {
         concerned.iter().filter_map(|entity| self.weigh(entity, now, world)).collect()
     }
 
-    /// Dismissals that were said before the start.
-    pub fn restore_dismissals<'a>(&mut self, dismissals: impl IntoIterator<Item = &'a Dismissal>) {
+    /// Dismissals that were said before the start. One that an open incident was not told of closes it with the next fact.
+    pub fn restore_dismissals(&mut self, dismissals: &[Dismissal]) {
         for dismissal in dismissals {
             self.dismissals.add(dismissal);
+        }
+        for (closes, entity) in self.closing.clone() {
+            let Some((ledger, open)) =
+                self.ledgers.get(&entity).and_then(|ledger| Some((ledger, ledger.open.as_ref()?)))
+            else {
+                continue;
+            };
+            let said = || dismissals.iter().filter(|said| said.entity == entity && said.at >= open.opened);
+            let Some(at) = said().map(|said| said.at).max() else { continue };
+            let is_too_little =
+                self.balance(&entity, ledger, at).score() < self.settings.threshold * Self::CLOSED_BELOW;
+            if is_too_little || said().any(|said| said.family.is_none()) {
+                let at = at.min(closes);
+                self.closing.remove(&(closes, entity.clone()));
+                if let Some(open) = self.ledgers.get_unmoved(&entity).and_then(|ledger| ledger.open.as_mut()) {
+                    open.closes = at;
+                }
+                self.closing.insert((at, entity));
+            }
         }
     }
 

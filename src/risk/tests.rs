@@ -269,6 +269,48 @@ fn a_family_dismissed_closes_an_incident_that_it_carried() {
     assert_eq!(dismiss(&mut bench, Location, 0.0), [State::Closed], "6.8 nats are left");
 }
 
+/// The sensor was stopped before it took an analyst's word.
+#[test]
+fn a_dismissal_that_is_read_at_the_start_closes_the_incident_that_it_is_about() {
+    use Family::{Identity, Location, Multiplicity};
+    let open = |weights: [f64; 3]| {
+        let mut bench = Bench::new();
+        for (family, weight) in [Identity, Location, Multiplicity].into_iter().zip(weights) {
+            bench.see(&of(family, weight), &house(), 2.0);
+        }
+        assert_eq!(bench.risk.open(at(2.0), &bench.world).count(), 1);
+        bench
+    };
+    for (weights, said, state) in [
+        ([5.0; 3], dismissal(house(), None, 3.0), Some(State::Closed)),
+        ([5.0; 3], dismissal(house(), None, 1.0), None),
+        ([5.0; 3], dismissal(device(1), None, 3.0), None),
+        ([5.0; 3], dismissal(house(), Some(Identity), 3.0), None),
+        ([6.9, 6.9, 0.6], dismissal(house(), Some(Identity), 3.0), None),
+    ] {
+        let mut bench = open(weights);
+        bench.risk.restore_dismissals(std::slice::from_ref(&said));
+        let closed = bench.risk.expire(at(4.0), &bench.world);
+        assert_eq!(closed.first().map(|incident| incident.state), state, "{said:?}");
+        assert!(closed.iter().all(|incident| incident.updated == at(3.0)));
+        assert_eq!(bench.risk.open(at(4.0), &bench.world).count(), usize::from(state.is_none()), "{said:?}");
+    }
+    let mut bench = open([6.9, 3.9, 3.9]);
+    let words = [Identity, Location].map(|family| dismissal(house(), Some(family), 3.0));
+    bench.risk.restore_dismissals(&words);
+    assert_eq!(bench.risk.expire(at(4.0), &bench.world).len(), 1, "less than 7 nats are left");
+}
+
+#[test]
+fn evidence_has_the_values_of_its_last_match() {
+    let mut bench = Bench::new();
+    let rule = of(Family::Multiplicity, 5.0);
+    bench.see(&rule, &house(), 0.0);
+    let values = vec![("spanwatch.tunnels.overlapping".to_owned(), 12.into())];
+    bench.risk.renew(&house(), &rule, &house(), values.clone());
+    assert_eq!(bench.risk.ledgers.get(&house()).unwrap().items[0].values, values);
+}
+
 #[test]
 fn somebody_new_weighs_more_for_two_weeks_and_a_little_for_thirty_days() {
     let start = "2023-11-14";
