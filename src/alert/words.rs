@@ -288,6 +288,7 @@ const WORDS: &[Words] = &[
     measured("spanwatch.shift.shared_by_chance", "in common by chance", Unit::Share),
     plain("spanwatch.shift.since", "first day that was looked at"),
     plain("spanwatch.site", "site"),
+    plain("spanwatch.site_roles", "roles of the site's network"),
     plain("spanwatch.source.address_class", "kind of line of the client"),
     plain("spanwatch.stack.accounts", "accounts that have the new one"),
     plain("spanwatch.stack.accounts_known", "accounts whose stacks are known"),

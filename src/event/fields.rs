@@ -7,7 +7,7 @@ use rsigma_eval::EventValue;
 
 use crate::event::catalogue::Kind::{Boolean, Date, Float, Integer, Ip, Keyword};
 use crate::event::catalogue::{Field, Kind};
-use crate::event::{Event, integer, owned};
+use crate::event::{Event, integer, owned, roles};
 use crate::facts::{Certificate, Direction, FactKind, FingerprintMethod, Sender};
 use crate::identity::device::DeviceId;
 use crate::net::{Mac, Text, Vlans};
@@ -145,10 +145,7 @@ macro_rules! side {
                 concat!($side, ".network.roles"),
                 Keyword,
                 "The roles of that network and of those around it.",
-                |e| {
-                    let roles = &e.world.networks.get(e.address($sender)?)?.roles;
-                    Some(EventValue::Array(roles.iter().filter_map(|role| word(role.as_str())).collect()))
-                },
+                |e| roles(e, e.address($sender)?),
             ),
             field(
                 concat!("spanwatch.", $side, ".address_class"),
@@ -205,6 +202,9 @@ static WHO: &[Field] = &[
          an IPv6 one.",
         |e| e.site_about().map(owned),
     ),
+    field("spanwatch.site_roles", Keyword, "The roles of that household's network in the configuration.", |e| {
+        roles(e, e.site_about()?.address())
+    }),
     field(
         "spanwatch.device.days",
         Integer,

@@ -373,5 +373,11 @@ fn integer<'v>(value: u64) -> EventValue<'v> {
     EventValue::Int(i64::try_from(value).unwrap_or(i64::MAX))
 }
 
+/// The roles of the configuration's network that an address is in.
+fn roles<'e>(event: &'e Event<'e>, address: IpAddr) -> Option<EventValue<'e>> {
+    let roles = &event.world.networks.get(address)?.roles;
+    Some(EventValue::Array(roles.iter().map(|role| EventValue::Str(Cow::Borrowed(role.as_str()))).collect()))
+}
+
 #[cfg(test)]
 pub(crate) mod tests;

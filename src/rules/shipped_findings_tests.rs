@@ -165,7 +165,8 @@ fn outages_and_ways_of_a_site_that_is_not_known() {
     let apart = |devices, days| {
         said("distances_at_site", &[("spanwatch.distances.devices", devices), ("spanwatch.distances.days", days)])
     };
-    check("laptops_of_one_site_are_apart", vec![apart(3, 2)], vec![apart(2, 9), apart(9, 1)]);
+    let near = apart(3, 2).on(OF_A_PARTNER);
+    check("laptops_of_one_site_are_apart", vec![apart(3, 2)], vec![apart(2, 9), apart(9, 1), near]);
     let on = |tunnels, days| {
         said("always_on", &[("spanwatch.always_on.tunnels", tunnels), ("spanwatch.always_on.days", days)])
     };
