@@ -112,6 +112,8 @@ pub struct Counters {
     pub correlation_groups: u64,
     /// Entries that gave way to others because a table was full.
     pub evicted: u64,
+    /// Destinations that gave way because their table was full.
+    pub destinations_evicted: u64,
     /// Facts that were handled before the slowest shard had come so far, because too many waited.
     pub hurried_facts: u64,
     /// Facts that wait for the slowest shard.
@@ -148,6 +150,7 @@ impl Default for Counters {
             rules: 0,
             correlation_groups: 0,
             evicted: 0,
+            destinations_evicted: 0,
             hurried_facts: 0,
             waiting_facts: 0,
             exhibits: None,
@@ -274,6 +277,7 @@ impl Analysis {
             sites_per_account: Distribution::of(PLACES, sites.sites_per_account()),
             tables: stages.tables(),
             correlation_groups: stages.court.judge.group_count() as u64,
+            destinations_evicted: stages.activity.destinations_evicted(),
             evicted: stages.world.evicted()
                 + stages.activity.evicted()
                 + stages.detectors.evicted()
@@ -447,6 +451,7 @@ impl Stages {
 
     fn tables(&self) -> BTreeMap<&'static str, Usage> {
         let own = [
+            ("destinations", self.activity.destinations()),
             ("sessions", self.lengths.usage()),
             ("windows", self.detectors.usage()),
             ("workers", self.activity.usage()),

@@ -383,8 +383,7 @@ pub const METRICS: &[Metric] = &[
         name: "round_trip_excess_seconds",
         kind: Kind::Histogram,
         labels: &[],
-        help: "By how much the answer of what runs in a connection came later than that of the connection itself, of flows \
-               that ended: a relay between them shows so.",
+        help: "By how much the answer of what runs in a connection came later than the connection's own: a relay shows so.",
         read: |snapshot, samples| samples.distribution(&[], &snapshot.analysis.lengths.excess),
     },
     Metric {
@@ -437,8 +436,7 @@ pub const METRICS: &[Metric] = &[
         name: "risk_entities",
         kind: Kind::Gauge,
         labels: &["threshold_share"],
-        help: "Sites, devices and accounts whose evidence comes to at least this part of an incident's threshold; counted \
-               every ten minutes of packet time.",
+        help: "Sites, devices and accounts with evidence of at least this part of an incident's threshold, ten minutes ago at most.",
         read: |snapshot, samples| {
             for (count, (_, share)) in snapshot.analysis.risk.iter().zip(SHARES) {
                 samples.labelled(&[share], *count);
@@ -523,6 +521,13 @@ pub const METRICS: &[Metric] = &[
         labels: &[],
         help: "Devices, windows and groups forgotten early because a table was full; raise the section limits.",
         read: |snapshot, samples| samples.one(snapshot.analysis.evicted),
+    },
+    Metric {
+        name: "destinations_evicted_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "Names and addresses that gave way, called longest ago, because `activity.destinations` was full: no loss.",
+        read: |snapshot, samples| samples.one(snapshot.analysis.destinations_evicted),
     },
     Metric {
         name: "geo_undecodable_records_total",

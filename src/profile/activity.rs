@@ -230,7 +230,17 @@ impl Activity {
 
     /// How many entries gave way to others because a table was full.
     pub fn evicted(&self) -> u64 {
-        self.workers.evicted() + self.seats.evicted() + self.audiences.evicted() + self.refused
+        self.workers.evicted() + self.seats.evicted() + self.refused
+    }
+
+    /// How full the table of destinations is. Where it overflows, those called longest ago give way, as on any network of some
+    /// hundred devices.
+    pub fn destinations(&self) -> Usage {
+        self.audiences.usage()
+    }
+
+    pub fn destinations_evicted(&self) -> u64 {
+        self.audiences.evicted()
     }
 
     /// Everybody who is remembered, in order.

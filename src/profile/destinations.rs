@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::identity::device::DeviceId;
 use crate::memory::{self, MemoryError};
-use crate::recent::{Recent, Retention};
+use crate::recent::{Recent, Retention, Usage};
 use crate::time::Timestamp;
 
 /// A name or an address, by its hash: two that are taken for one are both common or both called lately.
@@ -169,6 +169,10 @@ impl Audiences {
 
     pub(super) fn expire(&mut self, now: Timestamp) {
         self.0.expire(now);
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        self.0.usage()
     }
 
     pub(super) fn evicted(&self) -> u64 {
