@@ -3,7 +3,8 @@
 mod support;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -14,6 +15,9 @@ const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/pcaps/spanwatch.yml")
 const BROWSER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/console/browser.py");
 /// The exit code by which the browser's script says that it cannot run.
 const CANNOT: i32 = 77;
+
+/// When the capture of the farm is over for more than an hour, in seconds.
+const AN_HOUR_AFTER_FARM: u32 = 1_795_572_000;
 
 /// A replay that serves its console until it is dropped.
 struct Replay {
@@ -82,6 +86,40 @@ fn an_analyst_finds_the_incident_looks_into_it_and_dismisses_it() {
     browse(&place, &format!("http://{}", replay.address), "console");
 }
 
+/// Asks a sensor over HTTP; the status and the body.
+fn ask(address: &str, request: &str, body: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let len = body.len();
+    write!(
+        stream,
+        "{request} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {len}\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer}"));
+    (head.lines().next().unwrap_or_default().to_owned(), body.to_owned())
+}
+
+/// Nothing that comes after the restart says the incident again.
+#[test]
+fn an_open_incident_is_shown_and_can_be_dismissed_after_a_restart() {
+    let place = Place::new();
+    let before = place.run(&["replay", "--config", CONFIG, "--rules", RULES, "--state", "state", FARM]);
+    assert_eq!(before.code, Some(0), "{}", before.stderr);
+    place.write("lease.pcap", lease(AN_HOUR_AFTER_FARM, "pc-7", "MSFT 5.0"));
+    let arguments = ["replay", "--serve", "127.0.0.1:0", "--config", CONFIG, "--rules", RULES, "--state", "state"];
+    let mut command = place.command(&[&arguments[..], &["lease.pcap"]].concat());
+    let replay = Replay::started(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()).judged(&place);
+    let (_, listed) = ask(&replay.address, "GET /api/v1/incidents", "");
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap_or_else(|_| panic!("{listed}"));
+    assert_eq!(listed["total"], 1, "{listed}");
+    let id = listed["items"][0]["id"].as_str().unwrap();
+    let request = format!("POST /api/v1/incidents/{id}/dismiss");
+    let (status, answer) = ask(&replay.address, &request, "{\"reason\": \"our test house\"}");
+    assert!(status.ends_with("200 OK"), "{status}: {answer}");
+}
+
 #[test]
 fn a_report_is_one_file_that_shows_the_same() {
     let place = Place::new();
@@ -91,7 +129,7 @@ fn a_report_is_one_file_that_shows_the_same() {
 }
 
 /// A capture (microseconds, Ethernet) of a machine that asks for an address and gives itself these names (RFC 2131).
-fn lease(host_name: &str, vendor_class: &str) -> Vec<u8> {
+fn lease(at_secs: u32, host_name: &str, vendor_class: &str) -> Vec<u8> {
     let mut message = vec![1, 1, 6, 0, 1, 2, 3, 4];
     message.resize(28, 0);
     message.extend([2, 0, 0, 0, 0, 1]);
@@ -111,7 +149,7 @@ fn lease(host_name: &str, vendor_class: &str) -> Vec<u8> {
     frame.extend(message);
     let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0];
     let bytes = u32::try_from(frame.len()).unwrap();
-    file.extend([1_800_000_000, 0, bytes, bytes].iter().flat_map(|word: &u32| word.to_le_bytes()));
+    file.extend([at_secs, 0, bytes, bytes].iter().flat_map(|word: &u32| word.to_le_bytes()));
     file.extend(frame);
     file
 }
@@ -119,7 +157,7 @@ fn lease(host_name: &str, vendor_class: &str) -> Vec<u8> {
 #[test]
 fn a_machine_whose_name_is_markup_is_shown_by_that_name() {
     let place = Place::new();
-    place.write("lease.pcap", lease("<img src=x onerror=alert(1)>", "<script>alert(2)</script>"));
+    place.write("lease.pcap", lease(1_800_000_000, "<img src=x onerror=alert(1)>", "<script>alert(2)</script>"));
     let mut command = place.command(&["replay", "--serve", "127.0.0.1:0", "--rules", RULES, "lease.pcap"]);
     let replay = Replay::started(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
     browse(&place, &format!("http://{}", replay.address), "markup");
