@@ -6,7 +6,7 @@
 //! The TCP round trip to each outside client (SYN/ACK to ACK), and through the tunnel to each device whose site is known;
 //! the round trip of the handshakes that a WireGuard tunnel to the gateway repeats every two minutes. The least of a day's
 //! connections is what the way takes. It is compared with the same of the other sites of its country
-//! and autonomous system, and the finding says what with.
+//! and autonomous system, and the finding says what with. Strangers at a public server are left out.
 //!
 //! # Why it matters
 //!
@@ -28,11 +28,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::detect::handshake::{self, Handshake};
+use crate::detect::handshake::{self, Callers, Handshake};
 use crate::detect::{Detector, Family};
 use crate::enrich::classes::AddressClass;
 use crate::event::Event;
-use crate::facts::Fields;
+use crate::facts::{Fields, Sender};
 use crate::identity::entity::Entity;
 use crate::identity::site::Site;
 use crate::memory::{Memory, MemoryError};
@@ -77,6 +77,7 @@ impl Default for Settings {
 pub struct DistantClient {
     settings: Settings,
     neighbourhoods: Recent<Neighbourhood, Peers>,
+    callers: Callers,
 }
 
 /// Where sites are comparable.
@@ -147,7 +148,7 @@ impl DistantClient {
     const DEVIATIONS: f64 = 6.0;
 
     pub fn new(settings: Settings) -> Self {
-        Self { settings, neighbourhoods: Recent::new(Self::NEIGHBOURHOODS) }
+        Self { settings, neighbourhoods: Recent::new(Self::NEIGHBOURHOODS), callers: Callers::default() }
     }
 
     fn sighting(event: &Event<'_>) -> Option<Sighting> {
@@ -197,6 +198,7 @@ impl Detector for DistantClient {
     type Window = Window;
 
     fn learn(&mut self, event: &Event<'_>) {
+        self.callers.learn(event);
         let Some(Sighting { site, rtt, neighbourhood }) = Self::sighting(event) else {
             return;
         };
@@ -207,15 +209,17 @@ impl Detector for DistantClient {
 
     fn remember(&self, section: &str, memory: &mut Memory) {
         memory.put(&format!("{section}.neighbourhoods"), &self.neighbourhoods);
+        self.callers.remember(section, memory);
     }
 
     fn recall(&mut self, section: &str, memory: &Memory) -> Result<(), MemoryError> {
         self.neighbourhoods.restore(memory.get(&format!("{section}.neighbourhoods"))?.unwrap_or_default());
-        Ok(())
+        self.callers.recall(section, memory)
     }
 
     fn sight(&self, event: &Event<'_>) -> Option<(Site, Sighting)> {
-        let sighting = Self::sighting(event)?;
+        let is_inside = event.is_home(Sender::Client);
+        let sighting = Self::sighting(event).filter(|seen| is_inside || self.callers.may_be_ours(event, seen.site))?;
         Some((sighting.site, sighting))
     }
 
@@ -260,7 +264,10 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::facts::Value;
+    use crate::detect::handshake::tests::{gate_and_web, strangers_come};
+    use crate::event::tests::{fact, flow, summary};
+    use crate::facts::{FactKind, FlowSummary, Value};
+    use crate::net::Transport;
 
     fn place() -> Neighbourhood {
         Neighbourhood::Provider { system: 64_500, country: "US".into() }
@@ -305,6 +312,21 @@ mod tests {
     }
 
     const NEAR: &[u64] = &[20, 22, 24, 26, 28, 30, 32, 34, 36];
+
+    #[test]
+    fn strangers_at_a_public_server_are_not_judged() {
+        let world = gate_and_web();
+        let is_seen = |server: &str, strangers| {
+            let mut detector = DistantClient::new(Settings::default());
+            strangers_come(strangers, |event| detector.learn(event));
+            let ended = FlowSummary { client_rtt: Some(Duration::from_millis(30)), ..summary(5) };
+            let fact = fact(flow("198.51.100.7:5000", server, Transport::Tcp), 6, FactKind::FlowEnded(ended));
+            detector.sight(&Event::of_fact(&fact, None, &world)).is_some()
+        };
+        assert!(is_seen("192.0.2.1:443", 9));
+        assert!(!is_seen("192.0.2.2:443", 9));
+        assert!(is_seen("192.0.2.2:443", 8), "a portal that hardly anybody else comes to");
+    }
 
     #[test]
     fn a_client_that_is_80_ms_farther_away_than_its_neighbours_is_a_finding_each_day() {

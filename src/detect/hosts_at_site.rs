@@ -29,7 +29,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::detect::chains::{Chains, Connection};
-use crate::detect::handshake::Handshake;
+use crate::detect::handshake::{self, Handshake};
 use crate::detect::log_on::{LogOn, is_a_crowds};
 use crate::detect::sightings::Sightings;
 use crate::detect::spans::{self, Span, Way};
@@ -145,11 +145,7 @@ impl HostsAtSite {
     fn connection(event: &Event<'_>) -> Option<(Site, Sign)> {
         let handshake = Handshake::of(event)?;
         let site = handshake.site;
-        let is_known = || {
-            let world = event.world();
-            world.accounts_at(site).next().is_some() || world.devices_at(site).next().is_some()
-        };
-        let syn_id = handshake.summary.syn_id.filter(|_| event.is_to_vpn_gateway() || is_known())?;
+        let syn_id = handshake.summary.syn_id.filter(|_| handshake::is_known(event, site))?;
         let flow = event.flow();
         let packets = handshake.summary.client.packets;
         let connection = Connection { syn_id, packets, flow: flow.id, started: flow.started };

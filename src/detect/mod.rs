@@ -196,7 +196,7 @@ pub const ALL: &[DetectorSpec] = &[
         vantage: Vantage::Edge,
         needs: &[],
         fields: relay::FIELDS,
-        start: |settings| Box::new(Running::new(settings.relay, settings.windows)),
+        start: |settings| Box::new(Running::new(relay::Relay::new(settings.relay), settings.windows)),
     },
     DetectorSpec {
         name: remote_access_product::NAME,
@@ -321,7 +321,7 @@ pub struct Settings {
     pub one_way_call: one_way_call::Settings,
     pub overlapping_tunnels: overlapping_tunnels::OverlappingTunnels,
     pub rare_product: rare_product::Settings,
-    pub relay: relay::Relay,
+    pub relay: relay::Settings,
     pub remote_access_product: remote_access_product::RemoteAccessProduct,
     pub second_stack: second_stack::Settings,
     pub session_hours: session_hours::Settings,

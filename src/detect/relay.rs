@@ -6,6 +6,7 @@
 //! it (the end of the server's first flight to the client's answer). Of each layer a low quantile is taken over all
 //! connections of a day between an address and a server, and the one is subtracted from the other: a single connection
 //! says nothing, because one delayed packet moves either layer. The difference is what lies between TCP's end and TLS's.
+//! Strangers at a public server are left out.
 //!
 //! # Why it matters
 //!
@@ -27,12 +28,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::detect::handshake::Handshake;
+use crate::detect::handshake::{Callers, Handshake};
 use crate::detect::{Detector, Family};
 use crate::event::Event;
 use crate::facts::{Fields, Sender};
 use crate::identity::entity::Entity;
 use crate::identity::site::Site;
+use crate::memory::{Memory, MemoryError};
 use crate::protocol::FieldSpec;
 use crate::quantity;
 use crate::time::Timestamp;
@@ -52,7 +54,7 @@ pub const FIELDS: &[FieldSpec] = &[
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields, default)]
-pub struct Relay {
+pub struct Settings {
     /// From this difference on it is a finding.
     #[serde(deserialize_with = "quantity::duration")]
     pub excess: Duration,
@@ -63,10 +65,16 @@ pub struct Relay {
     pub window: Duration,
 }
 
-impl Default for Relay {
+impl Default for Settings {
     fn default() -> Self {
         Self { excess: Duration::from_millis(75), connections: 5, window: Duration::from_secs(86_400) }
     }
+}
+
+#[derive(Default)]
+pub struct Relay {
+    settings: Settings,
+    callers: Callers,
 }
 
 /// Both round trips of a connection.
@@ -98,6 +106,10 @@ impl Relay {
     /// The protocols whose clients answer the server's first flight without anybody's help.
     const ANSWERS_BY_ITSELF: &'static [&'static str] = &["rdp", "tls"];
 
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, ..Self::default() }
+    }
+
     /// The difference of the layers' quantiles, never a quantile of the connections' differences: one late ACK makes a
     /// connection's TCP round trip long and its difference small.
     fn layers(connections: &VecDeque<(Timestamp, RoundTrips)>) -> Layers {
@@ -123,8 +135,21 @@ impl Detector for Relay {
     type Sighting = RoundTrips;
     type Window = Window;
 
+    fn learn(&mut self, event: &Event<'_>) {
+        self.callers.learn(event);
+    }
+
+    fn remember(&self, section: &str, memory: &mut Memory) {
+        self.callers.remember(section, memory);
+    }
+
+    fn recall(&mut self, section: &str, memory: &Memory) -> Result<(), MemoryError> {
+        self.callers.recall(section, memory)
+    }
+
     fn sight(&self, event: &Event<'_>) -> Option<((Site, IpAddr), RoundTrips)> {
-        let Handshake { site, summary } = Handshake::of(event)?;
+        let Handshake { site, summary } =
+            Handshake::of(event).filter(|handshake| self.callers.may_be_ours(event, handshake.site))?;
         if !Self::ANSWERS_BY_ITSELF.contains(&event.protocol()?.as_str()) {
             return None;
         }
@@ -133,19 +158,19 @@ impl Detector for Relay {
     }
 
     fn judge(&self, window: &mut Window, connection: RoundTrips, at: Timestamp) -> Option<Fields> {
-        window.connections.retain(|&(seen, _)| at.since(seen) <= self.window);
+        window.connections.retain(|&(seen, _)| at.since(seen) <= self.settings.window);
         if window.connections.len() == Self::CONNECTIONS_MAX {
             window.connections.pop_front();
         }
         window.connections.push_back((at, connection));
-        if window.connections.len() < self.connections {
+        if window.connections.len() < self.settings.connections {
             return None;
         }
         let Layers { tcp, tls } = Self::layers(&window.connections);
         let excess = tls.saturating_sub(tcp);
         let day = at.as_secs() / 86_400;
         window.days.retain(|&known| day.saturating_sub(known) < Self::DAYS_KEPT);
-        if excess < self.excess || !window.days.insert(day) {
+        if excess < self.settings.excess || !window.days.insert(day) {
             return None;
         }
         let mut evidence = Fields::default();
@@ -165,7 +190,11 @@ impl Detector for Relay {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Value;
+    use crate::detect::handshake::tests::{gate_and_web, strangers_come};
+    use crate::event::tests::{fact, flow, summary};
+    use crate::facts::{FactKind, FlowSummary, Value};
+    use crate::net::Transport;
+    use crate::protocol::Protocol;
 
     fn judge(window: &mut Window, secs: u64, tcp_millis: u64, tls_millis: u64) -> Option<Fields> {
         let round_trips = RoundTrips { tcp: Duration::from_millis(tcp_millis), tls: Duration::from_millis(tls_millis) };
@@ -177,6 +206,24 @@ mod tests {
             Some(Value::Number(days)) => Some(*days),
             _ => None,
         }
+    }
+
+    #[test]
+    fn strangers_at_a_public_server_are_not_judged() {
+        let world = gate_and_web();
+        let is_seen = |server: &str, strangers| {
+            let mut detector = Relay::default();
+            strangers_come(strangers, |event| detector.learn(event));
+            let mut flow = flow("198.51.100.7:5000", server, Transport::Tcp);
+            flow.protocol = Some(Protocol::new("tls"));
+            let [client_rtt, flight_rtt] = [Some(Duration::from_millis(30)), Some(Duration::from_millis(200))];
+            let ended = FlowSummary { client_rtt, flight_rtt, ..summary(5) };
+            let fact = fact(flow, 6, FactKind::FlowEnded(ended));
+            detector.sight(&Event::of_fact(&fact, None, &world)).is_some()
+        };
+        assert!(is_seen("192.0.2.1:443", 9));
+        assert!(!is_seen("192.0.2.2:443", 9));
+        assert!(is_seen("192.0.2.2:443", 8), "a portal that hardly anybody else comes to");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! # What it sees
 //!
 //! The maximum segment size in the SYNs of outside clients, where it is one that tunnels leave (1200 to 1430 bytes), on how
-//! many days it was so, and how many other sites of the same provider have it.
+//! many days it was so, and how many other sites of the same provider have it. Strangers at a public server are left out.
 //!
 //! # Why it matters
 //!
@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::detect::fleet::Prevalence;
-use crate::detect::handshake::Handshake;
+use crate::detect::handshake::{Callers, Handshake};
 use crate::detect::{Detector, Family};
 use crate::event::Event;
 use crate::facts::Fields;
@@ -66,6 +66,7 @@ pub struct TunnelMss {
     settings: Settings,
     /// The sites of a provider with a size, and under [`Self::ANY`] all of them.
     fleet: Prevalence<(Provider, u16), Site>,
+    callers: Callers,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +115,7 @@ impl Detector for TunnelMss {
     type Window = Window;
 
     fn learn(&mut self, event: &Event<'_>) {
+        self.callers.learn(event);
         if let Some((site, provider, mss)) = Self::read(event) {
             self.fleet.add(&(provider, Self::ANY), &site, event.at());
             self.fleet.add(&(provider, mss), &site, event.at());
@@ -122,14 +124,17 @@ impl Detector for TunnelMss {
 
     fn remember(&self, section: &str, memory: &mut Memory) {
         self.fleet.remember(section, memory);
+        self.callers.remember(section, memory);
     }
 
     fn recall(&mut self, section: &str, memory: &Memory) -> Result<(), MemoryError> {
-        self.fleet.recall(section, memory)
+        self.fleet.recall(section, memory)?;
+        self.callers.recall(section, memory)
     }
 
     fn sight(&self, event: &Event<'_>) -> Option<(Site, Sighting)> {
-        let (site, provider, mss) = Self::read(event).filter(|&(_, _, mss)| Self::is_a_tunnels(mss))?;
+        let (site, provider, mss) = Self::read(event)
+            .filter(|&(site, _, mss)| Self::is_a_tunnels(mss) && self.callers.may_be_ours(event, site))?;
         let [sites, provider_sites] = [mss, Self::ANY].map(|size| self.fleet.users(&(provider, size)));
         Some((site, Sighting { mss, sites, provider_sites }))
     }
@@ -161,7 +166,13 @@ impl Detector for TunnelMss {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::detect::handshake::tests::{gate_and_web, strangers_come};
+    use crate::event::tests::{fact, flow, summary};
+    use crate::facts::{FactKind, FlowSummary};
+    use crate::net::Transport;
 
     /// The days at which sightings on consecutive days are findings.
     fn found(sites: usize, provider_sites: usize, days: u64) -> Vec<u64> {
@@ -174,6 +185,22 @@ mod tests {
             findings > 0
         };
         (0..days).filter(is_found).collect()
+    }
+
+    #[test]
+    fn strangers_at_a_public_server_are_not_judged() {
+        let world = gate_and_web();
+        let is_seen = |server: &str, strangers| {
+            let mut detector = TunnelMss::default();
+            strangers_come(strangers, |event| detector.learn(event));
+            let mut ended = FlowSummary { client_rtt: Some(Duration::from_millis(30)), ..summary(5) };
+            ended.client.mss = Some(1380);
+            let fact = fact(flow("198.51.100.7:5000", server, Transport::Tcp), 6, FactKind::FlowEnded(ended));
+            detector.sight(&Event::of_fact(&fact, None, &world)).is_some()
+        };
+        assert!(is_seen("192.0.2.1:443", 9));
+        assert!(!is_seen("192.0.2.2:443", 9));
+        assert!(is_seen("192.0.2.2:443", 8), "a portal that hardly anybody else comes to");
     }
 
     #[test]
