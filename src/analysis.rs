@@ -281,6 +281,7 @@ impl Analysis {
             evicted: stages.world.evicted()
                 + stages.activity.evicted()
                 + stages.detectors.evicted()
+                + stages.daily_detectors.left_out()
                 + stages.lengths.evicted()
                 + stages.court.evicted(),
             hurried_facts: self.merge.hurried(),

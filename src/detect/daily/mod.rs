@@ -7,6 +7,7 @@
 pub mod draw;
 mod one;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::detect::{DAILY, Family, Finding, Settings, Vantage};
@@ -73,14 +74,32 @@ impl Group {
     pub fn workers(&self) -> Vec<&Worker> {
         self.members.iter().map(|member| &member.worker).collect()
     }
+
+    /// Those with most members at work, and then with most days of work, in the order they came in; and how many of three
+    /// or more have to be left out.
+    fn busiest<G>(groups: Vec<G>, days: impl Fn(&G) -> Vec<usize>) -> (Vec<G>, usize) {
+        let work = |group: &G| {
+            let days = days(group);
+            (days.iter().filter(|days| **days > 0).count(), days.iter().sum::<usize>())
+        };
+        if groups.len() <= Self::GROUPS_MAX {
+            return (groups, 0);
+        }
+        let mut numbered: Vec<(usize, G)> = groups.into_iter().enumerate().collect();
+        numbered.sort_by_cached_key(|(number, group)| (Reverse(work(group)), *number));
+        let left_out = numbered.split_off(Self::GROUPS_MAX);
+        let left_out = left_out.iter().take_while(|(_, group)| work(group).0 >= 3).count();
+        numbered.sort_unstable_by_key(|(number, _)| *number);
+        (numbered.into_iter().map(|(_, group)| group).collect(), left_out)
+    }
 }
 
 impl Fleet {
     /// The most others that random groups are made of.
     const OTHERS_MAX: usize = 1000;
 
-    /// The fleet of a day, and the groups in it; none where nobody worked.
-    fn new(day: u64, activity: &Activity, world: &World) -> Option<(Self, Vec<Group>)> {
+    /// The fleet of a day, the groups in it that are judged, and how many are not; none where nobody worked.
+    fn new(day: u64, activity: &Activity, world: &World) -> Option<(Self, Vec<Group>, usize)> {
         let mut draw = Draw::new(day);
         let mut everybody = activity.everybody();
         let mut by_site: BTreeMap<(Site, bool), Vec<Whose>> = BTreeMap::new();
@@ -100,10 +119,13 @@ impl Fleet {
             members: members.into_iter().filter_map(member).collect(),
         };
         let groups = by_site.into_iter().filter(|(_, members)| (2..=Group::MEMBERS_MAX).contains(&members.len()));
-        let groups = groups.take(Group::GROUPS_MAX).map(group).collect();
+        let (groups, left_out) = Group::busiest(groups.collect(), |(_, members)| {
+            members.iter().map(|&whose| activity.days(whose, day).count()).collect()
+        });
+        let groups = groups.into_iter().map(group).collect();
         let day_count = activity.day_count();
         let begins = activity.beginning((day + 1).saturating_sub(day_count as u64));
-        Some((Self { day, day_count, begins, others, shape, draw }, groups))
+        Some((Self { day, day_count, begins, others, shape, draw }, groups, left_out))
     }
 }
 
@@ -127,18 +149,21 @@ pub struct DailySpec {
 /// All daily detectors.
 pub struct DailyDetectors {
     running: Vec<Box<dyn Run>>,
+    /// Groups of three or more that were not judged because there were too many.
+    left_out: u64,
 }
 
 impl DailyDetectors {
     pub fn new(settings: &Settings) -> Self {
-        Self { running: DAILY.iter().map(|spec| (spec.start)(settings)).collect() }
+        Self { running: DAILY.iter().map(|spec| (spec.start)(settings)).collect(), left_out: 0 }
     }
 
     /// Judges the day that was over before `event`, each group by every detector in the order of [`DAILY`].
     pub fn on_day(&mut self, day: u64, activity: &Activity, world: &World, event: &Event<'_>) -> Vec<Finding> {
-        let Some((mut fleet, groups)) = Fleet::new(day, activity, world) else {
+        let Some((mut fleet, groups, left_out)) = Fleet::new(day, activity, world) else {
             return Vec::new();
         };
+        self.left_out += left_out as u64;
         let mut findings = Vec::new();
         for one in One::all(day, activity, world) {
             for detector in &mut self.running {
@@ -153,6 +178,11 @@ impl DailyDetectors {
         }
         self.running.iter_mut().for_each(|detector| detector.end_day());
         findings
+    }
+
+    /// How many groups of three or more were not judged on their day because there were too many.
+    pub const fn left_out(&self) -> u64 {
+        self.left_out
     }
 }
 
@@ -215,5 +245,30 @@ impl Found {
             application: None,
             evidence: self.evidence,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Groups by the days on which each member worked, with the least groups before; how many of the former are judged.
+    fn judged(groups: &[&[usize]], before: usize) -> (usize, usize) {
+        let mut all = vec![(false, vec![1, 1]); before];
+        all.extend(groups.iter().map(|days| (true, days.to_vec())));
+        let (kept, left_out) = Group::busiest(all, |(_, days)| days.clone());
+        assert!(kept.len() <= Group::GROUPS_MAX && kept.is_sorted_by_key(|(is_late, _)| *is_late));
+        (kept.iter().filter(|(is_late, _)| *is_late).count(), left_out)
+    }
+
+    #[test]
+    fn households_with_most_at_work_are_judged_whatever_their_addresses() {
+        assert_eq!(judged(&[&[1, 1]], Group::GROUPS_MAX - 1), (1, 0));
+        assert_eq!(judged(&[&[1, 1]], Group::GROUPS_MAX), (0, 0), "of equal ones the first");
+        assert_eq!(judged(&[&[1, 1, 1]], Group::GROUPS_MAX), (1, 0));
+        assert_eq!(judged(&[&[1, 1, 0]], Group::GROUPS_MAX), (0, 0), "the third did nothing");
+        assert_eq!(judged(&[&[1, 2]], Group::GROUPS_MAX), (1, 0));
+        const THREE: &[usize] = &[1; 3];
+        assert_eq!(judged(&[THREE; Group::GROUPS_MAX + 2], 9), (Group::GROUPS_MAX, 2));
     }
 }
