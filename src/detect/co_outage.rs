@@ -4,8 +4,9 @@
 //!
 //! Flows of one outside address to a VPN gateway, each with its first and last packet. Where at least two had their last
 //! packets within seconds of each other, and soon after as many began within seconds of each other, the line or the
-//! power failed for all of them: an outage. The third within the window is a finding, and each further one. What other
-//! sites had at the same moment is the gateway's or the carrier's fault and does not count.
+//! power failed for all of them: an outage. Tunnels of different transports are counted apart, because one client may use
+//! TLS and DTLS, or IKE and ESP, together. The third within the window is a finding, and each further one. What one in two
+//! hundred of the sites had at the same moment, and at least four, is the gateway's or the carrier's fault and does not count.
 //!
 //! # Why it matters
 //!
@@ -13,12 +14,12 @@
 //!
 //! # Normal causes
 //!
-//! Two colleagues in one household, or a coworking space, with a bad line. Tunnels that a client opens in pairs.
+//! Two colleagues in one household, or a coworking space, with a bad line. Two tunnels of one client over one transport.
 //!
 //! # Blind spots
 //!
 //! Works outside the gateway only. A tunnel that survives the outage on the same ports does not fall silent; farms
-//! with uninterrupted power and line have none.
+//! with uninterrupted power and line have none. Two laptops of which one uses TLS and the other DTLS are not counted together.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -32,8 +33,10 @@ use crate::facts::{EndReason, FactKind, Fields, FlowId, Sender};
 use crate::identity::entity::Entity;
 use crate::identity::site::Site;
 use crate::memory::{Memory, MemoryError};
+use crate::net::Transport;
 use crate::protocol::FieldSpec;
 use crate::quantity;
+use crate::recent::{Recent, Retention};
 use crate::time::Timestamp;
 
 pub const NAME: &str = "co_outage";
@@ -75,12 +78,16 @@ pub struct CoOutage {
     settings: Settings,
     /// The sites whose tunnels had their last packets in each slice of time.
     silences: BTreeMap<u64, BTreeSet<Site>>,
+    /// The sites with tunnels.
+    sites: Recent<Site, ()>,
 }
 
 /// A tunnel as far as it was seen.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct Span {
     flow: FlowId,
+    #[serde(default)]
+    transport: Option<Transport>,
     first: Timestamp,
     last: Timestamp,
     is_over: bool,
@@ -103,11 +110,17 @@ impl CoOutage {
     const SLICES_MAX: usize = 1024;
     /// So long after an outage every tunnel that it ended, and every one that stayed up, has been told of.
     const SETTLED: Duration = Duration::from_secs(3900);
-    /// As many sites at once are no matter of one of them.
-    const SITES_MAX: usize = 4;
+    /// As many sites at once are no matter of one of them: where there are more, laptops are closed at any moment.
+    const SHARED_BY: usize = 4;
+    /// One of so many sites.
+    const SHARED_PART: usize = 200;
+    /// The most sites of a slice.
+    const SITES_MAX: usize = 256;
+    /// Open flows are told of once an hour.
+    const SITES: Retention = Retention { entries_max: 100_000, keep: Duration::from_secs(2 * 3600) };
 
-    pub const fn new(settings: Settings) -> Self {
-        Self { settings, silences: BTreeMap::new() }
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, silences: BTreeMap::new(), sites: Recent::new(Self::SITES) }
     }
 
     fn span(event: &Event<'_>) -> Option<(Site, Span)> {
@@ -124,7 +137,8 @@ impl CoOutage {
             return None;
         }
         let first = fact.flow.started;
-        let span = Span { flow: fact.flow.id, first, last: first + summary.duration, is_over };
+        let transport = Some(fact.flow.transport);
+        let span = Span { flow: fact.flow.id, transport, first, last: first + summary.duration, is_over };
         Some((Site::of(event.address(Sender::Client)?), span))
     }
 
@@ -136,18 +150,20 @@ impl CoOutage {
             .range(slice.saturating_sub(1)..=slice.saturating_add(1))
             .flat_map(|(_, sites)| sites)
             .collect();
-        sites.len() >= Self::SITES_MAX
+        let part = self.sites.len().div_ceil(Self::SHARED_PART).min(Self::SITES_MAX);
+        sites.len() >= part.max(Self::SHARED_BY)
     }
 
     /// The moment of the tunnels that fell silent together with this one, and how many they are, if as many came back.
     fn outage(&self, spans: &BTreeMap<FlowId, Span>, over: Span) -> Option<(Timestamp, usize)> {
         let is_together = |a: Timestamp, b: Timestamp| a.since(b).max(b.since(a)) <= self.settings.together;
-        let silent = spans.values().filter(|span| span.is_over && is_together(span.last, over.last));
+        let alike = || spans.values().filter(|span| span.transport == over.transport);
+        let silent = alike().filter(|span| span.is_over && is_together(span.last, over.last));
         let moment = silent.clone().map(|span| span.last).min()?;
         let (silent, end) = (silent.clone().count(), silent.map(|span| span.last).max()?);
         let back = |from: &Span| from.first >= end && from.first.since(end) <= self.settings.outage;
-        let begun = spans.values().filter(|span| back(span)).min_by_key(|span| span.first)?.first;
-        let begun = spans.values().filter(|span| back(span) && is_together(span.first, begun)).count();
+        let begun = alike().filter(|span| back(span)).min_by_key(|span| span.first)?.first;
+        let begun = alike().filter(|span| back(span) && is_together(span.first, begun)).count();
         // Whoever stayed up had line and power.
         let stayed = spans.values().any(|span| span.first < moment && span.last.since(end) > self.settings.together);
         let shared = silent.min(begun);
@@ -164,9 +180,14 @@ impl Detector for CoOutage {
     type Window = Window;
 
     fn learn(&mut self, event: &Event<'_>) {
-        let Some((site, span)) = Self::span(event).filter(|(_, span)| span.is_over) else {
+        let Some((site, span)) = Self::span(event) else {
             return;
         };
+        self.sites.expire(event.at());
+        self.sites.get_or_insert_with(site, event.at(), || ());
+        if !span.is_over {
+            return;
+        }
         let sites = self.silences.entry(span.last.as_secs() / Self::SLICE_SECS).or_default();
         if sites.len() < Self::SITES_MAX {
             sites.insert(site);
@@ -178,10 +199,12 @@ impl Detector for CoOutage {
 
     fn remember(&self, section: &str, memory: &mut Memory) {
         memory.put(&format!("{section}.silences"), &self.silences);
+        memory.put(&format!("{section}.sites"), &self.sites);
     }
 
     fn recall(&mut self, section: &str, memory: &Memory) -> Result<(), MemoryError> {
         self.silences = memory.get(&format!("{section}.silences"))?.unwrap_or_default();
+        self.sites.restore(memory.get(&format!("{section}.sites"))?.unwrap_or_default());
         Ok(())
     }
 
@@ -232,15 +255,21 @@ mod tests {
 
     const HOUR: u64 = 3600;
 
-    /// Tunnels that were up from each first to each last second, those of one outage in a row.
+    /// Tunnels over UDP that were up from each first to each last second, those of one outage in a row.
     fn judge(detector: &CoOutage, tunnels: &[(u64, u64)]) -> Vec<u64> {
+        let over_udp: Vec<_> = tunnels.iter().map(|&(first, last)| (Transport::Udp, first, last)).collect();
+        judge_over(detector, &over_udp)
+    }
+
+    fn judge_over(detector: &CoOutage, tunnels: &[(Transport, u64, u64)]) -> Vec<u64> {
         let mut window = Window::default();
         let mut found = Vec::new();
         // A tunnel is told of hourly, and its end three minutes late.
         let mut events: Vec<(u64, Span)> = Vec::new();
-        for (id, &(first, last)) in (0..).zip(tunnels) {
+        for (id, &(transport, first, last)) in (0..).zip(tunnels) {
             let span = |last, is_over| Span {
                 flow: FlowId(id),
+                transport: Some(transport),
                 first: Timestamp::from_secs(first),
                 last: Timestamp::from_secs(last),
                 is_over,
@@ -297,15 +326,39 @@ mod tests {
     }
 
     #[test]
-    fn what_other_sites_have_too_is_not_the_sites_fault() {
+    fn the_two_tunnels_of_one_client_are_one() {
+        let over = |transport: [Transport; 2]| -> Vec<(Transport, u64, u64)> {
+            let tunnels = outages(4, 0).into_iter().enumerate();
+            tunnels.map(|(number, (first, last))| (transport[number % 2], first, last)).collect()
+        };
+        assert_eq!(judge_over(&detector(), &over([Transport::Tcp, Transport::Udp])), [] as [u64; 0]);
+        let (one, other) = (over([Transport::Tcp, Transport::Udp]), over([Transport::Udp, Transport::Tcp]));
+        assert_eq!(judge_over(&detector(), &[one, other].concat()), [3, 4], "two clients");
+    }
+
+    /// Whether outages are found of a site when so many others of so many fell silent at each of them.
+    fn is_found_among(silent: u32, sites: u32) -> bool {
         let mut detector = detector();
-        for site in 0..4 {
-            for n in 0..5 {
-                let slice = (n + 1) * HOUR * 2 / CoOutage::SLICE_SECS;
-                let site = Site::of(std::net::IpAddr::from([192, 0, 2, site]));
-                detector.silences.entry(slice).or_default().insert(site);
-            }
+        let site = |number: u32| Site::of(std::net::Ipv4Addr::from_bits(0xc633_0000 + number).into());
+        for number in 0..sites {
+            detector.sites.get_or_insert_with(site(number), Timestamp::ZERO, || ());
         }
-        assert_eq!(judge(&detector, &outages(4, 0)), [] as [u64; 0]);
+        for n in 0..5 {
+            let slice = (n + 1) * HOUR * 2 / CoOutage::SLICE_SECS;
+            detector.silences.entry(slice).or_default().extend((0..silent).map(site));
+        }
+        !judge(&detector, &outages(4, 0)).is_empty()
+    }
+
+    #[test]
+    fn what_other_sites_have_too_is_not_the_sites_fault() {
+        assert!(is_found_among(3, 100));
+        assert!(!is_found_among(4, 100));
+    }
+
+    #[test]
+    fn where_there_are_many_some_are_closed_at_any_moment() {
+        assert!(is_found_among(9, 2000));
+        assert!(!is_found_among(10, 2000));
     }
 }
