@@ -4,7 +4,8 @@
 //!
 //! What a device on the segment says when it asks for its address (name, vendor class, the order of its options), the maker
 //! of its MAC, and the SYNs that it sends. Each pair that does not fit is a contradiction; from the second one on it is a
-//! finding, and again with each further one.
+//! finding, and again with each further one. SYNs of Linux contradict nothing where SYNs of Windows come from no farther
+//! away: then it is Windows, and Linux runs in it or behind it.
 //!
 //! # Why it matters
 //!
@@ -12,13 +13,13 @@
 //!
 //! # Normal causes
 //!
-//! A virtual machine with its host's name, a laptop that was set up anew with Linux under its old name, two systems on one
+//! A virtual machine with its host's name and an address of its own, a laptop that was set up anew with Linux under its old name, two systems on one
 //! machine. A made-up MAC (RFC 7844) tells no maker and is not asked for one.
 //!
 //! # Blind spots
 //!
 //! Works on the devices' own segment only. A device that copies name, vendor class and options of Windows, and has its
-//! TTL and TCP options changed, is not told from it.
+//! TTL and TCP options changed, is not told from it; nor are the SYNs of one that forwards a laptop's and leaves their TTL.
 
 use std::collections::BTreeSet;
 
@@ -79,15 +80,42 @@ impl Contradiction {
     }
 }
 
+impl Contradiction {
+    const fn is_of_tcp(self) -> bool {
+        matches!(self, Self::ClassAndTcp | Self::NameAndTcp)
+    }
+}
+
 pub struct Sighting {
     contradictions: Vec<Contradiction>,
+    syn: Option<Syn>,
     name: Option<Text>,
     vendor_class: Option<Text>,
+}
+
+/// Whose SYN it is, and over how many routers it came.
+#[derive(Clone, Copy)]
+enum Syn {
+    Linux(u8),
+    Windows(u8),
 }
 
 #[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     contradictions: BTreeSet<Contradiction>,
+    /// Over how few routers SYNs of either came.
+    #[serde(default)]
+    linux_hops: Option<u8>,
+    #[serde(default)]
+    windows_hops: Option<u8>,
+}
+
+impl Window {
+    /// The contradictions that hold: who has Linux in it or behind it is not Linux.
+    fn holding(&self) -> Vec<Contradiction> {
+        let is_windows = self.windows_hops.is_some_and(|hops| self.linux_hops.is_none_or(|linux| hops <= linux));
+        self.contradictions.iter().copied().filter(|of| !(is_windows && of.is_of_tcp())).collect()
+    }
 }
 
 impl DisguisedDevice {
@@ -104,25 +132,27 @@ impl DisguisedDevice {
         [0xe4, 0x5f, 0x01],
     ];
 
-    fn of_lease(lease: &Lease) -> Option<Sighting> {
-        let name = lease.host_name.as_ref()?;
+    /// A server's answer says the client's name after it, and nothing else of it.
+    fn of_lease(lease: &Lease, is_v4: bool) -> Option<Sighting> {
+        let (name, options) = (lease.host_name.as_ref()?, lease.fingerprint.as_deref()?);
         let mut contradictions = Vec::new();
         if is_windows_name(name.as_str()) {
             if !lease.vendor_class.as_ref().is_some_and(is_windows_class) {
                 contradictions.push(Contradiction::NameAndClass);
             }
-            if lease.fingerprint.as_deref().is_some_and(|options| !asks_like_windows(options)) {
+            if is_v4 && !asks_like_windows(options) {
                 contradictions.push(Contradiction::NameAndOptions);
             }
             if lease.mac.is_some_and(is_small_machine) {
                 contradictions.push(Contradiction::NameAndMaker);
             }
         }
-        Some(Sighting { contradictions, name: lease.host_name.clone(), vendor_class: lease.vendor_class.clone() })
+        let (name, vendor_class) = (lease.host_name.clone(), lease.vendor_class.clone());
+        Some(Sighting { contradictions, syn: None, name, vendor_class })
     }
 
-    /// Of a device that opens connections as Linux does.
-    fn of_linux(device: &Device) -> Option<Sighting> {
+    /// Of a device that says it is Windows, and opens connections as one or the other does.
+    fn of_syn(device: &Device, syn: Syn) -> Option<Sighting> {
         let mut contradictions = Vec::new();
         if device.host_name.as_ref().is_some_and(|name| is_windows_name(name.as_str())) {
             contradictions.push(Contradiction::NameAndTcp);
@@ -131,18 +161,23 @@ impl DisguisedDevice {
             contradictions.push(Contradiction::ClassAndTcp);
         }
         let (name, vendor_class) = (device.host_name.clone(), device.vendor_class.clone());
-        (!contradictions.is_empty()).then_some(Sighting { contradictions, name, vendor_class })
+        if contradictions.is_empty() {
+            return None;
+        }
+        if let Syn::Windows(_) = syn {
+            contradictions.clear();
+        }
+        Some(Sighting { contradictions, syn: Some(syn), name, vendor_class })
     }
 }
 
-/// The names that Windows makes up for itself: `DESKTOP-` or `LAPTOP-` and seven or eight letters and digits.
+/// The names that Windows makes up for itself: `DESKTOP-`, `LAPTOP-` or `WIN-`, and as many letters and digits as a NetBIOS
+/// name has room for.
 fn is_windows_name(name: &str) -> bool {
-    let rest =
-        name.strip_prefix("DESKTOP-").or_else(|| name.strip_prefix("LAPTOP-")).or_else(|| name.strip_prefix("WIN-"));
-    let is_made_up = |rest: &str| {
-        (7..=11).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-    };
-    rest.is_some_and(is_made_up)
+    const NETBIOS_CHARS: usize = 15;
+    let rest = ["DESKTOP-", "LAPTOP-", "WIN-"].iter().find_map(|prefix| name.strip_prefix(prefix));
+    let is_made_up = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    name.len() == NETBIOS_CHARS && rest.is_some_and(is_made_up)
 }
 
 fn is_windows_class(class: &Text) -> bool {
@@ -173,28 +208,39 @@ impl Detector for DisguisedDevice {
         match &event.fact()?.kind {
             FactKind::Lease(lease) => {
                 let device = DeviceId::of_mac(lease.mac.filter(|mac| mac.is_a_machine())?);
-                Some((device, Self::of_lease(lease)?))
+                let is_v4 = event.protocol().is_some_and(|protocol| protocol.as_str() == "dhcp");
+                Some((device, Self::of_lease(lease, is_v4)?))
             }
             FactKind::Activity(summary) | FactKind::FlowEnded(summary) => {
-                summary.client.syn_signature.as_ref().filter(|signature| signature.is_of_linux())?;
+                let syn = match summary.client.syn_signature.as_ref()? {
+                    signature if signature.is_of_linux() => Syn::Linux(signature.hops()),
+                    signature if signature.is_of_windows() => Syn::Windows(signature.hops()),
+                    _ => return None,
+                };
                 let id = event.device(Sender::Client)?;
                 let device = event.world().identity.device(id).filter(|device| device.host_name.is_some())?;
-                Some((id, Self::of_linux(device)?))
+                Some((id, Self::of_syn(device, syn)?))
             }
             _ => None,
         }
     }
 
     fn judge(&self, window: &mut Window, sighting: Sighting, _at: Timestamp) -> Option<Fields> {
-        let before = window.contradictions.len();
+        let before = window.holding().len();
         window.contradictions.extend(sighting.contradictions);
-        let count = window.contradictions.len();
-        if count == before || count < self.contradictions {
+        let fewest = |known: &mut Option<u8>, hops: u8| *known = Some(known.map_or(hops, |known| known.min(hops)));
+        match sighting.syn {
+            Some(Syn::Linux(hops)) => fewest(&mut window.linux_hops, hops),
+            Some(Syn::Windows(hops)) => fewest(&mut window.windows_hops, hops),
+            None => {}
+        }
+        let holding = window.holding();
+        let count = holding.len();
+        if count <= before || count < self.contradictions {
             return None;
         }
         let mut evidence = Fields::default();
-        let words: Vec<&'static str> =
-            window.contradictions.iter().map(|contradiction| contradiction.as_str()).collect();
+        let words: Vec<&'static str> = holding.into_iter().map(Contradiction::as_str).collect();
         evidence.push("spanwatch.disguise.contradictions", words);
         evidence.push("spanwatch.disguise.contradictions_count", count as u64);
         evidence.push_some("spanwatch.disguise.name", sighting.name);
@@ -224,13 +270,13 @@ mod tests {
             fingerprint: Some(options.into()),
             ..Lease::default()
         };
-        DisguisedDevice::of_lease(&lease).map(|sighting| sighting.contradictions).unwrap_or_default()
+        DisguisedDevice::of_lease(&lease, true).map(|sighting| sighting.contradictions).unwrap_or_default()
     }
 
     fn linux(name: &str, class: &str) -> Vec<Contradiction> {
         let mut device = Device::new(Key::Mac(DELL), Timestamp::ZERO);
         (device.host_name, device.vendor_class) = (Some(name.into()), Some(class.into()));
-        DisguisedDevice::of_linux(&device).map(|sighting| sighting.contradictions).unwrap_or_default()
+        DisguisedDevice::of_syn(&device, Syn::Linux(0)).map(|sighting| sighting.contradictions).unwrap_or_default()
     }
 
     #[test]
@@ -255,6 +301,46 @@ mod tests {
     }
 
     #[test]
+    fn names_that_windows_makes_up_have_fifteen_characters() {
+        for made_up in ["DESKTOP-4F7K2QA", "LAPTOP-9C1D2E3F", "WIN-0A1B2C3D4E5"] {
+            assert!(is_windows_name(made_up), "{made_up}");
+        }
+        for given in ["LAPTOP-JSMITH1", "LAPTOP-JSMITH123", "DESKTOP-ACCT01", "WIN-FILESERVER", "WINDOWS-4F7K2QA"] {
+            assert!(!is_windows_name(given), "{given}");
+        }
+    }
+
+    #[test]
+    fn only_the_devices_own_words_count_and_options_of_dhcpv4() {
+        let name = Some(Text::from("DESKTOP-4F7K2QA"));
+        let echoed = Lease { mac: Some(DELL), host_name: name.clone(), ..Lease::default() };
+        assert!(DisguisedDevice::of_lease(&echoed, true).is_none());
+        let vendor_class = Some(Text::from("MSFT 5.0"));
+        let asked = Lease { vendor_class, fingerprint: Some("1,8,3,39,16,6/17,23,24".into()), ..echoed };
+        let of = |is_v4| DisguisedDevice::of_lease(&asked, is_v4).map(|sighting| sighting.contradictions);
+        assert_eq!(of(false), Some(vec![]));
+        assert_eq!(of(true), Some(vec![Contradiction::NameAndOptions]));
+    }
+
+    /// Whether a device with the name and the class of Windows is found by its SYNs.
+    fn is_found_by_syns(syns: &[Syn]) -> bool {
+        let (detector, mut window) = (DisguisedDevice::default(), Window::default());
+        let mut device = Device::new(Key::Mac(DELL), Timestamp::ZERO);
+        (device.host_name, device.vendor_class) = (Some("DESKTOP-4F7K2QA".into()), Some("MSFT 5.0".into()));
+        let mut sightings = syns.iter().filter_map(|&syn| DisguisedDevice::of_syn(&device, syn));
+        sightings.any(|sighting| detector.judge(&mut window, sighting, Timestamp::ZERO).is_some())
+    }
+
+    #[test]
+    fn linux_in_or_behind_windows_is_no_disguise_and_windows_behind_linux_is() {
+        assert!(is_found_by_syns(&[Syn::Linux(0)]));
+        assert!(!is_found_by_syns(&[Syn::Windows(0), Syn::Linux(0)]), "a virtual machine on the same link");
+        assert!(!is_found_by_syns(&[Syn::Windows(1), Syn::Linux(2)]), "one behind the laptop's NAT");
+        assert!(is_found_by_syns(&[Syn::Windows(1), Syn::Linux(0)]), "a router before a laptop");
+        assert!(!is_found_by_syns(&[Syn::Windows(0); 9]));
+    }
+
+    #[test]
     fn a_made_up_mac_tells_no_maker() {
         let made_up = Mac([0xba, 0x27, 0xeb, 1, 2, 3]);
         assert_eq!(lease(made_up, "DESKTOP-4F7K2QA", Some("MSFT 5.0"), WINDOWS_OPTIONS), []);
@@ -264,7 +350,8 @@ mod tests {
     fn the_second_contradiction_is_a_finding_and_each_further_one() {
         let (detector, mut window) = (DisguisedDevice::default(), Window::default());
         let mut is_found = |contradictions: &[Contradiction]| {
-            let sighting = Sighting { contradictions: contradictions.into(), name: None, vendor_class: None };
+            let sighting =
+                Sighting { contradictions: contradictions.into(), syn: None, name: None, vendor_class: None };
             detector.judge(&mut window, sighting, Timestamp::ZERO).is_some()
         };
         assert!(!is_found(&[Contradiction::NameAndClass]));

@@ -71,7 +71,22 @@ impl SynSignature {
     pub fn is_of_linux(&self) -> bool {
         const LAYOUT: [u8; 5] =
             [option::MSS, option::SACK_PERMITTED, option::TIMESTAMPS, option::NOP, option::WINDOW_SCALE];
-        initial_ttl(self.ttl) == 64 && self.kinds.get(..usize::from(self.kinds_len)) == Some(LAYOUT.as_slice())
+        initial_ttl(self.ttl) == 64 && self.kinds() == LAYOUT
+    }
+
+    /// Whether the TTL and the options are those of Windows: 128, and `mss,nop,ws,nop,nop,sok`, with timestamps
+    /// `mss,nop,ws,sok,ts`.
+    pub fn is_of_windows(&self) -> bool {
+        const LAYOUT: [u8; 6] =
+            [option::MSS, option::NOP, option::WINDOW_SCALE, option::NOP, option::NOP, option::SACK_PERMITTED];
+        const WITH_TIMESTAMPS: [u8; 5] =
+            [option::MSS, option::NOP, option::WINDOW_SCALE, option::SACK_PERMITTED, option::TIMESTAMPS];
+        initial_ttl(self.ttl) == 128 && (self.kinds() == LAYOUT || self.kinds() == WITH_TIMESTAMPS)
+    }
+
+    /// Over how many routers it came, most likely.
+    pub const fn hops(&self) -> u8 {
+        initial_ttl(self.ttl).saturating_sub(self.ttl)
     }
 
     /// `None` where the options contradict themselves.
@@ -177,8 +192,7 @@ impl SynSignature {
 impl fmt::Display for SynSignature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let version = if self.v6 { 6 } else { 4 };
-        let distance = initial_ttl(self.ttl).saturating_sub(self.ttl);
-        write!(f, "{version}:{}+{distance}:{}:{}:", self.ttl, self.ip_options_len, self.mss)?;
+        write!(f, "{version}:{}+{}:{}:{}:", self.ttl, self.hops(), self.ip_options_len, self.mss)?;
         self.write_window(f)?;
         write!(f, ",{}:", self.window_scale)?;
         self.write_layout(f)?;
@@ -425,16 +439,23 @@ mod tests {
     }
 
     #[test]
-    fn linux_is_told_by_its_ttl_and_its_options() {
-        let is_of_linux = |options: &[u8], ttl: u8| {
+    fn linux_and_windows_are_told_by_their_ttl_and_their_options() {
+        let read = |options: &[u8], ttl: u8| {
             let (mut head, tcp) = syn(options);
             head.ip.ttl = ttl;
-            SynSignature::read(&head, &tcp).is_of_linux()
+            SynSignature::read(&head, &tcp)
         };
+        let is_of_linux = |options: &[u8], ttl: u8| read(options, ttl).is_of_linux();
         assert!(is_of_linux(LINUX, 64) && is_of_linux(LINUX, 43));
         assert!(!is_of_linux(LINUX, 65), "a Windows machine, say, some hops away");
         assert!(!is_of_linux(&[2, 4, 5, 0xb4, 1, 3, 3, 8, 1, 1, 4, 2], 64), "the options of Windows");
         assert!(!is_of_linux(LINUX.get(..8).unwrap(), 64), "the first of the options alone");
+        let is_of_windows = |options: &[u8], ttl: u8| read(options, ttl).is_of_windows();
+        let windows: &[u8] = &[2, 4, 5, 0xb4, 1, 3, 3, 8, 1, 1, 4, 2];
+        let with_timestamps: &[u8] = &[2, 4, 5, 0xb4, 1, 3, 3, 8, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0];
+        assert!(is_of_windows(windows, 128) && is_of_windows(with_timestamps, 127));
+        assert!(!is_of_windows(windows, 64) && !is_of_windows(LINUX, 128));
+        assert_eq!((read(windows, 128).hops(), read(windows, 126).hops()), (0, 2));
     }
 
     #[test]
