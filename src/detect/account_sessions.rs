@@ -3,7 +3,8 @@
 //! # What it sees
 //!
 //! Sessions at access servers (a VPN gateway, a portal) as RADIUS accounting tells of them: who, from which outside address,
-//! from when until when. When both sessions of an account from two networks are over, the time that both were open is
+//! from when until when. A session that begins again has ended unseen before; one that is told of now and then and no more
+//! has, too. When both sessions of an account from two networks are over, the time that both were open is
 //! known. From an hour on it is a finding, once a day for each pair of networks.
 //!
 //! # Why it matters
@@ -32,7 +33,7 @@ use crate::detect::{Detector, Family};
 use crate::enrich::classes::AddressClass;
 use crate::event::Event;
 use crate::facts::words::{self, Word};
-use crate::facts::{AccessPhase, FactKind, Fields};
+use crate::facts::{AccessPhase, FactKind, Fields, Value};
 use crate::identity;
 use crate::identity::entity::Entity;
 use crate::net::Text;
@@ -72,8 +73,17 @@ impl Default for AccountSessions {
 /// A session that is told of.
 pub struct Sighting {
     from: IpAddr,
-    is_over: bool,
+    what: Told,
     class: Option<&'static str>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Told {
+    Start,
+    /// Its user was let in.
+    Accept,
+    Interim,
+    Stop,
 }
 
 /// The sessions of an account.
@@ -93,6 +103,20 @@ struct Session {
     #[serde(deserialize_with = "words::maybe_word")]
     class: Option<Word>,
     since: Timestamp,
+    /// When it was told of last.
+    #[serde(default)]
+    heard: Option<Timestamp>,
+    /// The server tells of it while it goes on.
+    #[serde(default)]
+    has_interims: bool,
+}
+
+impl Session {
+    /// Whether its end must have been lost.
+    fn is_lost(&self, at: Timestamp) -> bool {
+        let silence = if self.has_interims { AccountSessions::INTERIM_MAX } else { AccountSessions::SILENCE_MAX };
+        self.heard.is_none_or(|heard| at.since(heard) > silence)
+    }
 }
 
 impl AccountSessions {
@@ -101,6 +125,10 @@ impl AccountSessions {
     const DAYS_KEPT: u64 = 14;
     /// Sessions that were over longer ago are forgotten.
     const OVER_KEPT: Duration = Duration::from_secs(2 * 86_400);
+    /// Servers that tell of a session while it goes on do so every few minutes, and seldom less than once an hour.
+    const INTERIM_MAX: Duration = Duration::from_secs(6 * 3600);
+    /// Who is let in again after so long has another session, where servers do not tell of its beginning.
+    const SILENCE_MAX: Duration = Duration::from_secs(86_400);
 }
 
 impl Detector for AccountSessions {
@@ -119,16 +147,27 @@ impl Detector for AccountSessions {
         let from = access.outside.filter(|&from| !event.is_home_address(from) && !is_a_crowds(event, from))?;
         let account = identity::account(credential.user.as_ref()?)?;
         let class = event.world().address_class(from).map(AddressClass::as_str);
-        Some((account, Sighting { from, is_over: access.phase == AccessPhase::Over, class }))
+        let status = match credential.fields.get("radius.accounting_status") {
+            Some(Value::Text(status)) => Some(status.as_str()),
+            _ => None,
+        };
+        let what = match (access.phase, status) {
+            (AccessPhase::Over, _) => Told::Stop,
+            (_, Some("start")) => Told::Start,
+            (_, Some("interim")) => Told::Interim,
+            _ => Told::Accept,
+        };
+        Some((account, Sighting { from, what, class }))
     }
 
     fn judge(&self, window: &mut Window, sighting: Sighting, at: Timestamp) -> Option<Fields> {
-        let Sighting { from, is_over, class } = sighting;
-        if !is_over {
-            window.begin(Session { from, class, since: at });
+        let Sighting { from, what, class } = sighting;
+        if what != Told::Stop {
+            let has_interims = what == Told::Interim;
+            window.begin(Session { from, class, since: at, heard: Some(at), has_interims }, what);
             return None;
         }
-        let own = window.open.remove(&network(from))?;
+        let own = window.open.remove(&network(from)).filter(|own| !own.has_interims || !own.is_lost(at))?;
         let (other, both_open) = window.end(own, at)?;
         if both_open < self.both_open || !window.is_news(own, other, at) {
             return None;
@@ -150,11 +189,19 @@ impl Detector for AccountSessions {
 }
 
 impl Window {
-    /// A session begins, or goes on.
-    fn begin(&mut self, session: Session) {
-        if self.open.len() < AccountSessions::SESSIONS_MAX {
-            self.open.entry(network(session.from)).or_insert(session);
+    /// A session begins, or goes on. The one that was told of longest ago gives way.
+    fn begin(&mut self, session: Session, what: Told) {
+        let (place, at) = (network(session.from), session.since);
+        if let Some(known) = self.open.get_mut(&place).filter(|known| what != Told::Start && !known.is_lost(at)) {
+            known.heard = session.heard;
+            known.has_interims |= session.has_interims;
+            return;
         }
+        if self.open.len() >= AccountSessions::SESSIONS_MAX && !self.open.contains_key(&place) {
+            let longest_ago = self.open.iter().min_by_key(|(_, known)| known.heard).map(|(place, _)| *place);
+            longest_ago.map(|place| self.open.remove(&place));
+        }
+        self.open.insert(place, session);
     }
 
     /// A session is over: the one from another network that was open for the longest time beside it, and for how long. An
@@ -192,11 +239,17 @@ mod tests {
     const ELSEWHERE: &str = "203.0.113.9";
     const HOUR: u64 = 3600;
 
-    /// Judges sessions by address, whether they end, and second; for how long both were open, and on how many days.
+    /// Judges sessions that begin or end, by address, whether they end, and second; for how long both were open, and on how
+    /// many days.
     fn found(told: &[(&str, bool, u64)]) -> Vec<(u64, u64)> {
+        let what = |is_over| if is_over { Told::Stop } else { Told::Start };
+        found_of(&told.iter().map(|&(from, is_over, secs)| (from, what(is_over), secs)).collect::<Vec<_>>())
+    }
+
+    fn found_of(told: &[(&str, Told, u64)]) -> Vec<(u64, u64)> {
         let (detector, mut window) = (AccountSessions::default(), Window::default());
-        let judge = |&(from, is_over, secs): &(&str, bool, u64)| {
-            let sighting = Sighting { from: from.parse().unwrap(), is_over, class: None };
+        let judge = |&(from, what, secs): &(&str, Told, u64)| {
+            let sighting = Sighting { from: from.parse().unwrap(), what, class: None };
             let evidence = detector.judge(&mut window, sighting, Timestamp::from_secs(secs))?;
             let number = |name| match evidence.get(name) {
                 Some(Value::Number(number)) => *number,
@@ -225,6 +278,48 @@ mod tests {
         assert_eq!(found(&at_once), []);
     }
 
+    /// A session at the house whose end was lost on Monday, one elsewhere on Tuesday, and on Wednesday the house again.
+    fn three_days(monday: &[(Told, u64)], wednesday: &[(Told, u64)]) -> Vec<(u64, u64)> {
+        let at_house = |told: &[(Told, u64)], day: u64| -> Vec<(&str, Told, u64)> {
+            told.iter().map(|&(what, hour)| (HOUSE, what, (24 * day + hour) * HOUR)).collect()
+        };
+        let tuesday = [(ELSEWHERE, Told::Start, 32 * HOUR), (ELSEWHERE, Told::Stop, 40 * HOUR)];
+        let mut told = [at_house(monday, 0), tuesday.to_vec(), at_house(wednesday, 2)].concat();
+        told.sort_by_key(|&(_, _, secs)| secs);
+        found_of(&told)
+    }
+
+    #[test]
+    fn a_session_whose_end_was_lost_was_not_open_until_the_next_one_ends() {
+        let (begins, ends) = ((Told::Start, 8), (Told::Stop, 16));
+        assert_eq!(three_days(&[begins], &[begins, ends]), []);
+        assert_eq!(three_days(&[(Told::Accept, 8)], &[(Told::Accept, 9), ends]), [], "more than a day later");
+        assert_eq!(three_days(&[begins, (Told::Interim, 9)], &[ends]), [], "nothing was told of it for days");
+        assert_eq!(three_days(&[begins], &[ends]), [(8 * HOUR, 1)], "a server that tells of ends only");
+        let hourly: Vec<(Told, u64)> = (9..64).map(|hour| (Told::Interim, hour)).collect();
+        assert_eq!(three_days(&[&[begins], &hourly[..]].concat(), &[ends]), [(8 * HOUR, 1)], "it went on");
+    }
+
+    #[test]
+    fn what_is_told_of_every_six_hours_goes_on() {
+        let until = |hour: u64| {
+            let house = [(HOUSE, Told::Start, 0), (HOUSE, Told::Interim, HOUR)];
+            let elsewhere = [(ELSEWHERE, Told::Start, HOUR), (ELSEWHERE, Told::Stop, 3 * HOUR)];
+            [&house[..], &elsewhere, &[(HOUSE, Told::Stop, hour * HOUR)]].concat()
+        };
+        assert_eq!(found_of(&until(7)), [(2 * HOUR, 1)]);
+        assert_eq!(found_of(&until(8)), []);
+    }
+
+    #[test]
+    fn lost_ends_of_many_networks_keep_no_later_session_out() {
+        let networks: Vec<String> = (0..20).map(|number| format!("192.0.{number}.1")).collect();
+        let mut told: Vec<(&str, Told, u64)> = (0..).zip(&networks).map(|(n, at)| (&**at, Told::Start, n)).collect();
+        told.extend([(HOUSE, Told::Start, 100), (ELSEWHERE, Told::Start, 100)]);
+        told.extend([(ELSEWHERE, Told::Stop, 2 * HOUR + 100), (HOUSE, Told::Stop, 3 * HOUR)]);
+        assert_eq!(found_of(&told), [(2 * HOUR, 1)]);
+    }
+
     #[test]
     fn a_pair_is_told_once_a_day() {
         let day = |day: u64| {
@@ -248,11 +343,11 @@ mod tests {
         let (detector, mut window) = (AccountSessions::default(), Window::default());
         for number in 0..200_u8 {
             let from = IpAddr::from([198, 51, number, 7]);
-            let mut tell = |is_over, secs| {
-                detector.judge(&mut window, Sighting { from, is_over, class: None }, Timestamp::from_secs(secs))
+            let mut tell = |what, secs| {
+                detector.judge(&mut window, Sighting { from, what, class: None }, Timestamp::from_secs(secs))
             };
-            tell(false, u64::from(number));
-            tell(number % 2 == 1, 2 * HOUR);
+            tell(Told::Start, u64::from(number));
+            tell(if number % 2 == 1 { Told::Stop } else { Told::Interim }, 2 * HOUR);
         }
         assert!(
             window.open.len() <= AccountSessions::SESSIONS_MAX && window.over.len() <= AccountSessions::SESSIONS_MAX
