@@ -19,6 +19,7 @@
 //!
 //! A house where each laptop has an exit of its own. Without RADIUS or log-ons in clear there are no accounts to count.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -79,14 +80,35 @@ pub struct Sighting {
     class: Option<&'static str>,
 }
 
-/// An account, and what the inventory says of it: in which zone it lives, in minutes before UTC, and its first day.
-#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+/// An account, and what the inventory said of it last: in which zone it lives, in minutes before UTC, and its first day. It is
+/// the same account when the inventory changes.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Guest {
     account: Text,
     zone_minutes: Option<i16>,
     #[serde(default)]
     start: Option<Timestamp>,
 }
+
+impl Ord for Guest {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.account.cmp(&other.account)
+    }
+}
+
+impl PartialOrd for Guest {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Guest {
+    fn eq(&self, other: &Self) -> bool {
+        self.account == other.account
+    }
+}
+
+impl Eq for Guest {}
 
 #[derive(Default, Deserialize, Serialize)]
 pub struct Window {
@@ -226,6 +248,23 @@ mod tests {
         assert_eq!(zones("b", None), Some(Value::Number(1)));
         assert_eq!(zones("c", Some(-300)), Some(Value::Number(1)));
         assert_eq!(zones("d", Some(-480)), Some(Value::Number(2)));
+    }
+
+    #[test]
+    fn an_account_is_the_same_when_the_inventory_changes() {
+        let (detector, mut window) = (AccountsAtSite::default(), Window::default());
+        let mut found = |account: &str, zone_minutes, start: Option<u64>| {
+            let guest = Guest { account: account.into(), zone_minutes, start: start.map(Timestamp::from_secs) };
+            let sighting = Sighting { guest, roles: Vec::new(), class: None };
+            let evidence = detector.judge(&mut window, sighting, Timestamp::from_secs(100 * DAY))?;
+            let fields = ["spanwatch.accounts.count", "spanwatch.accounts.time_zones", "spanwatch.accounts.new"];
+            Some(fields.map(|name| evidence.get(name).cloned()))
+        };
+        assert_eq!(found("a", None, None), None);
+        assert_eq!(found("b", Some(-300), None), Some([Some(Value::Number(2)), Some(Value::Number(1)), None]));
+        assert_eq!(found("a", Some(-300), Some(99 * DAY)), None);
+        assert_eq!(found("b", Some(-480), Some(99 * DAY)), None);
+        assert_eq!(found("c", None, None), Some([3, 2, 2].map(|number| Some(Value::Number(number)))));
     }
 
     #[test]

@@ -26,8 +26,9 @@ impl<T: Ord> Sightings<T> {
     /// Of more than `most` values the further ones are not told apart.
     pub(super) fn add(&mut self, value: T, at: Timestamp, within: Duration, most: usize) -> bool {
         self.forget(at, within);
-        if let Some(span) = self.seen.get_mut(&value) {
-            span.last = at;
+        // What is equal may say more than it did.
+        if let Some(span) = self.seen.remove(&value) {
+            self.seen.insert(value, Span { last: at, ..span });
             return false;
         }
         if self.seen.len() >= most {
