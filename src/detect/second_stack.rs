@@ -4,7 +4,9 @@
 //!
 //! Connections on which somebody logged on or opened a desktop, and the machine's stack that made them: the SYN (TTL,
 //! window, options) and the JA4 of its TLS. A stack that is new to an account, while the account's other one was seen
-//! within the hour, is a finding; with how many other accounts have such a stack.
+//! within the hour, is a finding; with how many other accounts have such a stack. It is another machine's where the account
+//! never had its SYN, or where the same SYN had another JA4 in the same protocol; one machine's programs differ in the JA4,
+//! and some have none.
 //!
 //! # Why it matters
 //!
@@ -13,7 +15,7 @@
 //!
 //! # Normal causes
 //!
-//! A new laptop, a phone, a second browser, an update of either: then the new stack is common among the others' soon.
+//! A new laptop, a phone, a second program for the same protocol, an update of either: then the new stack is common among the others' soon.
 //!
 //! # Blind spots
 //!
@@ -91,6 +93,7 @@ struct Named {
 
 pub struct Sighting {
     stack: Text,
+    protocol: Option<Text>,
     accounts: usize,
     accounts_known: usize,
     is_common: bool,
@@ -99,12 +102,28 @@ pub struct Sighting {
 #[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     known: Sightings<Text>,
-    last: Option<(Text, Timestamp)>,
+    /// The stacks of the last hour, the latest last.
+    #[serde(default)]
+    lately: Vec<Lately>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Lately {
+    stack: Text,
+    protocol: Option<Text>,
+    at: Timestamp,
+}
+
+/// The SYN of a stack and its JA4, where it has one.
+fn parts(stack: &Text) -> (&str, Option<&str>) {
+    let (syn, ja4) = stack.as_str().rsplit_once(' ').unwrap_or((stack.as_str(), SecondStack::NO_JA4));
+    (syn, Some(ja4).filter(|ja4| *ja4 != SecondStack::NO_JA4))
 }
 
 impl SecondStack {
     const NAMED: Retention = Retention { entries_max: 16_384, keep: Duration::from_secs(3600) };
     const STACKS_MAX: usize = 16;
+    const NO_JA4: &'static str = "-";
     /// A session that lasts so long was let in.
     const LET_IN: Duration = Duration::from_secs(30);
 
@@ -131,7 +150,7 @@ impl SecondStack {
             return None;
         }
         let syn = summary.client.syn_signature.as_ref()?.stack();
-        let stack = format!("{syn} {}", named.ja4.as_ref().map_or("-", |ja4| &ja4.value));
+        let stack = format!("{syn} {}", named.ja4.as_ref().map_or(Self::NO_JA4, |ja4| &ja4.value));
         Some((named.account.clone()?, stack.into()))
     }
 }
@@ -192,15 +211,27 @@ impl Detector for SecondStack {
         let (account, stack) = self.stack(event)?;
         let is_common = self.fleet.is_common(&stack, self.settings.common_percent, self.settings.common_accounts);
         let (accounts, accounts_known) = (self.fleet.users(&stack), self.fleet.members());
-        Some((account, Sighting { stack, accounts, accounts_known, is_common }))
+        let protocol = event.protocol().map(|protocol| protocol.as_str().into());
+        Some((account, Sighting { stack, protocol, accounts, accounts_known, is_common }))
     }
 
     fn judge(&self, window: &mut Window, sighting: Sighting, at: Timestamp) -> Option<Fields> {
-        let is_new = window.known.add(sighting.stack.clone(), at, self.settings.memory, Self::STACKS_MAX);
-        let (other, seen) = window.last.replace((sighting.stack.clone(), at))?;
-        if !is_new || other == sighting.stack || at.since(seen) > self.settings.together {
-            return None;
+        let stack = sighting.stack.clone();
+        let is_new = window.known.add(stack.clone(), at, self.settings.memory, Self::STACKS_MAX);
+        let (syn, ja4) = parts(&stack);
+        let has_syn = window.known.values().any(|known| *known != stack && parts(known).0 == syn);
+        window.lately.retain(|seen| at.since(seen.at) <= self.settings.together && seen.stack != stack);
+        let is_anothers = |seen: &&Lately| match parts(&seen.stack) {
+            (other, _) if other != syn => !has_syn,
+            (_, Some(other)) => ja4.is_some_and(|ja4| ja4 != other) && seen.protocol == sighting.protocol,
+            (_, None) => false,
+        };
+        let other = window.lately.iter().rev().find(is_anothers).map(|seen| seen.stack.clone());
+        if window.lately.len() == Self::STACKS_MAX {
+            window.lately.remove(0);
         }
+        window.lately.push(Lately { stack: stack.clone(), protocol: sighting.protocol, at });
+        let other = other.filter(|_| is_new)?;
         let mut evidence = Fields::default();
         evidence.push("spanwatch.stack.new", sighting.stack);
         evidence.push("spanwatch.stack.other", other);
@@ -222,9 +253,14 @@ mod tests {
 
     /// Judges stacks by second; the other stack of the findings.
     fn found(stacks: &[(&str, u64)]) -> Vec<Option<String>> {
+        found_in(&stacks.iter().map(|&(stack, secs)| (stack, "rdp", secs)).collect::<Vec<_>>())
+    }
+
+    fn found_in(stacks: &[(&str, &str, u64)]) -> Vec<Option<String>> {
         let (detector, mut window) = (SecondStack::new(Settings::default()), Window::default());
-        let judge = |&(stack, secs): &(&str, u64)| {
-            let sighting = Sighting { stack: stack.into(), accounts: 1, accounts_known: 9, is_common: false };
+        let judge = |&(stack, protocol, secs): &(&str, &str, u64)| {
+            let (stack, protocol) = (stack.into(), Some(protocol.into()));
+            let sighting = Sighting { stack, protocol, accounts: 1, accounts_known: 9, is_common: false };
             let evidence = detector.judge(&mut window, sighting, Timestamp::from_secs(secs))?;
             match evidence.get("spanwatch.stack.other") {
                 Some(Value::Text(other)) => Some(other.to_string()),
@@ -239,6 +275,26 @@ mod tests {
         assert_eq!(
             found(&[("windows", 0), ("windows", 10), ("linux", 3610), ("windows", 3620), ("linux", 3630)]),
             [None, None, Some("windows".into()), None, None]
+        );
+    }
+
+    #[test]
+    fn programs_of_one_machine_are_one_machine() {
+        assert_eq!(found_in(&[("windows -", "smb", 0), ("windows t13i", "rdp", 1)]), [None, None]);
+        assert_eq!(found_in(&[("windows t13i", "rdp", 0), ("windows -", "smb", 1)]), [None, None]);
+        assert_eq!(found_in(&[("windows t13i", "rdp", 0), ("windows t13d", "http", 1)]), [None, None]);
+        let beside_linux = [("linux t13x", "rdp", 0), ("windows -", "smb", 7200), ("linux t13x", "rdp", 7201)];
+        let then = [&beside_linux[..], &[("windows t13i", "rdp", 7202)]].concat();
+        assert_eq!(found_in(&then), [const { None }; 4], "both are the account's");
+    }
+
+    #[test]
+    fn another_machine_has_another_syn_or_another_program_for_the_same_protocol() {
+        let other = |stack: &str| Some(stack.to_owned());
+        assert_eq!(found_in(&[("windows -", "smb", 0), ("linux t13i", "rdp", 1)]), [None, other("windows -")]);
+        assert_eq!(
+            found_in(&[("windows t13i", "rdp", 0), ("windows -", "smb", 1), ("windows t12i", "rdp", 2)]),
+            [None, None, other("windows t13i")]
         );
     }
 
