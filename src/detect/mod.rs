@@ -30,6 +30,7 @@ pub mod rare_product;
 mod recordings_tests;
 pub mod relay;
 pub mod remote_access_product;
+mod reported;
 mod running;
 pub mod second_stack;
 pub mod session_hours;

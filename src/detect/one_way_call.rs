@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::detect::reported::Reported;
 use crate::detect::{Detector, Family};
 use crate::enrich::products::Kind;
 use crate::event::Event;
@@ -98,7 +99,7 @@ struct Carried {
 pub struct Window {
     /// What the flows had carried at their last reports.
     #[serde(skip)]
-    reported: BTreeMap<FlowId, (Timestamp, Carried)>,
+    reported: Reported<Carried>,
     /// By the hour since the epoch.
     hours: BTreeMap<u64, Carried>,
     told_day: u64,
@@ -108,7 +109,6 @@ impl OneWayCall {
     const IN_TOUCH: Retention = Retention { entries_max: 16_384, keep: Self::IN_TOUCH_FOR };
     /// Open flows are told of once an hour.
     const IN_TOUCH_FOR: Duration = Duration::from_secs(5400);
-    const FLOWS_MAX: usize = 64;
     const HOURS_KEPT: u64 = 7 * 24;
     /// What came in an hour is known when every flow was told of after it.
     const TOLD_HOURS_LATER: u64 = 2;
@@ -132,14 +132,9 @@ impl OneWayCall {
 
     /// Spreads what came since the flow's last report over the hours in between.
     fn add(window: &mut Window, report: Report, at: Timestamp) {
-        if window.reported.len() == Self::FLOWS_MAX && !window.reported.contains_key(&report.flow) {
-            window.reported.pop_first();
-        }
-        let before = match report.is_over {
-            true => window.reported.remove(&report.flow),
-            false => window.reported.insert(report.flow, (at, report.sent)),
-        };
-        let (since, sent) = before.unwrap_or((report.started, Carried::default()));
+        let beginning = (report.started, Carried::default());
+        let before = window.reported.take((report.flow, report.is_over), (at, report.sent), beginning);
+        let Some((since, sent)) = before else { return };
         let last = at.as_secs() / 3600;
         let first = (since.as_secs() / 3600).max(last.saturating_sub(Self::HOURS_KEPT));
         let out = report.sent.out.saturating_sub(sent.out);
@@ -311,7 +306,7 @@ mod tests {
             let report = Report { flow: FlowId(n), started: Timestamp::ZERO, sent, is_over: false };
             detector.judge(&mut window, report, Timestamp::from_secs(n * HOUR));
         }
-        assert_eq!(window.reported.len(), OneWayCall::FLOWS_MAX);
+        assert_eq!(window.reported.len(), 64);
         assert!(window.hours.len() <= 7 * 24);
     }
 }

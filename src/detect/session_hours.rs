@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::detect::reported::Reported;
 use crate::detect::{Detector, Family};
 use crate::enrich::products::Kind;
 use crate::event::Event;
@@ -82,7 +83,7 @@ pub struct Report {
 pub struct Window {
     /// What the flows had carried at their last reports.
     #[serde(skip)]
-    reported: BTreeMap<FlowId, (Timestamp, u64)>,
+    reported: Reported<u64>,
     /// The hours since the epoch in which the device was driven.
     hours: BTreeSet<u64>,
     told_day: u64,
@@ -90,7 +91,6 @@ pub struct Window {
 
 impl SessionHours {
     const DESKTOPS: Retention = Retention { entries_max: 16_384, keep: Duration::from_secs(7 * 86_400) };
-    const FLOWS_MAX: usize = 32;
     const HOURS_KEPT: u64 = 7 * 24;
 
     pub fn new(settings: Settings) -> Self {
@@ -116,14 +116,9 @@ impl SessionHours {
 
     /// Adds the hours since the flow's last report, if it carried enough in them.
     fn add(&self, window: &mut Window, report: Report, at: Timestamp) {
-        if window.reported.len() == Self::FLOWS_MAX && !window.reported.contains_key(&report.flow) {
-            window.reported.pop_first();
-        }
-        let before = match report.is_over {
-            true => window.reported.remove(&report.flow),
-            false => window.reported.insert(report.flow, (at, report.bytes)),
-        };
-        let (since, bytes) = before.unwrap_or((report.started, 0));
+        let beginning = (report.started, 0);
+        let before = window.reported.take((report.flow, report.is_over), (at, report.bytes), beginning);
+        let Some((since, bytes)) = before else { return };
         let span_secs = at.since(since).as_secs().max(1);
         let hour_bytes = u128::from(report.bytes.saturating_sub(bytes)) * 3600 / u128::from(span_secs);
         if hour_bytes < u128::from(self.settings.hour_bytes) {
@@ -241,7 +236,7 @@ mod tests {
             let report = Report { flow: FlowId(n), started: Timestamp::ZERO, bytes: u64::MAX, is_over: false };
             detector.judge(&mut window, report, at);
         }
-        assert_eq!(window.reported.len(), SessionHours::FLOWS_MAX);
+        assert_eq!(window.reported.len(), 64);
         assert!(window.hours.len() <= 7 * 24);
     }
 }

@@ -17,11 +17,12 @@
 //!
 //! How many repositories, and which, is inside TLS. A drive under a name of its customer's. Many small amounts.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::detect::reported::Reported;
 use crate::detect::{Detector, Family};
 use crate::enrich::products::Kind;
 use crate::event::Event;
@@ -87,30 +88,23 @@ pub struct Report {
 #[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     #[serde(skip)]
-    reported: BTreeMap<FlowId, u64>,
+    reported: Reported<u64>,
     /// What came in each slice of time, the latest last.
     slices: VecDeque<(u64, u64)>,
     told_bytes: u64,
 }
 
 impl Transfer {
-    const FLOWS_MAX: usize = 64;
     const SLICE_SECS: u64 = 600;
 
     fn add(self, window: &mut Window, report: Report, at: Timestamp) -> u64 {
-        if window.reported.len() == Self::FLOWS_MAX && !window.reported.contains_key(&report.flow) {
-            window.reported.pop_first();
-        }
-        let before = match report.is_over {
-            true => window.reported.remove(&report.flow),
-            false => window.reported.insert(report.flow, report.bytes),
-        };
+        let before = window.reported.take((report.flow, report.is_over), (at, report.bytes), (at, 0));
         let slice = at.as_secs() / Self::SLICE_SECS;
         let slices = self.window.as_secs() / Self::SLICE_SECS;
         while window.slices.front().is_some_and(|&(old, _)| slice.saturating_sub(old) > slices) {
             window.slices.pop_front();
         }
-        let more = report.bytes.saturating_sub(before.unwrap_or(0));
+        let more = before.map_or(0, |(_, before)| report.bytes.saturating_sub(before));
         match window.slices.back_mut().filter(|(latest, _)| *latest == slice) {
             Some((_, bytes)) => *bytes = bytes.saturating_add(more),
             None => window.slices.push_back((slice, more)),
@@ -209,7 +203,7 @@ mod tests {
         let (detector, mut window) = (Transfer::default(), Window::default());
         let report = Report { what: What::CloudUpload, flow: FlowId(1), bytes: 250 * MB, is_over: true };
         assert!(detector.judge(&mut window, report, Timestamp::ZERO).is_some());
-        assert!(window.reported.is_empty());
+        assert_eq!(window.reported.len(), 0);
     }
 
     #[test]
@@ -219,7 +213,7 @@ mod tests {
             let report = Report { what: What::CodeRead, flow: FlowId(n), bytes: u64::MAX, is_over: false };
             detector.judge(&mut window, report, Timestamp::from_secs(n * 600));
         }
-        assert_eq!(window.reported.len(), Transfer::FLOWS_MAX);
+        assert_eq!(window.reported.len(), 64);
         assert_eq!(window.slices.len(), 145);
     }
 }

@@ -18,10 +18,11 @@
 //!
 //! A device that is known for fewer than ten days. A little every day. What goes to sanctioned networks is left out.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use crate::detect::reported::Reported;
 use crate::detect::{Detector, Family};
 use crate::enrich::networks::Role;
 use crate::event::Event;
@@ -74,7 +75,7 @@ pub struct Report {
 #[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     #[serde(skip)]
-    reported: BTreeMap<FlowId, u64>,
+    reported: Reported<u64>,
     day: u64,
     today_bytes: u64,
     is_told: bool,
@@ -83,7 +84,6 @@ pub struct Window {
 }
 
 impl UploadVolume {
-    const FLOWS_MAX: usize = 64;
     const DAYS_MAX: usize = 30;
     /// A flow that sends less is no upload.
     const BYTES_MIN: u64 = 4096;
@@ -106,15 +106,9 @@ impl UploadVolume {
         (window.day, window.today_bytes, window.is_told) = (day, 0, false);
     }
 
-    fn add(window: &mut Window, report: Report) {
-        if window.reported.len() == Self::FLOWS_MAX && !window.reported.contains_key(&report.flow) {
-            window.reported.pop_first();
-        }
-        let before = match report.is_over {
-            true => window.reported.remove(&report.flow),
-            false => window.reported.insert(report.flow, report.bytes),
-        };
-        let more = report.bytes.saturating_sub(before.unwrap_or(0));
+    fn add(window: &mut Window, report: Report, at: Timestamp) {
+        let before = window.reported.take((report.flow, report.is_over), (at, report.bytes), (at, 0));
+        let more = before.map_or(0, |(_, before)| report.bytes.saturating_sub(before));
         window.today_bytes = window.today_bytes.saturating_add(more);
     }
 }
@@ -154,7 +148,7 @@ impl Detector for UploadVolume {
 
     fn judge(&self, window: &mut Window, report: Report, at: Timestamp) -> Option<Fields> {
         Self::turn(window, at);
-        Self::add(window, report);
+        Self::add(window, report, at);
         let today = window.today_bytes;
         let most = window.days_bytes.iter().copied().max()?;
         if window.is_told || today < self.bytes || today <= most || window.days_bytes.len() < self.days {
@@ -239,6 +233,22 @@ mod tests {
     fn devices_whose_days_differ_are_judged_by_that() {
         let uneven: Vec<u64> = (0..14).map(|day| if day % 2 == 0 { 1 } else { 300 }).collect();
         assert_eq!(found(&[&uneven[..], &[2000]].concat()), [] as [usize; 0]);
+    }
+
+    #[test]
+    fn a_long_upload_is_counted_once_whatever_else_is_open() {
+        let mut window = Window::default();
+        let mut add = |flow, bytes, hour: u64| {
+            let report = Report { flow: FlowId(flow), bytes, is_over: false };
+            UploadVolume::add(&mut window, report, Timestamp::from_secs(hour * 3600));
+            window.today_bytes
+        };
+        for hour in 1..=4 {
+            assert_eq!(add(0, hour * MB, hour), hour * MB + 63 * MB.min((hour - 1) * MB));
+            for flow in 1..100 {
+                add(flow, MB, hour);
+            }
+        }
     }
 
     #[test]
