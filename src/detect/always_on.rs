@@ -4,7 +4,8 @@
 //!
 //! Flows of one outside address to a VPN gateway, each with its first and last packet. At every half hour of the last 24
 //! hours it is counted how many of them were up; what nearly all of those moments have are laptops that are never switched
-//! off, however often they connect anew. Two or more are a finding, each day once, and once more where they become more.
+//! off, however often they connect anew. Flows of different transports are counted apart, because one client may use TLS and
+//! DTLS, or IKE and ESP, together. Two or more are a finding, each day once, and once more where they become more.
 //!
 //! # Why it matters
 //!
@@ -18,9 +19,10 @@
 //!
 //! # Blind spots
 //!
-//! Works outside the gateway only. Laptops that are woken for their hours; tunnels that an idle machine gives up.
+//! Works outside the gateway only. Laptops that are woken for their hours; tunnels that an idle machine gives up; two laptops
+//! of which one uses TLS and the other DTLS.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +35,7 @@ use crate::facts::{Fields, FlowId};
 use crate::identity::entity::Entity;
 use crate::identity::site::Site;
 use crate::memory::{Memory, MemoryError};
+use crate::net::Transport;
 use crate::protocol::FieldSpec;
 use crate::recent::{Recent, Retention};
 use crate::time::Timestamp;
@@ -77,6 +80,7 @@ struct Coverage {
 #[derive(Clone, Copy)]
 pub struct Sighting {
     span: Span,
+    transport: Transport,
     /// How many other sites are up all day, of how many.
     others: (usize, usize),
 }
@@ -84,6 +88,9 @@ pub struct Sighting {
 #[derive(Default, Deserialize, Serialize)]
 pub struct Window {
     spans: BTreeMap<FlowId, Span>,
+    /// Of each span, where it is known.
+    #[serde(default)]
+    transports: BTreeMap<FlowId, Transport>,
     /// The last moment that was judged.
     judged: u64,
     /// How many tunnels were up all day, by the number of the day.
@@ -151,11 +158,19 @@ impl AlwaysOn {
         }
     }
 
-    /// How many tunnels were up at nearly all of the moments.
-    fn all_day(spans: &BTreeMap<FlowId, Span>, end: u64) -> usize {
+    /// How many tunnels of one transport were up at nearly all of the moments.
+    fn all_day(window: &Window, end: u64) -> usize {
+        let transports: BTreeSet<Option<Transport>> =
+            window.spans.keys().map(|flow| window.transports.get(flow).copied()).collect();
+        transports.into_iter().map(|transport| Self::all_day_over(window, transport, end)).max().unwrap_or(0)
+    }
+
+    fn all_day_over(window: &Window, transport: Option<Transport>, end: u64) -> usize {
+        let is_of = |span: &&Span| window.transports.get(&span.flow).copied() == transport;
+        let spans: Vec<&Span> = window.spans.values().filter(is_of).collect();
         let up_at = |moment: u64| {
             let at = Timestamp::from_secs(moment * Self::MOMENT_SECS);
-            spans.values().filter(|span| span.first <= at && at <= span.last).count()
+            spans.iter().filter(|span| span.first <= at && at <= span.last).count()
         };
         let mut counts: Vec<usize> = Self::moments(end).map(up_at).collect();
         counts.sort_unstable();
@@ -189,25 +204,28 @@ impl Detector for AlwaysOn {
     }
 
     fn sight(&self, event: &Event<'_>) -> Option<(Site, Sighting)> {
-        let (site, _, span) = spans::tunnel(event).filter(|(site, ..)| !is_a_crowds(event, site.address()))?;
+        let (site, way, span) = spans::tunnel(event).filter(|(site, ..)| !is_a_crowds(event, site.address()))?;
         let (end, all_day, seen) = self.counted;
         let itself = usize::from(self.sites.get(&site).is_some_and(|coverage| coverage.is_all_day(end)));
-        Some((site, Sighting { span, others: (all_day.saturating_sub(itself), seen.saturating_sub(1)) }))
+        let others = (all_day.saturating_sub(itself), seen.saturating_sub(1));
+        Some((site, Sighting { span, transport: way.transport, others }))
     }
 
     fn judge(&self, window: &mut Window, sighting: Sighting, at: Timestamp) -> Option<Fields> {
         window.spans.retain(|_, known| at.since(known.last) <= Self::MEMORY);
         window.spans.insert(sighting.span.flow, sighting.span);
+        window.transports.insert(sighting.span.flow, sighting.transport);
         if window.spans.len() > Self::SPANS_MAX {
             let longest_ago = window.spans.values().min_by_key(|span| span.last).map(|span| span.flow);
             longest_ago.map(|flow| window.spans.remove(&flow));
         }
+        window.transports.retain(|flow, _| window.spans.contains_key(flow));
         let end = Self::known_moment(at);
         if end <= window.judged {
             return None;
         }
         window.judged = end;
-        let count = Self::all_day(&window.spans, end);
+        let count = Self::all_day(window, end);
         let (others, seen) = sighting.others;
         let is_common = others > 0 && others * 100 >= seen * self.settings.common_percent;
         if count < 2 || is_common {
@@ -242,20 +260,26 @@ mod tests {
     const DAY: u64 = 24 * HOUR;
     const BEGIN: u64 = 10 * DAY;
 
-    /// Tunnels that were up from each first to each last second, told of hourly; tunnels and days of the findings.
+    /// Tunnels over UDP that were up from each first to each last second, told of hourly; tunnels and days of the findings.
     fn found(others: (usize, usize), tunnels: &[(u64, u64)]) -> Vec<(u64, u64)> {
+        let over_udp: Vec<_> = tunnels.iter().map(|&(first, last)| (Transport::Udp, first, last)).collect();
+        found_over(others, &over_udp)
+    }
+
+    fn found_over(others: (usize, usize), tunnels: &[(Transport, u64, u64)]) -> Vec<(u64, u64)> {
         let (detector, mut window) = (AlwaysOn::new(Settings::default()), Window::default());
-        let mut told: Vec<(u64, Span)> = Vec::new();
-        for (id, &(first, last)) in (0..).zip(tunnels) {
+        let mut told: Vec<(u64, Transport, Span)> = Vec::new();
+        for (id, &(transport, first, last)) in (0..).zip(tunnels) {
             let (first, last) = (BEGIN + first, BEGIN + last);
             let span =
                 |last| Span { flow: FlowId(id), first: Timestamp::from_secs(first), last: Timestamp::from_secs(last) };
             let hours = (1..).map(|hour| first + hour * HOUR).take_while(|&at| at < last);
-            told.extend(hours.chain([last]).map(|at| (at, span(at))));
+            told.extend(hours.chain([last]).map(|at| (at, transport, span(at))));
         }
-        told.sort_by_key(|&(at, span)| (at, span.flow));
-        let mut judge = |(at, span)| {
-            let evidence = detector.judge(&mut window, Sighting { span, others }, Timestamp::from_secs(at))?;
+        told.sort_by_key(|&(at, _, span)| (at, span.flow));
+        let mut judge = |(at, transport, span)| {
+            let sighting = Sighting { span, transport, others };
+            let evidence = detector.judge(&mut window, sighting, Timestamp::from_secs(at))?;
             let number = |name| match evidence.get(name) {
                 Some(Value::Number(number)) => *number,
                 other => panic!("{other:?}"),
@@ -270,6 +294,13 @@ mod tests {
         let three = [(0, 71 * HOUR), (60, 71 * HOUR), (120, 71 * HOUR)];
         assert_eq!(found((0, 50), &three), [(3, 1), (3, 2)]);
         assert_eq!(found((0, 50), &three[..1]), []);
+    }
+
+    #[test]
+    fn the_two_tunnels_of_one_client_are_one() {
+        let one = [Transport::Tcp, Transport::Udp].map(|transport| (transport, 0, 47 * HOUR));
+        assert_eq!(found_over((0, 50), &one), []);
+        assert_eq!(found_over((0, 50), &[one, one].concat()), [(2, 1), (2, 2)]);
     }
 
     #[test]
@@ -311,10 +342,11 @@ mod tests {
         for id in 0..200 {
             let first = Timestamp::from_secs(if id < 2 { 0 } else { id });
             let last = Timestamp::from_secs(if id < 2 { DAY } else { id + 1 });
-            let sighting = Sighting { span: Span { flow: FlowId(id), first, last }, others: (0, 0) };
+            let span = Span { flow: FlowId(id), first, last };
+            let sighting = Sighting { span, transport: Transport::Udp, others: (0, 0) };
             detector.judge(&mut window, sighting, Timestamp::from_secs(DAY));
         }
-        assert_eq!(window.spans.len(), AlwaysOn::SPANS_MAX);
+        assert_eq!((window.spans.len(), window.transports.len()), (AlwaysOn::SPANS_MAX, AlwaysOn::SPANS_MAX));
         assert!(window.spans.contains_key(&FlowId(0)) && window.spans.contains_key(&FlowId(1)));
     }
 }

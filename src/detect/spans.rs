@@ -24,7 +24,7 @@ pub struct Span {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Way {
     gateway: IpAddr,
-    transport: Transport,
+    pub(super) transport: Transport,
 }
 
 /// The flow of an outside site to a VPN gateway that an event tells the length of.
