@@ -138,7 +138,7 @@ struct Leap {
 pub struct Window {
     /// The latest last.
     stays: VecDeque<Stay>,
-    /// The days on which the account returned between two networks.
+    /// The latest days on which the account returned between two networks.
     #[serde(with = "crate::memory::pairs")]
     habits: BTreeMap<(IpAddr, IpAddr), BTreeSet<u64>>,
     told: Numbers,
@@ -207,13 +207,15 @@ impl AccountNetworks {
     fn is_habit(window: &mut Window, a: IpAddr, b: IpAddr, at: Timestamp) -> bool {
         let pair = (a.min(b), a.max(b));
         let day = at.as_secs() / 86_400;
-        if window.habits.len() == Self::HABITS_MAX && !window.habits.contains_key(&pair) {
-            return false;
+        if window.habits.len() >= Self::HABITS_MAX && !window.habits.contains_key(&pair) {
+            let longest_ago = window.habits.iter().min_by_key(|(_, days)| days.last()).map(|(pair, _)| *pair);
+            longest_ago.map(|pair| window.habits.remove(&pair));
         }
         let days = window.habits.entry(pair).or_default();
         let is_habit = days.range(..day).count() >= Self::HABIT_DAYS;
-        if days.len() <= Self::HABIT_DAYS {
-            days.insert(day);
+        days.insert(day);
+        if days.len() > Self::HABIT_DAYS + 1 {
+            days.pop_first();
         }
         is_habit
     }
@@ -425,6 +427,25 @@ mod tests {
             .collect();
         assert!(returns[..3].iter().all(|&returns| returns >= 1), "{returns:?}");
         assert_eq!(window.stays.iter().filter(|stay| stay.is_return).count(), 0, "{returns:?}");
+    }
+
+    #[test]
+    fn networks_that_an_account_left_make_room_for_its_next_ones() {
+        let mut window = Window::default();
+        let mut returns = |home: u8, hotspot: u8, day: u64| {
+            let at = 2 * day * DAY;
+            found(&mut window, &[(home, "US", at), (hotspot, "US", at + 60), (home, "US", at + 120)]);
+            window.stays.iter().filter(|stay| stay.is_return).count()
+        };
+        // A line whose address changes after two days, each time to another network.
+        for day in 0..60 {
+            returns(u8::try_from(day / 2).unwrap(), 100, day);
+        }
+        let then: Vec<usize> = (60..80).map(|day| returns(99, 100, day)).collect();
+        assert_eq!((&then[..3], then[3..].iter().sum::<usize>()), (&[1, 1, 1][..], 0));
+        for (day, other) in (80..120).zip(110..) {
+            assert_eq!((returns(other, 101, day), returns(99, 100, day)), (1, 1), "the other one's alone");
+        }
     }
 
     #[test]
