@@ -64,6 +64,12 @@ impl Chains {
         self.together()
     }
 
+    /// When the latest connection began.
+    pub fn latest(&self) -> Option<Timestamp> {
+        let waiting = self.waiting.keys().map(|(started, _)| *started);
+        waiting.chain(self.chains.iter().map(|chain| chain.last)).max()
+    }
+
     /// Adds the connection to the chain that it follows most closely, or begins another one.
     fn follow(&mut self, connection: Connection) {
         self.chains.retain(|chain| connection.started.since(chain.last) <= Chain::KEPT);

@@ -106,13 +106,23 @@ pub struct Window {
 
 impl HostsAtSite {
     const ACCOUNTS_MAX: usize = 64;
-    const WAYS_MAX: usize = 4;
+    const WAYS_MAX: usize = 8;
+    /// Open flows are told of once an hour: a way that is silent for longer is used no more.
+    const SILENCE_MAX: Duration = Duration::from_secs(2 * 3600);
     const SPANS_MAX: usize = 64;
     const SERVERS_MAX: usize = 2;
 
     fn add_tunnel(self, window: &mut Window, way: Way, span: Span, at: Timestamp) {
-        if window.tunnels.len() == Self::WAYS_MAX && !window.tunnels.contains_key(&way) {
-            window.tunnels.pop_first();
+        // Ways in use do not drive each other out in turns.
+        if window.tunnels.len() >= Self::WAYS_MAX && !window.tunnels.contains_key(&way) {
+            let last = |spans: &BTreeMap<FlowId, Span>| spans.values().map(|span| span.last).max();
+            let stalest = window.tunnels.iter().map(|(way, spans)| (last(spans), *way)).min();
+            match stalest {
+                Some((last, stalest)) if last.is_none_or(|last| at.since(last) > Self::SILENCE_MAX) => {
+                    window.tunnels.remove(&stalest);
+                }
+                _ => return,
+            }
         }
         let spans = window.tunnels.entry(way).or_default();
         spans.retain(|_, known| at.since(known.last) <= self.window);
@@ -125,8 +135,14 @@ impl HostsAtSite {
     }
 
     fn add_connection(self, window: &mut Window, server: IpAddr, connection: Connection, at: Timestamp) {
-        if window.chains.len() == Self::SERVERS_MAX && !window.chains.contains_key(&server) {
-            return;
+        if window.chains.len() >= Self::SERVERS_MAX && !window.chains.contains_key(&server) {
+            let stalest = window.chains.iter().map(|(server, chains)| (chains.latest(), *server)).min();
+            match stalest {
+                Some((latest, stalest)) if latest.is_none_or(|latest| at.since(latest) > self.window) => {
+                    window.chains.remove(&stalest);
+                }
+                _ => return,
+            }
         }
         let count = window.chains.entry(server).or_default().add(connection, at);
         self.note(&mut window.machines, count, at);
@@ -262,8 +278,13 @@ mod tests {
 
         /// A tunnel of so many seconds, told at its end.
         fn tunnel(&mut self, port: u16, started: u64, secs: u64) {
-            let world = world("networks: [{name: gate, roles: [vpn_gateway], prefixes: [192.0.2.1/32]}]");
-            let mut flow = flow(&format!("198.51.100.7:{port}"), "192.0.2.1:51820", Transport::Udp);
+            self.tunnel_to(1, port, started, secs);
+        }
+
+        fn tunnel_to(&mut self, gateway: u8, port: u16, started: u64, secs: u64) {
+            let world = world("networks: [{name: gate, roles: [vpn_gateway], prefixes: [192.0.2.0/24]}]");
+            let (client, server) = (format!("198.51.100.7:{port}"), format!("192.0.2.{gateway}:51820"));
+            let mut flow = flow(&client, &server, Transport::Udp);
             (flow.id, flow.started) = (FlowId(u64::from(port)), Timestamp::from_secs(started));
             let fact = fact(flow, started + secs, FactKind::FlowEnded(summary(secs)));
             if let Some((_, sighting)) = self.detector.sight(&Event::of_fact(&fact, None, &world)) {
@@ -307,6 +328,54 @@ mod tests {
             }
         }
         assert_eq!(house.found, [[3, 2, 1]]);
+    }
+
+    #[test]
+    fn ways_in_use_stay_and_one_that_is_silent_makes_room() {
+        let mut house = House::new();
+        for way in 1..=8 {
+            house.tunnel_to(way, u16::from(way), 0, 600);
+        }
+        house.tunnel_to(1, 11, 0, 600);
+        assert_eq!(house.found, [[2, 2, 0]], "the first of them was not forgotten");
+        for port in 21..24 {
+            house.tunnel_to(9, port, 2 * HOUR, 600);
+        }
+        assert_eq!(house.found, [[2, 2, 0]], "others are in use");
+    }
+
+    #[test]
+    fn a_gateway_that_moved_is_counted_at_its_new_address() {
+        let mut house = House::new();
+        for way in 1..=8 {
+            house.tunnel_to(way, u16::from(way), 0, 600);
+        }
+        for port in 21..24 {
+            house.tunnel_to(9, port, 2 * HOUR + 1, 600);
+        }
+        assert_eq!(house.found, [[2, 2, 0], [3, 3, 0]]);
+    }
+
+    /// How many machines are counted of one that connects to two servers at first and of two that come to another later.
+    fn machines_at_another_server(later: u64) -> usize {
+        let (detector, mut window) = (HostsAtSite::default(), Window::default());
+        let mut connect = |server: u8, number: u64, first_id: u16, secs: u64| {
+            let (flow, started) = (FlowId(secs + u64::from(first_id)), Timestamp::from_secs(secs));
+            let syn_id = first_id + 10 * u16::try_from(number).unwrap();
+            let server = IpAddr::from([192, 0, 2, server]);
+            detector.add_connection(&mut window, server, Connection { syn_id, packets: 9, flow, started }, started);
+        };
+        [1, 2].into_iter().for_each(|server| connect(server, 0, 100, 0));
+        for (number, first_id) in (0..12).flat_map(|number| [(number, 100), (number, 20_000)]) {
+            connect(3, number, first_id, later + 60 * number);
+        }
+        window.machines.values().copied().max().unwrap_or(0)
+    }
+
+    #[test]
+    fn a_server_that_nobody_comes_to_any_more_makes_room_after_the_day() {
+        assert_eq!(machines_at_another_server(23 * HOUR), 0);
+        assert_eq!(machines_at_another_server(24 * HOUR + 1), 2);
     }
 
     #[test]
