@@ -3,7 +3,7 @@
 //! # What it sees
 //!
 //! Which devices use which remote-access product, and how many devices there are. A device that uses a product for the
-//! first time in a month is a finding if at most one in fifty of all devices uses it.
+//! first time in a month, or since fifty devices are known, is a finding if at most one in fifty of all devices uses it.
 //!
 //! # Why it matters
 //!
@@ -124,9 +124,12 @@ impl Detector for RareProduct {
     }
 
     fn judge(&self, window: &mut Window, sighting: Sighting, at: Timestamp) -> Option<Fields> {
+        if sighting.devices_known < self.settings.devices {
+            return None;
+        }
         let is_new = window.products.add(sighting.product, at, self.settings.memory, Self::PRODUCTS_MAX);
         let is_rare = sighting.devices * 100 <= sighting.devices_known * self.settings.common_percent;
-        if !is_new || !is_rare || sighting.devices_known < self.settings.devices {
+        if !is_new || !is_rare {
             return None;
         }
         let mut evidence = Fields::default();
@@ -159,6 +162,14 @@ mod tests {
     #[test]
     fn in_a_small_fleet_nothing_is_rare() {
         assert!(!is_found(&mut Window::default(), 1, 49, 0));
+    }
+
+    #[test]
+    fn a_product_that_was_there_before_the_fleet_was_known_is_told_when_it_is() {
+        let mut window = Window::default();
+        assert!(!is_found(&mut window, 1, 49, 0));
+        assert!(is_found(&mut window, 1, 50, 60));
+        assert!(!is_found(&mut window, 1, 51, 120));
     }
 
     #[test]
