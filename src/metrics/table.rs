@@ -558,7 +558,7 @@ pub const METRICS: &[Metric] = &[
         name: "sink_failures_total",
         kind: Kind::Counter,
         labels: &["sink"],
-        help: "Attempts to keep or send a message that failed; it is tried again.",
+        help: "Attempts to send a message that failed; it is tried again.",
         read: |snapshot, samples| pushed(snapshot, samples, |counters| counters.failures),
     },
     Metric {
@@ -572,7 +572,7 @@ pub const METRICS: &[Metric] = &[
         name: "sink_lost_total",
         kind: Kind::Counter,
         labels: &["sink"],
-        help: "Messages given up, because the queue was full or the receiver refused them for what they are.",
+        help: "Messages given up: the queue was full or failed, or the receiver refused them for what they are.",
         read: |snapshot, samples| pushed(snapshot, samples, |counters| counters.lost),
     },
     captures::BY_OUTCOME,
