@@ -46,6 +46,8 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
 
 const DIALECT: &str = "smb.dialect";
 const STATUS_MORE_PROCESSING_REQUIRED: u32 = 0xc000_0016;
+/// The answer takes a while and is still to come (MS-SMB2 §3.3.4.2).
+const STATUS_PENDING: u32 = 0x0000_0103;
 /// The most bytes of a message that is read; longer ones are passed over.
 const MESSAGE_BYTES_MAX: usize = 32 << 10;
 /// The most messages of a connection that are looked at in search of a log-on.
@@ -215,6 +217,7 @@ impl Smb {
     /// Returns whether somebody was let in by name.
     fn on_reply(&mut self, command: Command, message: Cursor<'_>, facts: &mut Vec<Statement>) -> bool {
         let outcome = match wire::status(message) {
+            Some(STATUS_PENDING) => return false,
             Some(0) => Some(Outcome::Success),
             Some(STATUS_MORE_PROCESSING_REQUIRED) | None => None,
             Some(_) => Some(Outcome::Failure),

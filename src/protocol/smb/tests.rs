@@ -161,6 +161,20 @@ fn smb_3_tells_the_dialects_and_who_failed_to_log_on() {
     assert_eq!(credential.outcome, Some(Outcome::Failure));
 }
 
+/// MS-SMB2 §3.3.4.2: a server that needs a while says so first, which judges nobody.
+#[test]
+fn an_answer_that_is_still_to_come_is_no_judgement() {
+    let whole = smb3(0);
+    let last = whole.chunks.iter().rposition(|(sender, _)| *sender == Sender::Server).unwrap();
+    let mut chunks = whole.chunks.clone();
+    chunks.insert(last, (Sender::Server, setup2_reply(STATUS_PENDING, &[])));
+    let outcomes = |chunks: &[(Sender, Vec<u8>)]| -> Vec<Option<Outcome>> {
+        credentials(&whole.facts_of(chunks)).iter().map(|(_, credential)| credential.outcome).collect()
+    };
+    assert_eq!(outcomes(&chunks), [Some(Outcome::Success)]);
+    assert_eq!(outcomes(&chunks), outcomes(&whole.chunks));
+}
+
 #[test]
 fn a_log_on_that_succeeds_ends_the_parse_some_messages_later() {
     let mut smb = Smb::default();
