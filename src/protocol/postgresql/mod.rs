@@ -33,7 +33,7 @@ impl Begin {
     fn read(cursor: &mut Cursor<'_>) -> Result<Option<Self>, ()> {
         const ASKS_FOR_TLS: u32 = 80_877_103;
         const ASKS_FOR_GSSAPI: u32 = 80_877_104;
-        const VERSION_3: u32 = 3 << 16;
+        const MAJOR_VERSION: u32 = 3;
         let mut ahead = *cursor;
         let Some(len) = ahead.u32() else { return Ok(None) };
         let len = usize::try_from(len).map_err(|_| ())?;
@@ -42,7 +42,8 @@ impl Begin {
         let begin = match (code, body_len) {
             (ASKS_FOR_TLS, 0) => Self::AsksForEncryption { is_tls: true },
             (ASKS_FOR_GSSAPI, 0) => Self::AsksForEncryption { is_tls: false },
-            (VERSION_3, _) => {
+            // Of a minor version that it does not know the server takes an older one.
+            _ if code >> 16 == MAJOR_VERSION => {
                 let Some(body) = ahead.sub(body_len) else { return Ok(None) };
                 Self::Startup { user: user(body)? }
             }

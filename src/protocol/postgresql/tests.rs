@@ -46,6 +46,16 @@ fn a_log_on_in_clear_names_the_user() {
     }
 }
 
+/// Version 3.2 of PostgreSQL 18, and the one by which its successor tries what servers do of a minor that none has.
+#[test]
+fn any_minor_version_is_read() {
+    for minor in [[0, 2], [0x27, 0x0f]] {
+        let mut bytes = startup();
+        bytes[6..8].copy_from_slice(&minor);
+        assert_eq!(fixtures()[1].facts_of(&[(Sender::Client, bytes)]).len(), 2, "{minor:?}");
+    }
+}
+
 #[test]
 fn a_message_that_does_not_add_up_is_none() {
     let spoilt = |at: usize, value: u8| {
