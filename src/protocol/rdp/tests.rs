@@ -236,6 +236,24 @@ fn a_routing_token_and_correlation_info_are_passed_over() {
     assert_eq!(request, Request { cookie: None, is_routed: true, protocols: Some(Protocols(3)) });
 }
 
+/// What a client was configured to send (`loadbalanceinfo`) is the balancer's matter; it counts where a negotiation follows.
+#[test]
+fn any_routing_token_is_passed_over_where_a_negotiation_follows() {
+    let request = |line: &[u8], negotiation: &str| {
+        let negotiation = hex(negotiation);
+        let len = u8::try_from(11 + line.len() + negotiation.len()).unwrap();
+        let mut bytes = vec![3, 0, 0, len, len - 5, 0xe0, 0, 0, 0, 0, 0];
+        bytes.extend(line);
+        bytes.extend(negotiation);
+        wire::tpkt(&mut Cursor::new(&bytes)).unwrap().and_then(wire::request)
+    };
+    let negotiation = "01 00 08 00 03 00 00 00";
+    let read = Request { cookie: None, is_routed: true, protocols: Some(Protocols(3)) };
+    assert_eq!(request(b"pool=farm7 2\r\n", negotiation), Some(read));
+    assert_eq!(request(b"pool=farm7 2\r\n", ""), None);
+    assert_eq!(request(b"pool\x01\r\n", negotiation), None);
+}
+
 #[test]
 fn a_preconnection_pdu_is_told_with_the_desktop() {
     let facts = fixtures()[4].facts();

@@ -126,18 +126,22 @@ pub fn tpkt<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Cursor<'a>>, &'static 
 pub fn request(mut body: Cursor<'_>) -> Option<Request> {
     x224_connection(&mut body, X224_CONNECTION_REQUEST)?;
     let mut request = Request { cookie: None, is_routed: false, protocols: None };
+    let mut must_negotiate = false;
     while body.peek().is_some_and(|byte| byte.is_ascii_alphabetic()) {
         let line = body.until(b'\n')?.strip_suffix(b"\r")?;
         if let Some(user) = line.strip_prefix(b"Cookie: mstshash=") {
             request.cookie = Some(Text::from(Text::from_utf8(user).as_str().trim()));
         } else if line.starts_with(b"Cookie: msts=") || line.starts_with(b"tsv://") {
             request.is_routed = true;
+        } else if line.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ') {
+            // A token of somebody's own load balancer, as the client was configured to send it (MS-RDPBCGR §2.2.1.1).
+            (request.is_routed, must_negotiate) = (true, true);
         } else {
             return None;
         }
     }
     if body.is_empty() {
-        return Some(request);
+        return (!must_negotiate).then_some(request);
     }
     let (kind, flags, value) = negotiation(&mut body)?;
     request.protocols = Some(Protocols(value)).filter(|_| kind == TYPE_RDP_NEG_REQ);
