@@ -11,7 +11,7 @@ use crate::enrich::geo::Geo;
 use crate::enrich::inventory::{self, Host, Inventory};
 use crate::enrich::networks::{NamedNetwork, Networks, NetworksError};
 use crate::enrich::products::{Basis, Kind, Product, Products, Sighting};
-use crate::facts::{Fact, FactKind, FlowId};
+use crate::facts::{Fact, FactKind, FlowId, Name};
 use crate::identity::device::DeviceId;
 use crate::identity::entity::Entity;
 use crate::identity::site::{Site, Stay};
@@ -138,7 +138,9 @@ impl World {
                 Some(self.judge(sighting, None))
             }
             FactKind::Name(name) => {
-                if let Some(sighting) = self.products.by_announcement(name) {
+                if is_of_client(fact, name)
+                    && let Some(sighting) = self.products.by_announcement(name)
+                {
                     return Some(self.judge(sighting, None));
                 }
                 let question = name.question.as_ref()?.as_str();
@@ -329,4 +331,10 @@ fn is_at_or_below(name: &str, suffix: &str) -> bool {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     let suffix = suffix.trim_start_matches("*.").to_ascii_lowercase();
     name.strip_suffix(&*suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// Whether a name was told by the flow's client, and is its own: what goes to everybody is, and what names its address. An
+/// answer to the client alone is of somebody else, whom the client asked for.
+fn is_of_client(fact: &Fact, name: &Name) -> bool {
+    fact.flow.server.ip.is_multicast() || name.addresses.contains(&fact.flow.client.ip)
 }

@@ -256,6 +256,18 @@ fn ip_kvms_that_say_what_they_are() {
         vec![announced("_pikvm._tcp.local")],
     );
     check("ip_kvm_announces_itself", vec![announced("_pikvm._tcp.local")], vec![announced("_ipp._tcp.local")]);
+    // The one between the two that the answer goes to asked, and is none.
+    let answered = |client: &str, server: &str| {
+        let addresses = std::iter::once("10.1.0.9".parse().unwrap()).collect();
+        let mut name = Name { question: Some("pikvm".into()), answered: true, addresses, ..Name::default() };
+        name.fields.push("host.hostname", Text::from("pikvm"));
+        on("llmnr", client, server, 1, FactKind::Name(Box::new(name)))
+    };
+    check(
+        "ip_kvm_announces_itself",
+        vec![answered("10.1.0.9:5355", "10.1.0.5:50000")],
+        vec![answered("10.1.0.5:50000", "10.1.0.9:5355")],
+    );
 }
 
 #[test]
