@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 
 /// Protocols that go over one flow side by side, so that who is alone with it reads its own part; and FTP and SMTP, whose
 /// servers greet alike: their order in `ALL` and the client's next line tell them apart.
-const COMPANIONS: &[(&str, &str)] = &[("dtls", "stun"), ("esp", "ike"), ("ftp", "smtp")];
+const COMPANIONS: &[(&str, &str)] = &[("dtls", "stun"), ("esp", "ike"), ("ftp", "smtp"), ("stun", "wireguard")];
 
 fn are_companions(one: Protocol, other: Protocol) -> bool {
     let pair = (one.as_str().min(other.as_str()), one.as_str().max(other.as_str()));

@@ -270,6 +270,11 @@ pub trait Parser: Send {
     /// The flow ended, or was given up at a hole, while the parser was still listening: the last chance to say what is
     /// known.
     fn on_end(&mut self, _facts: &mut Vec<Statement>) {}
+
+    /// The bytes of the flow that it keeps for itself, beyond some hundred: they count for the limit of what is buffered.
+    fn kept_bytes(&self) -> usize {
+        0
+    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

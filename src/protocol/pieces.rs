@@ -19,6 +19,10 @@ impl Pieces {
         Self { next, waiting: VecDeque::new() }
     }
 
+    pub fn kept_bytes(&self) -> usize {
+        self.waiting.iter().fold(0, |all, (_, piece)| all.saturating_add(piece.len()))
+    }
+
     /// Takes a piece and gives what of the stream is whole now.
     pub fn insert(&mut self, number: u32, piece: &[u8]) -> Vec<u8> {
         let distance = usize::try_from(number.wrapping_sub(self.next)).unwrap_or(usize::MAX);

@@ -155,11 +155,13 @@ impl Session {
         matches!(self.state, State::Done)
     }
 
-    /// Bytes that wait for a decision or for more, without what a parser keeps for itself.
+    /// Bytes that wait for a decision or for more.
     pub fn buffered_bytes(&self) -> usize {
         let undecided = self.history_bytes.saturating_add(self.late.buffered_bytes());
         match &self.state {
-            State::Parsing(parsing) => undecided.saturating_add(parsing.pending.len()),
+            State::Parsing(parsing) => {
+                undecided.saturating_add(parsing.pending.len()).saturating_add(parsing.parser.kept_bytes())
+            }
             State::Probing(_) | State::Unknown | State::Done => undecided,
         }
     }

@@ -67,6 +67,30 @@ fn a_flow_past_its_deadline_makes_room_as_idle_and_not_as_evicted() {
     assert_eq!(bench.table.counters().flows_evicted, 0);
 }
 
+/// A log-on of TDS (MS-TDS §2.2.6.5, §2.2.6.4) whose last packet never comes: the parser keeps what there is of it.
+#[test]
+fn what_parsers_keep_counts_as_buffered() {
+    let settings = Settings { buffers_bytes_max: 100_000, ..Settings::default() };
+    let mut bench = Bench::with(&settings);
+    let packet = |kind: u8, status: u8, data: &[u8]| {
+        let len = u16::try_from(data.len() + 8).unwrap().to_be_bytes();
+        [&[kind, status, len[0], len[1], 0, 0, 1, 0], data].concat()
+    };
+    let prelogin = packet(0x12, 1, &[0, 0, 6, 0, 6, 0xff, 12, 0, 0, 1, 0, 0]);
+    let half = packet(0x10, 0, &[0; 30_000]);
+    for index in 0..20 {
+        let mut line = Line::tcp(&format!("10.0.0.{index}:1000"), "192.0.2.1:1433");
+        bench.handshake(&mut line);
+        bench.segment_at(&line, Sender::Client, 1, &prelogin);
+        bench.segment_at(&line, Sender::Client, 1 + i32::try_from(prelogin.len()).unwrap(), &half);
+        assert!(bench.table.counters().buffered_bytes <= 100_000);
+    }
+    let counters = bench.table.counters();
+    assert!(counters.buffered_bytes > 60_000 && counters.buffer_refusals >= 16, "{counters:?}");
+    bench.finish();
+    assert_eq!(bench.table.counters().buffered_bytes, 0);
+}
+
 #[test]
 fn full_buffers_cost_a_flow_its_reading_and_not_its_counting() {
     let settings = Settings { buffers_bytes_max: 10_000, ..Settings::default() };

@@ -31,4 +31,8 @@ impl CarriedDtls {
     pub const fn is_over(&self) -> bool {
         self.is_over
     }
+
+    pub fn kept_bytes(&self) -> usize {
+        self.dtls.kept_bytes()
+    }
 }

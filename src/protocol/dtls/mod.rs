@@ -172,6 +172,11 @@ impl Parser for Dtls {
             facts.push(Statement::Hello(Box::new(Hello::new(Sender::Client))));
         }
     }
+
+    fn kept_bytes(&self) -> usize {
+        let partial = self.client.partial.iter().chain(&self.server.partial);
+        partial.fold(0, |all, message| all.saturating_add(message.fragments.kept_bytes()))
+    }
 }
 
 impl Dtls {

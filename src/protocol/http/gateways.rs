@@ -3,8 +3,8 @@
 
 use crate::facts::{Confidence, RemoteDesktop, Statement, Tunnel};
 use crate::net::Text;
-use crate::protocol::Protocol;
 use crate::protocol::http::wire::Head;
+use crate::protocol::{Protocol, tailscale};
 
 /// A request that nothing else sends.
 struct Gateway {
@@ -46,9 +46,13 @@ const UPGRADES: &[(&str, Protocol)] = &[
     ("connect-ip", MASQUE),
     // Of Ivanti Connect Secure, as OpenConnect's documentation has it.
     ("IF-T/TLS 1.0", Protocol::new("pulse")),
+    // Where no TLS is around them: the control connection, which clients begin so, and a relay of one's own.
+    ("tailscale-control-protocol", TAILSCALE),
+    ("DERP", TAILSCALE),
 ];
 
 const MASQUE: Protocol = Protocol::new("masque");
+const TAILSCALE: Protocol = tailscale::SPEC.protocol;
 
 const fn desktop(
     protocol: &'static str,
@@ -63,10 +67,11 @@ const fn tunnel(protocol: &'static str, methods: &'static [&'static str], target
     Gateway { protocol: Protocol::new(protocol), kind: Kind::Tunnel, methods, target, within: "" }
 }
 
-/// What gateways carry.
+/// What gateways carry and nothing else tells.
 pub fn protocols() -> impl Iterator<Item = Protocol> {
     let paths = GATEWAYS.iter().map(|gateway| gateway.protocol);
-    paths.chain(UPGRADES.iter().map(|(_, protocol)| *protocol))
+    let all = paths.chain(UPGRADES.iter().map(|(_, protocol)| *protocol));
+    all.filter(|protocol| *protocol != TAILSCALE)
 }
 
 /// What a request opens, if it is one of a gateway's; what a server says to it is not known yet.

@@ -15,12 +15,14 @@ pub mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Credential, Fields, Hello, Outcome, Sender, Statement};
+use crate::facts::{Credential, Fields, Hello, Outcome, RemoteDesktop, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::gss::LogOn;
 use crate::protocol::selection::{self, Inner};
-use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, dns, ntlm};
+use crate::protocol::{
+    Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, dns, guacamole, ntlm,
+};
 
 use http2::{Http2, Said};
 use websocket::WebSocket;
@@ -185,6 +187,10 @@ impl Parser for Http {
             None => side.is_over = true,
         }
         self.progress(0)
+    }
+
+    fn kept_bytes(&self) -> usize {
+        self.web_socket.as_ref().map_or(0, |web_socket| web_socket.kept_bytes())
     }
 }
 
@@ -400,6 +406,11 @@ impl Http {
         if is_switch {
             return match head.upgrade.map(<[u8]>::to_ascii_lowercase).as_deref() {
                 Some(b"h2c") => Next::Http2,
+                Some(b"websocket") if is_compressed_guacamole(head) => {
+                    let desktop = RemoteDesktop { protocol: Some(guacamole::PROTOCOL), ..RemoteDesktop::default() };
+                    facts.push(Statement::RemoteDesktop(Box::new(desktop)));
+                    Next::Done
+                }
                 Some(b"websocket") => Next::WebSocket,
                 _ => Next::Done,
             };
@@ -496,6 +507,15 @@ fn behind(consumed: usize, progress: Progress) -> Progress {
 /// What a message of DNS says that travels in HTTP.
 fn names(message: &[u8]) -> impl Iterator<Item = Statement> {
     dns::carried(message).into_iter().map(|name| Statement::Name(Box::new(name)))
+}
+
+/// A desktop behind a gateway that compresses the messages (RFC 7692), as Tomcat does: they cannot be read, but what they are is
+/// agreed on in clear.
+fn is_compressed_guacamole(head: &Head<'_>) -> bool {
+    let is_compressed = head.web_socket_extensions.is_some_and(|extensions| {
+        extensions.split(|byte| matches!(byte, b',' | b';')).any(|name| name.trim_ascii() == b"permessage-deflate")
+    });
+    is_compressed && head.web_socket_protocol == Some(b"guacamole")
 }
 
 /// What the first line of an unfinished head says.

@@ -360,6 +360,25 @@ fn a_desktop_in_a_web_socket_is_read_as_if_it_stood_alone() {
 }
 
 #[test]
+fn a_desktop_in_a_web_socket_that_is_compressed_is_known_by_what_was_agreed_on() {
+    let switched = |extensions: &str, protocol: &str| {
+        let chunks = vec![
+            client(&asking("GET /guacamole/websocket-tunnel?token=x", "Upgrade: websocket\r\n")),
+            server(&format!(
+                "HTTP/1.1 101 \r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: {protocol}\r\n{extensions}\r\n"
+            )),
+            (Sender::Server, vec![0xc1, 2, 0xaa, 0x00]),
+        ];
+        desktops(&fixture("", chunks))
+    };
+    let deflate = "Sec-WebSocket-Extensions: permessage-deflate;client_max_window_bits=15\r\n";
+    let [(protocol, _)] = &switched(deflate, "guacamole")[..] else { panic!() };
+    assert_eq!(protocol.as_str(), "guacamole");
+    assert!(switched(deflate, "chat").is_empty());
+    assert!(switched("", "guacamole").is_empty(), "its messages will tell");
+}
+
+#[test]
 fn a_web_socket_that_carries_something_else_says_nothing_more() {
     let hellos = fixture("", web_socket()).facts().len();
     for (first, payload) in
@@ -407,6 +426,8 @@ fn gateways_are_told_by_what_only_they_are_asked() {
     assert_eq!(told("SSTP_DUPLEX_POST /sra_{BA195980-CD49-458b-9E23-C84EE0ADCD75}/", ""), ["sstp"]);
     assert_eq!(told("GET /", "Upgrade: IF-T/TLS 1.0\r\n"), ["pulse"]);
     assert_eq!(told("GET /.well-known/masque/udp/192.0.2.6/443/", "Upgrade: connect-udp\r\n"), ["masque"]);
+    assert_eq!(told("POST /ts2021", "Upgrade: tailscale-control-protocol\r\nConnection: upgrade\r\n"), ["tailscale"]);
+    assert_eq!(told("GET /derp", "Upgrade: DERP\r\nConnection: Upgrade\r\n"), ["tailscale"]);
     assert_eq!(told("GET /", "Upgrade: h2c\r\n"), [""; 0]);
     // Mail travels by the same proxy, and other pages have paths like these.
     for line in ["RPC_IN_DATA /rpc/rpcproxy.dll?mail:6001", "GET /vpnsvc/connect.cgi", "GET /agent", "POST /agent.ashx"]

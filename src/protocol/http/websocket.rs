@@ -114,6 +114,10 @@ impl WebSocket {
             Sender::Server => &self.server,
         }
     }
+
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.client.stream.len().saturating_add(self.server.stream.len())
+    }
 }
 
 impl Side {

@@ -91,6 +91,10 @@ pub struct Head<'a> {
     pub content_type: Option<&'a [u8]>,
     pub server: Option<&'a [u8]>,
     pub upgrade: Option<&'a [u8]>,
+    /// What is spoken in the WebSocket that is agreed on (RFC 6455 §11.3.4).
+    pub web_socket_protocol: Option<&'a [u8]>,
+    /// How its messages are changed on their way (RFC 6455 §11.3.2).
+    pub web_socket_extensions: Option<&'a [u8]>,
     /// The name that the machine of a VPN's client gives itself (`X-CSTP-Hostname`).
     pub client_host: Option<&'a [u8]>,
     /// Of the client, for the server or a proxy.
@@ -164,6 +168,8 @@ impl<'a> Head<'a> {
             content_type: None,
             server: None,
             upgrade: None,
+            web_socket_protocol: None,
+            web_socket_extensions: None,
             client_host: None,
             authorization: None,
             challenge: None,
@@ -189,6 +195,8 @@ impl<'a> Head<'a> {
             _ if name.eq_ignore_ascii_case(b"content-type") => &mut self.content_type,
             _ if name.eq_ignore_ascii_case(b"server") => &mut self.server,
             _ if name.eq_ignore_ascii_case(b"upgrade") => &mut self.upgrade,
+            _ if name.eq_ignore_ascii_case(b"sec-websocket-protocol") => &mut self.web_socket_protocol,
+            _ if name.eq_ignore_ascii_case(b"sec-websocket-extensions") => &mut self.web_socket_extensions,
             _ if name.eq_ignore_ascii_case(b"x-cstp-hostname") => &mut self.client_host,
             _ if name.eq_ignore_ascii_case(b"authorization") || name.eq_ignore_ascii_case(b"proxy-authorization") => {
                 &mut self.authorization

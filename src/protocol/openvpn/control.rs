@@ -59,4 +59,9 @@ impl Channel {
     pub(super) const fn is_over(&self) -> bool {
         self.tls.is_over() || self.messages >= Self::MESSAGES_MAX
     }
+
+    pub(super) fn kept_bytes(&self) -> usize {
+        let pieces = self.client.pieces.kept_bytes().saturating_add(self.server.pieces.kept_bytes());
+        pieces.saturating_add(self.tls.kept_bytes())
+    }
 }

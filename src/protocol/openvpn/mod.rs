@@ -188,4 +188,8 @@ impl Parser for OpenVpn {
         }
         Progress::Continue { consumed }
     }
+
+    fn kept_bytes(&self) -> usize {
+        self.channel.as_ref().map_or(0, Channel::kept_bytes)
+    }
 }

@@ -164,6 +164,11 @@ impl Parser for Quic {
             facts.push(Statement::Hello(Box::new(fact)));
         }
     }
+
+    fn kept_bytes(&self) -> usize {
+        let of = |stream: &CryptoStream| stream.fragments.kept_bytes().saturating_add(stream.messages.kept_bytes());
+        of(&self.client).saturating_add(of(&self.server)).saturating_add(self.payload.len())
+    }
 }
 
 fn google_hello(chunk: Chunk<'_>) -> Option<Hello> {

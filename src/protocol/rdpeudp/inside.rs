@@ -62,4 +62,13 @@ impl Inside {
         };
         is_read || self.datagrams >= Self::DATAGRAMS_MAX
     }
+
+    pub(super) fn kept_bytes(&self) -> usize {
+        match &self.secured {
+            Secured::Lossy(dtls) => dtls.kept_bytes(),
+            Secured::Reliable { client, server, tls } => {
+                client.kept_bytes().saturating_add(server.kept_bytes()).saturating_add(tls.kept_bytes())
+            }
+        }
+    }
 }

@@ -91,4 +91,8 @@ impl Parser for RdpUdp {
         desktop.fields.push_some("rdpeudp.version", self.answer.unwrap_or(first).version);
         facts.push(Statement::RemoteDesktop(Box::new(desktop)));
     }
+
+    fn kept_bytes(&self) -> usize {
+        self.inside.as_ref().map_or(0, Inside::kept_bytes)
+    }
 }

@@ -14,7 +14,7 @@ use crate::facts::{Fields, Hello, Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{
-    Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, dtls, rdpeudp,
+    Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, dtls, rdpeudp, wireguard,
 };
 
 use wire::{Class, Framing, Message};
@@ -46,7 +46,7 @@ const PEER_PORT: FieldSpec = FieldSpec { name: "stun.peer.port", help: "The port
 const PORT: u16 = 3478;
 
 /// What follows on the same ports.
-const FOLLOWERS: &[&ProtocolSpec] = &[&dtls::SPEC, &rdpeudp::SPEC];
+const FOLLOWERS: &[&ProtocolSpec] = &[&dtls::SPEC, &rdpeudp::SPEC, &wireguard::SPEC];
 
 fn probe(opening: &Opening<'_>) -> Probe {
     match read(&mut Cursor::new(opening.bytes), framings(opening.transport)) {

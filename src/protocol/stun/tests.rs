@@ -1,7 +1,7 @@
 use super::*;
 use crate::facts::Value;
-use crate::protocol::dtls;
 use crate::protocol::tests::{Fixture, hex};
+use crate::protocol::{dtls, wireguard};
 
 /// Conversations as every protocol's tests share them.
 pub(crate) fn fixtures() -> Vec<Fixture> {
@@ -10,6 +10,7 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         udp("a relay", relay()),
         udp("classic", classic()),
         udp("dtls behind it, the server's client", dtls_behind(Sender::Server)),
+        udp("wireguard behind it", wireguard_behind()),
         udp("a message of MS-TURN without padding", vec![client(MS_TURN)]),
         tcp("over tcp", vec![client(&[RFC_5769_REQUEST, RFC_5769_REQUEST].concat()), server(RFC_5769_RESPONSE)]),
         tcp("over tcp with frames", vec![client(&framed(RFC_5769_REQUEST)), server(&framed(RFC_5769_RESPONSE))]),
@@ -81,6 +82,18 @@ fn dtls_behind(dtls_client: Sender) -> Vec<(Sender, Vec<u8>)> {
     chunks
 }
 
+/// As NetBird and others do, who find a way between two peers by ICE on WireGuard's own port.
+fn wireguard_behind() -> Vec<(Sender, Vec<u8>)> {
+    let index = [0xa1, 0xa2, 0xa3, 0xa4];
+    vec![
+        client(RFC_5769_REQUEST),
+        server(RFC_5769_RESPONSE),
+        (Sender::Server, wireguard::tests::initiation(index, 0x10)),
+        client(RFC_5769_REQUEST),
+        (Sender::Client, wireguard::tests::response(index)),
+    ]
+}
+
 fn values(facts: &[(Protocol, Statement)], name: &str) -> Vec<Value> {
     facts.iter().filter_map(|(_, kind)| kind.fields()?.get(name).cloned()).collect()
 }
@@ -141,6 +154,14 @@ fn dtls_behind_it_is_read_whichever_side_begins() {
         });
         assert!(hellos.count() >= 2, "{dtls_client:?}: {facts:?}");
     }
+}
+
+#[test]
+fn wireguard_behind_it_is_a_tunnel() {
+    let facts = udp("", wireguard_behind()).facts();
+    let tunnels: Vec<_> = facts.iter().filter(|(_, kind)| matches!(kind, Statement::Tunnel(_))).collect();
+    let [(protocol, Statement::Tunnel(tunnel))] = tunnels[..] else { panic!("{facts:?}") };
+    assert_eq!((*protocol, tunnel.established), (wireguard::SPEC.protocol, true));
 }
 
 #[test]

@@ -193,4 +193,9 @@ impl Parser for Tds {
     fn on_end(&mut self, facts: &mut Vec<Statement>) {
         self.log_on.on_end(facts);
     }
+
+    fn kept_bytes(&self) -> usize {
+        let messages = self.client.message.len().saturating_add(self.server.message.len());
+        messages.saturating_add(self.tls.as_ref().map_or(0, CarriedTls::kept_bytes))
+    }
 }

@@ -54,6 +54,10 @@ impl CarriedTls {
     pub const fn is_over(&self) -> bool {
         self.is_over
     }
+
+    pub fn kept_bytes(&self) -> usize {
+        self.client.len().saturating_add(self.server.len()).saturating_add(self.tls.kept_bytes())
+    }
 }
 
 /// Marks a hello as being inside what the parser reads.

@@ -53,6 +53,10 @@ impl Fragments {
         self.ranges.first().filter(|range| range.from == 0).map_or(&[], |range| &range.bytes)
     }
 
+    pub fn kept_bytes(&self) -> usize {
+        self.ranges.iter().fold(0, |all, range| all.saturating_add(range.bytes.len()))
+    }
+
     /// Takes bytes of the hole before the range at `next`.
     fn fill(&mut self, from: usize, bytes: &[u8], next: usize) {
         let before = next.checked_sub(1);

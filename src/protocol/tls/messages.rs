@@ -27,6 +27,10 @@ impl Messages {
     pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
     const HEADER_BYTES: usize = 4;
 
+    pub fn kept_bytes(&self) -> usize {
+        self.partial.len()
+    }
+
     /// The next message that is read, out of what came before and `input`; none once `input` is used up.
     pub fn next<'a, 'b: 'a>(&'a mut self, input: &mut Cursor<'b>) -> Result<Option<Message<'a>>, &'static str> {
         if std::mem::take(&mut self.is_spent) {

@@ -178,6 +178,10 @@ impl Parser for Tls {
             facts.push(Statement::Hello(Box::new(Hello::new(sender))));
         }
     }
+
+    fn kept_bytes(&self) -> usize {
+        self.client.messages.kept_bytes().saturating_add(self.server.messages.kept_bytes())
+    }
 }
 
 impl Tls {
