@@ -1,5 +1,6 @@
 //! A network interface in, its frames out: one source, or several that share the interface's flows.
 
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::time::{Duration, SystemTime};
 
@@ -42,8 +43,9 @@ pub struct Live {
     link: LinkType,
     clock: Clock,
     counters: Counters,
-    /// Frames from before then may have been given to every member, and are left out.
-    since: Timestamp,
+    /// Frames from the time when the members were not grouped yet may have been given to every one, and are left out. Those from
+    /// before are of a clock that was set back.
+    ungrouped: Range<Timestamp>,
     numbering: Numbering,
     /// The interface's own drops are the same for each member, and one of them tells.
     tells_interface_drops: bool,
@@ -75,6 +77,7 @@ impl Live {
     /// Opens an interface once for each member, the first being the one to report the interface's own drops. All
     /// frames of a flow, in both directions, come to the same member.
     pub fn open(settings: &LiveSettings, members: usize) -> Result<Vec<Self>, CaptureError> {
+        let begun = now();
         let filter = settings.filter.as_deref().map(Filter::new).transpose()?;
         let numbers = 0..members.max(1) as u64;
         let mut sources = numbers
@@ -85,9 +88,9 @@ impl Live {
             interface: settings.interface.clone(),
             reason: format!("its flows cannot be shared among {} sources: {error}", sources.len()),
         })?;
-        let since = now();
+        let ungrouped = begun..now();
         for source in &mut sources {
-            source.since = since;
+            source.ungrouped.clone_from(&ungrouped);
             if let Some(filter) = &filter {
                 let expression = filter.for_link(source.link);
                 source.capture.filter(&expression, true).map_err(|error| filter.refused(&error))?;
@@ -123,7 +126,7 @@ impl Live {
             capture,
             clock: Clock::default(),
             counters: Counters::default(),
-            since: Timestamp::ZERO,
+            ungrouped: Timestamp::ZERO..Timestamp::ZERO,
             numbering: Numbering { next: member, members },
             tells_interface_drops: member == 0,
             loss: Loss::default(),
@@ -133,10 +136,10 @@ impl Live {
     /// Hands on what the kernel has ready, and says how many frames that were.
     /// One by one: libpcap promises no frame beyond the call that shows it.
     fn dispatch(&mut self, each: &mut dyn FnMut(&[Frame<'_>])) -> Result<usize, CaptureError> {
-        let Self { capture, link, clock, counters, since, numbering, .. } = self;
+        let Self { capture, link, clock, counters, ungrouped, numbering, .. } = self;
         let dispatched = capture.dispatch(None, |packet| {
             let at = time(packet.header);
-            if at < *since {
+            if ungrouped.contains(&at) {
                 return;
             }
             counters.frames = counters.frames.saturating_add(1);
