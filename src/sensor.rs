@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -55,8 +55,11 @@ const INPUTS_WAITING: usize = 32;
 const PARCELS_WAITING: usize = 4;
 /// Requests from outside that may wait.
 const REQUESTS_WAITING: usize = 8;
-/// How long threads that read may take to end: one that waits for a pipe cannot be woken.
+/// How long threads that read may take to say something once they were told to end: one that waits for a pipe cannot be woken,
+/// and one that ends a million flows takes longer.
 const GRACE: Duration = Duration::from_secs(2);
+/// How many times over. The service manager waits for half a minute, and the memory has to be written, too.
+const GRACES_MAX: u32 = 8;
 /// How often a replay says how far it has come.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -249,6 +252,8 @@ struct Sensor {
     /// Writes evidence captures, where those are kept.
     archivist: Option<thread::JoinHandle<()>>,
     inputs: Sender<Input>,
+    /// How many of them the analysis has taken.
+    taken: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
     faults: Vec<Fault>,
 }
@@ -269,11 +274,13 @@ impl Sensor {
         let (inputs, incoming) = crossbeam_channel::bounded(INPUTS_WAITING);
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
+        let taken = Arc::new(AtomicU64::new(0));
+        let taking = Arc::clone(&taken);
         let analysis = thread::Builder::new()
             .name("analysis".into())
-            .spawn(move || desk::analyse(desk, &incoming, &stopping))
+            .spawn(move || desk::analyse(desk, &incoming, &stopping, &taking))
             .map_err(SensorError::Thread)?;
-        Ok(Self { crew: Crew::new(), analysis, scribe, archivist, inputs, stop, faults: Vec::new() })
+        Ok(Self { crew: Crew::new(), analysis, scribe, archivist, inputs, taken, stop, faults: Vec::new() })
     }
 
     /// Starts a thread that reads a source and its flows. `damage` is what the source met without ending.
@@ -337,8 +344,8 @@ impl Sensor {
         Ok(())
     }
 
-    /// Returns when every thread that reads has ended, or did not within [`GRACE`] of being told to; whether a request
-    /// to stop was the reason.
+    /// Returns when every thread that reads has ended, or has said nothing for [`GRACE`] though it was told to; whether a
+    /// request to stop was the reason.
     fn wait(
         &mut self,
         requested: &Receiver<Request>,
@@ -346,6 +353,7 @@ impl Sensor {
         mut tick: impl FnMut(),
     ) -> bool {
         let mut grace = crossbeam_channel::never();
+        let (mut graces, mut taken_before) = (0, 0);
         let mut was_stopped = false;
         while !self.crew.is_empty() {
             select! {
@@ -356,10 +364,19 @@ impl Sensor {
                     Request::Stop => {
                         was_stopped = true;
                         self.stop.store(true, Ordering::Relaxed);
+                        taken_before = self.taken.load(Ordering::Relaxed);
                         grace = crossbeam_channel::after(GRACE);
                     }
                 },
-                recv(grace) -> _ => break,
+                recv(grace) -> _ => {
+                    let taken = self.taken.load(Ordering::Relaxed);
+                    graces += 1;
+                    if taken == taken_before || graces >= GRACES_MAX {
+                        break;
+                    }
+                    taken_before = taken;
+                    grace = crossbeam_channel::after(GRACE);
+                }
                 default(PROGRESS_INTERVAL) => tick(),
             }
         }

@@ -1,7 +1,7 @@
 //! What runs on the analysis thread: batches of facts in, findings in the sinks and in the published view out.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, select};
@@ -242,7 +242,7 @@ fn now_secs() -> u64 {
 }
 
 /// Takes inputs until nobody sends any more, or one says it is the last. Sets `stop` when nothing can be written.
-pub(super) fn analyse(mut desk: Desk, inputs: &Receiver<Input>, stop: &AtomicBool) -> Report {
+pub(super) fn analyse(mut desk: Desk, inputs: &Receiver<Input>, stop: &AtomicBool, taken: &AtomicU64) -> Report {
     desk.publish();
     let intervals = crossbeam_channel::tick(PUBLISH_INTERVAL);
     loop {
@@ -253,7 +253,10 @@ pub(super) fn analyse(mut desk: Desk, inputs: &Receiver<Input>, stop: &AtomicBoo
         select! {
             recv(inputs) -> input => match input {
                 Ok(Input::Last) | Err(_) => break,
-                Ok(input) => desk.on_input(input),
+                Ok(input) => {
+                    desk.on_input(input);
+                    taken.fetch_add(1, Ordering::Relaxed);
+                }
             },
             recv(intervals) -> _ => desk.publish(),
         }
