@@ -5,6 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
 const DURATION_UNITS: &[(&str, u64)] = &[
@@ -39,6 +40,19 @@ pub fn bytes<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Res
     let bytes =
         deserializer.deserialize_str(Quantity { example: "a size such as 512KiB or 64MiB", units: SIZE_UNITS })?;
     T::try_from(bytes).map_err(|_| D::Error::custom(format_args!("{bytes} bytes are too much")))
+}
+
+/// A duration that is not nothing.
+pub fn some_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let given = duration(deserializer)?;
+    if given.is_zero() { Err(D::Error::custom("it must be longer than nothing")) } else { Ok(given) }
+}
+
+/// A number above zero.
+pub fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let given = f64::deserialize(deserializer)?;
+    let is_positive = given.is_finite() && given > 0.0;
+    if is_positive { Ok(given) } else { Err(D::Error::custom(format_args!("{given} is not a number above 0"))) }
 }
 
 struct Quantity {
@@ -89,6 +103,17 @@ mod tests {
         assert_eq!(bytes(text("64MiB")), Ok(64_u32 << 20));
         assert_eq!(bytes(text("2kB")), Ok(2000_usize));
         assert_eq!(bytes::<_, u32>(text("4GiB")).unwrap_err().to_string(), "4294967296 bytes are too much");
+    }
+
+    #[test]
+    fn what_is_divided_by_is_more_than_nothing() {
+        let number = |value: f64| positive::<serde::de::value::F64Deserializer<Error>>(value.into_deserializer());
+        assert_eq!(number(0.5), Ok(0.5));
+        for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(number(bad).unwrap_err().to_string(), format!("{bad} is not a number above 0"));
+        }
+        assert_eq!(some_time(text("1ns")), Ok(Duration::from_nanos(1)));
+        assert_eq!(some_time(text("0s")).unwrap_err().to_string(), "it must be longer than nothing");
     }
 
     #[test]

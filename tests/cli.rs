@@ -397,6 +397,16 @@ sinks:
     }
 
     #[test]
+    fn a_threshold_that_everybody_reaches_is_refused() {
+        let place = Place::new();
+        place.write("spanwatch.yml", "risk:\n  threshold: 0\n");
+        refused(
+            &place.run(&["check", "--config", "spanwatch.yml", "--rules", RULES]),
+            "spanwatch.yml:2:14: 0 is not a number above 0\n  |\n2 |   threshold: 0\n  |              ^",
+        );
+    }
+
+    #[test]
     fn faults_of_configuration_and_rules_are_all_told() {
         let place = Place::new();
         place.write("spanwatch.yml", "colour: red\n");

@@ -40,6 +40,7 @@ pub use newness::Newness;
 pub struct Settings {
     /// So much evidence is an incident, in nats. Two thirds of what a farm of eight in 10,000 laptops takes to be likelier
     /// than not is the prior's; the rest pays for what is correlated across families.
+    #[serde(deserialize_with = "quantity::positive")]
     pub threshold: f64,
     /// And of so many families.
     pub families_min: usize,
@@ -49,7 +50,7 @@ pub struct Settings {
     #[serde(deserialize_with = "quantity::duration")]
     pub window: Duration,
     /// In this time evidence loses half its worth.
-    #[serde(deserialize_with = "quantity::duration")]
+    #[serde(deserialize_with = "quantity::some_time")]
     pub half_life: Duration,
     /// How long a dismissal holds, and what it takes from a family.
     #[serde(deserialize_with = "quantity::duration")]
