@@ -89,16 +89,25 @@ impl Addresses {
     /// Privacy extensions (RFC 8981) give a machine several IPv6 addresses a day.
     const V6_MAX: usize = 24;
 
-    fn is_full_with(&mut self, address: IpAddr) -> bool {
-        match address {
-            IpAddr::V4(_) => !self.v4.contains(&address) && self.v4.try_push(address).is_err(),
-            IpAddr::V6(_) if self.v6.contains(&address) => false,
-            IpAddr::V6(_) if self.v6.len() == Self::V6_MAX => true,
-            IpAddr::V6(_) => {
-                self.v6.push(address);
-                false
-            }
+    /// `is_held` tells whether the machine still has an address: what it gave back makes room.
+    fn is_full_with(&mut self, address: IpAddr, is_held: impl Fn(&IpAddr) -> bool) -> bool {
+        if self.v4.contains(&address) || self.v6.contains(&address) {
+            return false;
         }
+        if address.is_ipv4() {
+            if self.v4.is_full() {
+                self.v4.retain(|known| is_held(known));
+            }
+            return self.v4.try_push(address).is_err();
+        }
+        if self.v6.len() == Self::V6_MAX {
+            self.v6.retain(is_held);
+        }
+        let is_full = self.v6.len() == Self::V6_MAX;
+        if !is_full {
+            self.v6.push(address);
+        }
+        is_full
     }
 }
 
@@ -140,12 +149,16 @@ impl Identity {
         for (address, mac) in ends_told(fact) {
             self.observe_end(address, mac, fact.at, networks);
         }
+        // Whoever has the address now is not where the one before was.
+        let begins = self.begins_to_speak(fact, networks);
         match &fact.kind {
             FactKind::Credential(credential) => self.observe_credential(credential, flow.client.ip, fact.at, networks),
             FactKind::Lease(lease) => self.observe_lease(lease, fact.at),
             _ => {}
         }
-        self.join_by_timing(fact, networks);
+        if let Some(device) = begins {
+            self.sites.join_by_timing(device, flow.started);
+        }
     }
 
     pub fn expire(&mut self, now: Timestamp) {
@@ -266,8 +279,10 @@ impl Identity {
     /// Whether the MAC is the machine's own, not a router's.
     fn is_neighbour(&mut self, mac: Mac, address: IpAddr, at: Timestamp) -> bool {
         let unknown = || Neighbour::Machine(Box::default());
+        let holders = &self.holders;
+        let is_held = |known: &IpAddr| holders.get(known).is_some_and(|holder| holder.mac == Some(mac));
         let is_full = match self.neighbours.get_or_insert_with(mac, at, unknown) {
-            Neighbour::Machine(addresses) => addresses.is_full_with(address),
+            Neighbour::Machine(addresses) => addresses.is_full_with(address, is_held),
             Neighbour::Router => return false,
         };
         if is_full {
@@ -373,8 +388,8 @@ impl Identity {
         }
     }
 
-    /// Takes note of tunnels that open and of pool addresses that speak just then.
-    fn join_by_timing(&mut self, fact: &Fact, networks: &Networks) {
+    /// Takes note of tunnels that open and of pool addresses that speak just then; the device of one that was silent before.
+    fn begins_to_speak(&mut self, fact: &Fact, networks: &Networks) -> Option<DeviceId> {
         let flow = &fact.flow;
         let is = |address, role| networks.get(address).is_some_and(|zone| zone.roles.contains(&role));
         let opens = match &fact.kind {
@@ -384,18 +399,14 @@ impl Identity {
         };
         if opens && is(flow.server.ip, Role::VpnGateway) && !networks.is_home(flow.client.ip) {
             self.sites.on_opening(Site::of(flow.client.ip), flow.started);
-            return;
+            return None;
         }
         if !self.sites.has_openings() || !is(flow.client.ip, Role::VpnPool) {
-            return;
+            return None;
         }
-        let holder = self.holders.get(&flow.client.ip);
-        let Some(device) = holder.and_then(|holder| self.devices.get(&holder.device).map(|device| (holder, device)))
-        else {
-            return;
-        };
-        let (id, first_seen) = (device.0.device, device.1.first_seen);
-        self.sites.on_pool_address(id, first_seen, flow.started, fact.at);
+        let device = self.holders.get(&flow.client.ip)?.device;
+        let first_seen = self.devices.get(&device)?.first_seen;
+        self.sites.on_pool_address(device, first_seen, flow.started, fact.at).then_some(device)
     }
 }
 

@@ -165,6 +165,24 @@ fn a_user_seen_outside_is_joined_with_the_device_inside_for_an_hour() {
     }
 }
 
+/// Without accounting nobody says that the address went on to somebody else.
+#[test]
+fn an_address_whose_user_was_silent_for_long_is_open_again() {
+    for (silence, expected) in
+        [(5399, at("198.51.100.9", KnownBy::SameUser)), (5400, at("198.51.100.77", KnownBy::Timing))]
+    {
+        let mut scene = Scene::new();
+        scene.hello(HOUSE, GATEWAY, 150);
+        scene.log_on("ann", HOUSE, 151);
+        scene.log_on("ann", "10.20.0.5:5000", 200);
+        assert_eq!(scene.place("10.20.0.5"), at("198.51.100.9", KnownBy::SameUser));
+        scene.hello(OTHER_HOUSE, GATEWAY, 200 + silence - 1);
+        scene.log_on("bob", "10.20.0.5:5001", 200 + silence);
+        assert_eq!(scene.place("10.20.0.5"), expected, "{silence}");
+        assert_eq!(scene.accounts_at("198.51.100.9").contains(&"bob"), silence < 5400);
+    }
+}
+
 #[test]
 fn a_user_seen_at_two_sites_within_the_hour_joins_nothing() {
     let mut scene = Scene::new();

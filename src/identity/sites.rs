@@ -188,8 +188,15 @@ impl Sites {
         self.openings.push_back(Opening { at, site });
     }
 
-    /// A pool address spoke in a flow that began at `started`. `first_seen` is when it was heard of first.
-    pub fn on_pool_address(&mut self, device: DeviceId, first_seen: Timestamp, started: Timestamp, at: Timestamp) {
+    /// A pool address spoke in a flow that began at `started`. `first_seen` is when it was heard of first. Whether it was silent
+    /// before, so that somebody else may have it now; only accounting would have said so.
+    pub fn on_pool_address(
+        &mut self,
+        device: DeviceId,
+        first_seen: Timestamp,
+        started: Timestamp,
+        at: Timestamp,
+    ) -> bool {
         let was_silent = match self.heard.get_mut(&device, at) {
             Some(heard) => started.since(std::mem::replace(heard, at.max(*heard))) >= self.settings.silence,
             None => {
@@ -197,16 +204,16 @@ impl Sites {
                 first_seen >= started
             }
         };
-        if !was_silent {
-            return;
+        if was_silent && self.site_of(device).is_some_and(|(_, stay)| stay.known_by <= KnownBy::SameUser) {
+            self.leave(device);
         }
-        match self.only_opening(started) {
-            Some(site) => self.settle_device(device, site, KnownBy::Timing, started),
-            // Somebody else may have the address now.
-            None if self.site_of(device).is_some_and(|(_, stay)| stay.known_by == KnownBy::Timing) => {
-                self.leave(device)
-            }
-            None => {}
+        was_silent
+    }
+
+    /// Joins a pool address that begins to speak with the tunnel that was opened just before, if it is one.
+    pub fn join_by_timing(&mut self, device: DeviceId, started: Timestamp) {
+        if let Some(site) = self.only_opening(started) {
+            self.settle_device(device, site, KnownBy::Timing, started);
         }
     }
 

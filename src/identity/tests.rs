@@ -97,6 +97,22 @@ fn a_mac_with_more_addresses_than_a_machine_has_is_a_router() {
     assert_eq!(id(&identity, "10.0.0.1"), Some(DeviceId::of_mac(ANN)));
 }
 
+/// Privacy extensions (RFC 8981) give it a new one each day, and moving through a building a new IPv4 address.
+#[test]
+fn a_machine_that_has_had_many_addresses_is_no_router() {
+    let mut identity = identity();
+    for day in 1..=60_u64 {
+        identity.expire(Timestamp::from_secs(day * 86_400));
+        for (hour, own) in
+            [format!("fd00::{day:x}:1"), format!("fd00::{day:x}:2"), format!("10.7.0.{day}")].iter().enumerate()
+        {
+            let secs = day * 86_400 + hour as u64 * 3600;
+            see(&mut identity, between((own, Some(ANN)), ("10.0.0.2", Some(BOB))), secs);
+            assert_eq!(id(&identity, own), Some(DeviceId::of_mac(ANN)), "day {day}");
+        }
+    }
+}
+
 #[test]
 fn a_granted_lease_binds_and_outweighs_what_a_router_shows() {
     let mut identity = identity();
