@@ -80,10 +80,10 @@ pub(super) struct Access {
     /// Where nobody is asked for a name, what a browser must call the sensor by, so that no page of others can reach it.
     hosts: Option<Vec<String>>,
     requests: Mutex<Allowance>,
-    failures: Mutex<Allowance>,
+    failures: Arc<Mutex<Allowance>>,
     verified: Mutex<VecDeque<[u8; 32]>>,
     /// A password takes a processor for a while.
-    verifying: Semaphore,
+    verifying: Arc<Semaphore>,
 }
 
 /// Who asks.
@@ -136,9 +136,9 @@ impl Access {
             tls,
             hosts,
             requests: allowance(Self::REQUESTS),
-            failures: allowance(Self::FAILURES),
+            failures: Arc::new(allowance(Self::FAILURES)),
             verified: Mutex::default(),
-            verifying: Semaphore::new(1),
+            verifying: Arc::new(Semaphore::new(1)),
         })
     }
 
@@ -155,7 +155,7 @@ impl Access {
         }
         let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let name = match given.and_then(|given| given.split_once(' ')) {
-            Some((scheme, text)) if scheme.eq_ignore_ascii_case("basic") => self.by_password(text).await,
+            Some((scheme, text)) if scheme.eq_ignore_ascii_case("basic") => self.by_password(text, peer).await,
             Some((scheme, text)) if scheme.eq_ignore_ascii_case("bearer") => self.by_token(text),
             _ => None,
         };
@@ -166,7 +166,8 @@ impl Access {
                 name,
             }),
             None => {
-                if given.is_some() {
+                // A password that was looked at is counted already.
+                if given.is_some_and(|given| !given.to_ascii_lowercase().starts_with("basic ")) {
                     take(&self.failures, peer);
                 }
                 let challenge = HeaderValue::from_static("Basic realm=\"spanwatch\", charset=\"UTF-8\"");
@@ -191,7 +192,8 @@ impl Access {
         Err(Box::new((StatusCode::MISDIRECTED_REQUEST, text).into_response()))
     }
 
-    async fn by_password(&self, given: &str) -> Option<String> {
+    /// A guess counts when it is looked at, whether or not somebody still waits for the answer.
+    async fn by_password(&self, given: &str, peer: IpAddr) -> Option<String> {
         let text = String::from_utf8(BASE64_STANDARD.decode(given.trim()).ok()?).ok()?;
         let (name, password) = text.split_once(':')?;
         let known = self.users.get(name).cloned();
@@ -199,10 +201,19 @@ impl Access {
         if self.is_verified(&mark) {
             return Some(name.to_owned());
         }
-        let _one_at_a_time = self.verifying.acquire().await.ok()?;
+        let one_at_a_time = Arc::clone(&self.verifying).acquire_owned().await.ok()?;
         let (password, against) = (password.to_owned(), known.clone().unwrap_or_else(|| NOBODY.to_owned()));
-        let verified = tokio::task::spawn_blocking(move || bcrypt::verify(password, &against)).await;
-        let is_right = known.is_some() && matches!(verified, Ok(Ok(true)));
+        let (is_known, failures) = (known.is_some(), Arc::clone(&self.failures));
+        let verify = move || {
+            let _until_this_is_done = one_at_a_time;
+            // Others of the same peer may have used up what it was let while this one waited.
+            let is_right = has(&failures, peer) && bcrypt::verify(password, &against).unwrap_or(false) && is_known;
+            if !is_right {
+                take(&failures, peer);
+            }
+            is_right
+        };
+        let is_right = tokio::task::spawn_blocking(verify).await.unwrap_or(false);
         if is_right {
             self.remember(mark);
         }
@@ -286,6 +297,9 @@ pub(super) async fn guard(
     if !take(&access.requests, line) {
         return TOO_OFTEN.into_response();
     }
+    if !request.method().is_safe() && is_of_another_page(request.headers()) {
+        return (StatusCode::FORBIDDEN, "pages of others may change nothing\n").into_response();
+    }
     match access.who(request.headers(), line).await {
         Ok(who) => {
             request.extensions_mut().insert(who);
@@ -293,6 +307,16 @@ pub(super) async fn guard(
         }
         Err(refusal) => *refusal,
     }
+}
+
+/// Whether a browser sends a request for a page that is not the sensor's own (Fetch Metadata; RFC 6454 §7). Programs say nothing
+/// of either.
+fn is_of_another_page(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let is_from_elsewhere = text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none"));
+    let host = text("host").unwrap_or_default();
+    let is_of_another = |origin: &str| origin.split_once("://").is_none_or(|(_, authority)| authority != host);
+    is_from_elsewhere || text("origin").is_some_and(is_of_another)
 }
 
 #[allow(clippy::disallowed_methods)]

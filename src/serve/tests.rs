@@ -100,6 +100,33 @@ fn a_reload_is_asked_with_post_only_and_answered_with_its_outcome() {
     edge.stop();
 }
 
+/// A page can send such a request to loopback without being asked first.
+#[test]
+fn pages_of_others_may_change_nothing() {
+    let (edge, _view, requested) = started();
+    let address = edge.address().unwrap();
+    for headers in [
+        "Sec-Fetch-Site: cross-site\n",
+        "Sec-Fetch-Site: same-site\n",
+        "Origin: https://example.com\n",
+        "Origin: null\n",
+        &format!("Origin: http://{address}.example.com\n"),
+    ] {
+        let answer = ask_with(&edge, "POST /-/reload", headers, "");
+        assert_eq!(code(&answer), "403", "{headers}: {answer}");
+    }
+    assert!(requested.is_empty());
+    let own = format!("Origin: http://{address}\nSec-Fetch-Site: same-origin\n");
+    std::thread::scope(|scope| {
+        let answer = scope.spawn(|| ask_with(&edge, "POST /-/reload", &own, ""));
+        let Ok(Request::Reload(reply)) = requested.recv() else { panic!("a reload was asked for") };
+        reply.give(Ok(()));
+        assert_eq!(code(&answer.join().unwrap()), "200");
+    });
+    assert_eq!(code(&ask_with(&edge, "GET /-/healthy", "Sec-Fetch-Site: cross-site\n", "")), "200");
+    edge.stop();
+}
+
 #[test]
 fn lists_are_given_in_parts_and_entries_by_their_id() {
     let (edge, view, _requested) = started();
