@@ -33,10 +33,18 @@ pub(super) fn evaluate(options: &Options) -> Result<(), Failure> {
             judge(options, directory)?;
         }
         let said = Said::load(&directory.join(ALERTS)).map_err(Failure::before_start)?;
-        let run = directory.file_name().map_or_else(|| ".".into(), |name| name.to_string_lossy().into_owned());
-        evaluation.add(&run, &truth, &said);
+        evaluation.add(&name_of(directory, &options.directories), &truth, &said);
     }
     print(&evaluation.to_string())
+}
+
+/// What a run is called: the directory's last part, or its whole path where another one has the same.
+fn name_of(directory: &Path, all: &[PathBuf]) -> String {
+    let is_alone = all.iter().filter(|other| other.file_name() == directory.file_name()).count() < 2;
+    match directory.file_name().filter(|_| is_alone) {
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => directory.display().to_string(),
+    }
 }
 
 /// Runs the sensor on what lies in a directory.

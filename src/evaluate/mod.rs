@@ -170,6 +170,9 @@ fn take_benign(benign: &mut BTreeMap<String, Benign>, run: &str, truth: &Truth, 
 impl Farm {
     /// Whether what was said is about the farm.
     fn is_meant(&self, said: &Said) -> bool {
+        if said.at < self.since {
+            return false;
+        }
         let is_own =
             |name: &String| self.sites.contains(name) || self.accounts.contains(name) || self.devices.contains(name);
         if is_own(&said.entity) {

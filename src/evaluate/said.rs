@@ -21,7 +21,7 @@ pub struct Said {
     /// The name of an alert's rule.
     pub rule: String,
     pub entity: String,
-    pub accounts: Vec<String>,
+    pub accounts: BTreeSet<String>,
     pub score: f64,
     pub families: BTreeSet<String>,
     /// The rules whose evidence the incident is made of.
