@@ -66,3 +66,15 @@ fn judge(options: &Options, directory: &Path) -> Result<(), Failure> {
     let report = sensor::replay(&config, policy, replayed, |_| (), |_| ()).map_err(Failure::before_start)?;
     super::end(&report)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_one_name_are_called_by_their_paths() {
+        let all = ["a/run", "b/run", "c/other"].map(PathBuf::from);
+        let names: Vec<String> = all.iter().map(|directory| name_of(directory, &all)).collect();
+        assert_eq!(names, ["a/run", "b/run", "other"]);
+    }
+}

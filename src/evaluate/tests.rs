@@ -46,6 +46,20 @@ fn a_farm_is_found_by_its_site_its_device_or_most_of_the_accounts() {
 }
 
 #[test]
+fn an_account_that_is_named_twice_counts_once() {
+    let twice = incident(13, "opened", "1", "192.0.2.1", "\"ann\",\"dan\"");
+    let twice = twice.replace("\"related.user\"", "\"user.name\":\"ann\",\"related.user\"");
+    assert_eq!(evaluated(&[twice]).found(), (2, 0, 0), "half of them are not most");
+}
+
+#[test]
+fn what_was_said_before_a_farm_began_is_not_the_farms() {
+    for (day, expected) in [(11, (2, 0, 0)), (12, (2, 1, 1))] {
+        assert_eq!(evaluated(&[incident(day, "opened", "1", "198.18.0.2", "")]).found(), expected, "{day}");
+    }
+}
+
+#[test]
 fn a_farm_that_is_found_too_late_is_not_found_in_time() {
     let found = |day| evaluated(&[incident(day, "opened", "1", "198.18.0.3", "")]).found();
     assert_eq!((found(15), found(16)), ((2, 1, 1), (2, 1, 0)));
