@@ -13,8 +13,8 @@
 //!
 //! # Normal causes
 //!
-//! A virtual machine with its host's name and an address of its own, a laptop that was set up anew with Linux under its old name, two systems on one
-//! machine. A made-up MAC (RFC 7844) tells no maker and is not asked for one.
+//! A virtual machine with its host's name and an address of its own, a laptop that was set up anew with Linux under its old
+//! name, two systems on one machine. A made-up MAC (RFC 7844) tells no maker and is not asked for one.
 //!
 //! # Blind spots
 //!

@@ -29,6 +29,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::detect::handshake::{self, Callers, Handshake};
+use crate::detect::spread::median_and_deviation;
 use crate::detect::{Detector, Family};
 use crate::enrich::classes::AddressClass;
 use crate::event::Event;
@@ -143,8 +144,6 @@ impl DistantClient {
     /// As many stand for all others.
     const SITES_MAX: usize = 256;
     const DAYS_KEPT: u64 = 14;
-    /// Of a normal distribution: the standard deviation over the median absolute deviation.
-    const DEVIATION_OF_MAD: f64 = 1.4826;
     const DEVIATIONS: f64 = 6.0;
 
     pub fn new(settings: Settings) -> Self {
@@ -179,14 +178,8 @@ impl Peers {
     /// The least round trips of the other sites, in seconds, sorted.
     fn others(&self, site: Site) -> Vec<f64> {
         let others = self.sites.iter().filter(|&(&other, _)| other != site);
-        let mut rtts: Vec<f64> = others.map(|(_, least)| least.rtt.as_secs_f64()).collect();
-        rtts.sort_by(f64::total_cmp);
-        rtts
+        others.map(|(_, least)| least.rtt.as_secs_f64()).collect()
     }
-}
-
-fn median(sorted: &[f64]) -> f64 {
-    sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
 }
 
 impl Detector for DistantClient {
@@ -234,10 +227,7 @@ impl Detector for DistantClient {
         if others.len() < self.settings.peers {
             return None;
         }
-        let usual = median(&others);
-        let mut deviations: Vec<f64> = others.iter().map(|rtt| (rtt - usual).abs()).collect();
-        deviations.sort_by(f64::total_cmp);
-        let spread = Self::DEVIATION_OF_MAD * median(&deviations);
+        let (usual, spread) = median_and_deviation(&others);
         let excess = own.rtt.as_secs_f64() - usual;
         if excess < self.settings.excess.as_secs_f64().max(Self::DEVIATIONS * spread) {
             return None;

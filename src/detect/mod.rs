@@ -37,6 +37,7 @@ pub mod session_hours;
 pub mod shared_installation;
 mod sightings;
 mod spans;
+mod spread;
 pub mod synchronised_shift;
 pub mod transfer;
 pub mod tunnel_mss;

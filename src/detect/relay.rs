@@ -32,6 +32,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::detect::handshake::{Callers, Handshake};
+use crate::detect::spread::median_and_deviation;
 use crate::detect::{Detector, Family};
 use crate::event::Event;
 use crate::facts::{Fields, Sender};
@@ -129,8 +130,6 @@ impl Relay {
     const SITES_MAX: usize = 256;
     /// Fewer say nothing of what is usual.
     const OTHERS_MIN: usize = 8;
-    /// Of a normal distribution: the standard deviation over the median absolute deviation.
-    const DEVIATION_OF_MAD: f64 = 1.4826;
     /// Of which one in a thousand is farther from the median.
     const DEVIATIONS: f64 = 3.0;
     /// An answer takes so long at any server.
@@ -153,14 +152,11 @@ impl Relay {
     /// From which difference on a site is unlike the others that come to the server.
     fn excess_beyond_others(&self, site: Site, server: IpAddr) -> Option<Duration> {
         let others = self.servers.get(&server)?.others(site);
-        let median = |values: &[f64]| values.get(values.len() / 2).copied().unwrap_or(0.0);
         if others.len() < Self::OTHERS_MIN {
             return None;
         }
-        let usual = median(&others);
-        let mut deviations: Vec<f64> = others.iter().map(|excess| (excess - usual).abs()).collect();
-        deviations.sort_by(f64::total_cmp);
-        let spread = Duration::from_secs_f64(Self::DEVIATIONS * Self::DEVIATION_OF_MAD * median(&deviations));
+        let (usual, deviation) = median_and_deviation(&others);
+        let spread = Duration::from_secs_f64(Self::DEVIATIONS * deviation);
         Some(Duration::from_secs_f64(usual).saturating_sub(Self::ANSWER) + spread.max(self.settings.excess))
     }
 
@@ -185,12 +181,10 @@ impl Clients {
         self.sites.insert(site, (day, trips.tls.saturating_sub(trips.tcp)));
     }
 
-    /// By how much TLS is later than TCP at the other sites, in seconds, sorted.
+    /// By how much TLS is later than TCP at the other sites, in seconds.
     fn others(&self, site: Site) -> Vec<f64> {
         let others = self.sites.iter().filter(|&(&other, _)| other != site);
-        let mut excesses: Vec<f64> = others.map(|(_, (_, excess))| excess.as_secs_f64()).collect();
-        excesses.sort_by(f64::total_cmp);
-        excesses
+        others.map(|(_, (_, excess))| excess.as_secs_f64()).collect()
     }
 }
 

@@ -15,7 +15,8 @@
 //!
 //! # Normal causes
 //!
-//! A new laptop, a phone, a second program for the same protocol, an update of either: then the new stack is common among the others' soon.
+//! A new laptop, a phone, a second program for the same protocol, an update of either: then the new stack is common among the
+//! others' soon.
 //!
 //! # Blind spots
 //!
