@@ -86,7 +86,7 @@ impl Alertmanager {
         let others: Vec<String> =
             spool.keys().filter(|key| key.starts_with(&of_incident) && **key != own).map(str::to_owned).collect();
         for key in others {
-            let Some(message) = spool.read_or_give_up(&key) else { continue };
+            let Some(message) = spool.read_or_give_up(&key)? else { continue };
             if let Ok(mut alert) = serde_json::from_slice::<Alert>(&message.body) {
                 alert.ends_at.get_or_insert_with(|| notice.at.to_string());
                 spool.put(&key, &body(&alert))?;

@@ -286,7 +286,12 @@ async fn in_turn(mut receiver: Turn, sink: &'static str, post_box: Arc<PostBox>)
                 post_box.filled.notified().await;
                 continue;
             }
-            Some(message) => message,
+            Some(Ok(message)) => message,
+            Some(Err(error)) => {
+                post_box.failures.fetch_add(1, Ordering::Relaxed);
+                pause.after(&error.to_string()).await;
+                continue;
+            }
         };
         match receiver.send(&message).await {
             Ok(()) => {

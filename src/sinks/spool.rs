@@ -91,30 +91,31 @@ impl Spool {
         Ok(())
     }
 
-    /// The first message. One that cannot be read is given up: it would keep the others waiting for ever.
-    pub(super) fn first_readable(&mut self) -> Option<Message> {
+    /// The first message. One that cannot be read is given up: it would keep the others waiting for ever. An error passes.
+    pub(super) fn first_readable(&mut self) -> Option<io::Result<Message>> {
         loop {
             let key = self.waiting.keys().next()?.clone();
-            if let Some(message) = self.read_or_give_up(&key) {
+            if let Some(message) = self.read_or_give_up(&key).transpose() {
                 return Some(message);
             }
         }
     }
 
-    /// Every message; what cannot be read is given up.
+    /// Every message that can be read now; what never can is given up.
     pub(super) fn readable(&mut self) -> Vec<Message> {
         let keys: Vec<String> = self.waiting.keys().cloned().collect();
-        keys.iter().filter_map(|key| self.read_or_give_up(key)).collect()
+        keys.iter().filter_map(|key| self.read_or_give_up(key).ok().flatten()).collect()
     }
 
-    /// A message, given up where it cannot be read.
-    pub(super) fn read_or_give_up(&mut self, key: &str) -> Option<Message> {
+    /// A message, given up where it cannot be read; an error where that will pass.
+    pub(super) fn read_or_give_up(&mut self, key: &str) -> io::Result<Option<Message>> {
         match self.read(key) {
-            Ok(message) => Some(message),
+            Ok(message) => Ok(Some(message)),
+            Err(error) if is_passing(&error) => Err(error),
             Err(error) => {
                 tracing::error!(path = %self.path(key).display(), "cannot read a message that waits, and gives it up: {error}");
                 self.give_up(key);
-                None
+                Ok(None)
             }
         }
     }
@@ -182,6 +183,12 @@ impl Spool {
     }
 }
 
+/// Whether it is the process or the machine that lacks something, and not the file.
+fn is_passing(error: &io::Error) -> bool {
+    let lacks_handles = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
+    lacks_handles || matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::OutOfMemory)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,11 +232,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut spool = spool(directory.path());
         spool.put("a", b"opened").unwrap();
-        let sent = spool.first_readable().unwrap();
+        let sent = spool.first_readable().unwrap().unwrap();
         spool.put("a", b"closed").unwrap();
         spool.done(&sent);
         assert_eq!(bodies(&spool), ["closed"]);
-        let sent = spool.first_readable().unwrap();
+        let sent = spool.first_readable().unwrap().unwrap();
         spool.done(&sent);
         assert_eq!(spool.len(), 0);
         assert!(fs::read_dir(directory.path()).unwrap().next().is_none());
@@ -243,10 +250,17 @@ mod tests {
             spool.put(key, key.as_bytes()).unwrap();
         }
         fs::remove_file(spool.path("1")).unwrap();
-        assert_eq!((spool.first_readable().unwrap().key.as_str(), spool.lost()), ("2", 1));
+        assert_eq!((spool.first_readable().unwrap().unwrap().key.as_str(), spool.lost()), ("2", 1));
         fs::remove_file(spool.path("3")).unwrap();
         let keys: Vec<String> = spool.readable().into_iter().map(|message| message.key).collect();
         assert_eq!((keys, spool.lost(), spool.len()), (vec!["2".to_owned()], 2, 1));
+    }
+
+    #[test]
+    fn what_the_process_lacks_for_a_while_costs_no_message() {
+        assert!(is_passing(&io::Error::from_raw_os_error(libc::EMFILE)));
+        assert!(!is_passing(&io::Error::from_raw_os_error(libc::ENOENT)));
+        assert!(!is_passing(&io::Error::from_raw_os_error(libc::EACCES)));
     }
 
     #[test]
