@@ -154,10 +154,18 @@ impl Access {
             return Err(Box::new(TOO_OFTEN.into_response()));
         }
         let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let name = match given.and_then(|given| given.split_once(' ')) {
-            Some((scheme, text)) if scheme.eq_ignore_ascii_case("basic") => self.by_password(text, peer).await,
-            Some((scheme, text)) if scheme.eq_ignore_ascii_case("bearer") => self.by_token(text),
-            _ => None,
+        let unknown = || {
+            take(&self.failures, peer);
+            None
+        };
+        let name = match given.map(|given| given.split_once(' ').unwrap_or_default()) {
+            Some((scheme, text)) if scheme.eq_ignore_ascii_case("basic") => match credentials(text) {
+                Some((name, password)) => self.by_password(&name, password, peer).await,
+                None => unknown(),
+            },
+            Some((scheme, text)) if scheme.eq_ignore_ascii_case("bearer") => self.by_token(text).or_else(unknown),
+            Some(_) => unknown(),
+            None => None,
         };
         match name {
             Some(name) => Ok(Who {
@@ -166,10 +174,6 @@ impl Access {
                 name,
             }),
             None => {
-                // A password that was looked at is counted already.
-                if given.is_some_and(|given| !given.to_ascii_lowercase().starts_with("basic ")) {
-                    take(&self.failures, peer);
-                }
                 let challenge = HeaderValue::from_static("Basic realm=\"spanwatch\", charset=\"UTF-8\"");
                 let refusal = (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, challenge)], "who are you?\n");
                 Err(Box::new(refusal.into_response()))
@@ -193,17 +197,15 @@ impl Access {
     }
 
     /// A guess counts when it is looked at, whether or not somebody still waits for the answer.
-    async fn by_password(&self, given: &str, peer: IpAddr) -> Option<String> {
-        let text = String::from_utf8(BASE64_STANDARD.decode(given.trim()).ok()?).ok()?;
-        let (name, password) = text.split_once(':')?;
+    async fn by_password(&self, name: &str, password: String, peer: IpAddr) -> Option<String> {
         let known = self.users.get(name).cloned();
-        let mark = hash(&format!("{}\n{text}", known.as_deref().unwrap_or_default()));
+        let mark = hash(&format!("{}\n{name}:{password}", known.as_deref().unwrap_or_default()));
         if self.is_verified(&mark) {
             return Some(name.to_owned());
         }
         let one_at_a_time = Arc::clone(&self.verifying).acquire_owned().await.ok()?;
-        let (password, against) = (password.to_owned(), known.clone().unwrap_or_else(|| NOBODY.to_owned()));
         let (is_known, failures) = (known.is_some(), Arc::clone(&self.failures));
+        let against = known.unwrap_or_else(|| NOBODY.to_owned());
         let verify = move || {
             let _until_this_is_done = one_at_a_time;
             // Others of the same peer may have used up what it was let while this one waited.
@@ -309,14 +311,23 @@ pub(super) async fn guard(
     }
 }
 
-/// Whether a browser sends a request for a page that is not the sensor's own (Fetch Metadata; RFC 6454 §7). Programs say nothing
-/// of either.
+/// Whether a browser sends a request for a page that is not the sensor's own (Fetch Metadata; older ones tell the page's origin,
+/// RFC 6454 §7, and a proxy may have changed the host). Programs say nothing of either.
 fn is_of_another_page(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let is_from_elsewhere = text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none"));
     let host = text("host").unwrap_or_default();
-    let is_of_another = |origin: &str| origin.split_once("://").is_none_or(|(_, authority)| authority != host);
-    is_from_elsewhere || text("origin").is_some_and(is_of_another)
+    match (text("sec-fetch-site"), text("origin")) {
+        (Some(site), _) => !matches!(site, "same-origin" | "none"),
+        (None, Some(origin)) => origin.split_once("://").is_none_or(|(_, authority)| authority != host),
+        (None, None) => false,
+    }
+}
+
+/// The user and the password of basic authentication (RFC 7617 §2).
+fn credentials(given: &str) -> Option<(String, String)> {
+    let text = String::from_utf8(BASE64_STANDARD.decode(given.trim()).ok()?).ok()?;
+    let (name, password) = text.split_once(':')?;
+    Some((name.to_owned(), password.to_owned()))
 }
 
 #[allow(clippy::disallowed_methods)]

@@ -124,6 +124,9 @@ fn pages_of_others_may_change_nothing() {
         assert_eq!(code(&answer.join().unwrap()), "200");
     });
     assert_eq!(code(&ask_with(&edge, "GET /-/healthy", "Sec-Fetch-Site: cross-site\n", "")), "200");
+    // Behind a proxy that calls the sensor by another name than the browser calls the proxy.
+    let proxied = "Origin: https://sensor.example\nSec-Fetch-Site: same-origin\n";
+    assert_ne!(code(&ask_with(&edge, "POST /api/v1/incidents/1/dismiss", proxied, "")), "403");
     edge.stop();
 }
 
