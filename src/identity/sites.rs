@@ -204,7 +204,9 @@ impl Sites {
                 first_seen >= started
             }
         };
-        if was_silent && self.site_of(device).is_some_and(|(_, stay)| stay.known_by <= KnownBy::SameUser) {
+        let may_have_left =
+            |(site, stay): (Site, Stay)| stay.known_by <= KnownBy::SameUser && self.only_opening(started) != Some(site);
+        if was_silent && self.site_of(device).is_some_and(may_have_left) {
             self.leave(device);
         }
         was_silent
