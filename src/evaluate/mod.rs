@@ -1,8 +1,8 @@
 //! Labels and what the sensor said of the same data in, how right it was out: for farms, for incidents and for every rule.
 //!
 //! An incident or alert is a farm's where it is about one of the farm's sites, accounts or devices, or where most of the
-//! accounts it names are the farm's. Everything else is false. Rates come with intervals of 95 %: Wilson's for shares,
-//! Byar's for counts.
+//! accounts it names are the farm's, and the farm had begun. Everything else is false. Rates come with intervals of 95 %:
+//! Wilson's for shares, Byar's for counts.
 
 mod page;
 mod said;
