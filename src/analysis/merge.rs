@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
 
 use arrayvec::ArrayVec;
 
@@ -31,7 +30,7 @@ struct Waiting {
     facts: Vec<Fact>,
     /// Which fact comes when, the last one first.
     order: Vec<u32>,
-    /// The place of the fact that comes next.
+    /// The place of the fact that comes next, the end where there is none.
     next: Watermark,
     /// How many of the facts that come next were announced.
     announced: usize,
@@ -66,10 +65,13 @@ impl Merge {
     /// half as many are left.
     pub(super) fn release(&mut self, reader: &mut impl Reader) {
         let complete = self.complete();
-        while self.show_next(complete, reader) {}
+        while self.show_run(complete, usize::MAX, reader) > 0 {}
         if self.waiting > self.waiting_max {
-            while self.waiting > self.waiting_max / 2 && self.show_next(Watermark::END, reader) {
-                self.hurried += 1;
+            while let excess @ 1.. = self.waiting.saturating_sub(self.waiting_max / 2) {
+                match self.show_run(Watermark::END, excess, reader) {
+                    0 => break,
+                    shown => self.hurried += shown as u64,
+                }
             }
         }
     }
@@ -92,7 +94,7 @@ impl Merge {
 
     /// Shows all facts that wait.
     pub(super) fn release_all(&mut self, reader: &mut impl Reader) {
-        while self.show_next(Watermark::END, reader) {}
+        while self.show_run(Watermark::END, usize::MAX, reader) > 0 {}
     }
 
     /// How many facts came before their time.
@@ -100,17 +102,23 @@ impl Merge {
         self.hurried
     }
 
-    /// Shows the fact that comes next if it is placed before `end`.
-    fn show_next(&mut self, end: Watermark, reader: &mut impl Reader) -> bool {
-        let Some(mut batch) = self.batches.peek_mut().filter(|batch| batch.next < end) else {
-            return false;
-        };
-        self.waiting -= 1;
-        batch.show_next(reader);
-        if batch.order.is_empty() {
-            PeekMut::pop(batch);
+    /// Shows the facts of one batch that come next, as far as they are placed before `end` and before every other batch's;
+    /// `facts_max` of them at most. Returns how many there were.
+    fn show_run(&mut self, end: Watermark, facts_max: usize, reader: &mut impl Reader) -> usize {
+        if self.batches.peek().is_none_or(|first| first.next >= end) {
+            return 0;
         }
-        true
+        let Some(mut batch) = self.batches.pop() else { return 0 };
+        let mut shown = 0;
+        while shown < facts_max && batch.next < end && self.batches.peek().is_none_or(|rival| batch > *rival) {
+            batch.show_next(reader);
+            shown += 1;
+        }
+        self.waiting -= shown;
+        if !batch.order.is_empty() {
+            self.batches.push(batch);
+        }
+        shown
     }
 }
 
@@ -133,9 +141,8 @@ impl Waiting {
         if let Some(fact) = self.order.pop().and_then(|index| self.facts.get(index as usize)) {
             reader.on_fact(fact);
         }
-        if let Some(fact) = self.order.last().and_then(|&index| self.facts.get(index as usize)) {
-            self.next = place(fact);
-        }
+        let next = self.order.last().and_then(|&index| self.facts.get(index as usize));
+        self.next = next.map_or(Watermark::END, place);
     }
 
     fn announce(&mut self, reader: &impl Reader) {
