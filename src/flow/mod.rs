@@ -58,6 +58,7 @@ use crate::flow::expiry::Wheel;
 use crate::flow::key::{End, Key};
 use crate::flow::reassembly::Room;
 use crate::flow::record::{Class, Flow, State};
+use crate::flow::signature::Signatures;
 use crate::index::Index;
 use crate::net::Network;
 use crate::protocol::ah;
@@ -106,6 +107,7 @@ pub struct FlowTable {
     hasher: DefaultHashBuilder,
     index: Index,
     flows: Slab<Flow>,
+    signatures: Signatures,
     classes: Queues,
     wheel: Wheel,
     room: Room,
@@ -155,6 +157,7 @@ impl FlowTable {
             hasher: DefaultHashBuilder::default(),
             index: Index::new(),
             flows: Slab::new(),
+            signatures: Signatures::new(),
             classes: Queues::new(Class::COUNT),
             wheel: Wheel::new(),
             room: Room { bytes_max: settings.reassembly_bytes_max, segments_max: settings.reassembly_segments_max },
@@ -250,6 +253,7 @@ impl FlowTable {
         let table_bytes = [
             self.index.allocated_bytes(),
             self.flows.allocated_bytes(),
+            self.signatures.allocated_bytes(),
             self.classes.allocated_bytes(),
             self.wheel.allocated_bytes(),
         ];
@@ -394,7 +398,7 @@ impl FlowTable {
                 facts.extend(flow.take_minute(Moment { at: say_at, seq }));
                 continue;
             }
-            let kind = FactKind::Activity(flow.summary(None));
+            let kind = FactKind::Activity(flow.summary(None, &self.signatures));
             facts.push(Fact { at: report_at, seq, flow: flow.reference(), protocol: None, kind });
             flow.reports = flow.reports.saturating_add(1);
         }
@@ -457,7 +461,7 @@ impl FlowTable {
             return;
         };
         facts.extend(flow.take_minute(moment));
-        let summary = flow.summary(Some(reason));
+        let summary = flow.summary(Some(reason), &self.signatures);
         self.counters.count_end(summary.end.unwrap_or(reason));
         facts.push(Fact {
             at: moment.at,
@@ -466,6 +470,7 @@ impl FlowTable {
             protocol: None,
             kind: FactKind::FlowEnded(summary),
         });
+        flow.give_back(&mut self.signatures);
         self.index.remove(flow.hash, slot);
         self.flows.vacate(slot);
     }

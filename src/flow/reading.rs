@@ -18,7 +18,7 @@ impl FlowTable {
         };
         let head = packet.head;
         let sender = flow.sender(source);
-        flow.on_head(head, sender);
+        flow.on_head(head, sender, &mut self.signatures);
         if let Some(openings) = &mut self.openings
             && flow.packets() <= openings.0.packets_max
         {

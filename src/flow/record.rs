@@ -15,7 +15,7 @@ use crate::flow::direction::{Opener, opener};
 use crate::flow::key::{End, Key};
 use crate::flow::meter::Meter;
 use crate::flow::reassembly::{Payload, Seen, Sequence, Track};
-use crate::flow::signature::SynSignature;
+use crate::flow::signature::{SignaturePlace, Signatures, SynSignature};
 use crate::flow::timing::Timing;
 use crate::net::{Mac, Network, Transport, Vlans};
 use crate::protocol::{Chunk, Protocol, Start};
@@ -60,8 +60,8 @@ pub(super) struct Flow {
     pub(super) id: FlowId,
     pub(super) started: Timestamp,
     protocol: Option<Protocol>,
-    client_signature: Option<SynSignature>,
-    server_signature: Option<SynSignature>,
+    client_signature: SignaturePlace,
+    server_signature: SignaturePlace,
     /// How many times the open flow was reported.
     pub(super) reports: u16,
     client_mac: Option<Mac>,
@@ -70,7 +70,7 @@ pub(super) struct Flow {
     server_vlans: Vlans,
 }
 
-const _: () = assert!(size_of::<Option<Flow>>() == 384, "six cache lines");
+const _: () = assert!(size_of::<Option<Flow>>() == 320, "five cache lines");
 
 /// One side of a flow, as opened.
 #[derive(Clone, Copy, Debug, Default)]
@@ -225,8 +225,8 @@ impl Flow {
             server: Side::default(),
             started: head.at,
             protocol: None,
-            client_signature: None,
-            server_signature: None,
+            client_signature: SignaturePlace::NONE,
+            server_signature: SignaturePlace::NONE,
             client_mac,
             server_mac,
             client_vlans: Vlans::NONE,
@@ -278,7 +278,7 @@ impl Flow {
     }
 
     /// Counts a packet's headers and takes the flow's state further.
-    pub(super) fn on_head(&mut self, head: &Head, sender: Sender) {
+    pub(super) fn on_head(&mut self, head: &Head, sender: Sender, signatures: &mut Signatures) {
         self.last_at = head.at;
         if self.side(sender).packets == 0 {
             self.on_first_head(head, sender);
@@ -287,7 +287,7 @@ impl Flow {
         side.packets = side.packets.saturating_add(1);
         side.bytes = side.bytes.saturating_add(u64::from(head.ip.len));
         match &head.tcp {
-            Some(tcp) => self.on_tcp(head, tcp, sender),
+            Some(tcp) => self.on_tcp((head, tcp), sender, signatures),
             None if self.both_were_heard() && head.at.since(self.started) > Self::STREAM_AFTER => {
                 self.state = State::Stream;
             }
@@ -404,10 +404,10 @@ impl Flow {
     }
 
     /// The flow in numbers; `end` where it is over, unless it was closed before.
-    pub(super) fn summary(&self, end: Option<EndReason>) -> FlowSummary {
+    pub(super) fn summary(&self, end: Option<EndReason>, signatures: &Signatures) -> FlowSummary {
         let as_opened = FlowSummary {
-            client: self.client.summary(self.client_signature),
-            server: self.server.summary(self.server_signature),
+            client: self.client.summary(signatures.get(self.client_signature)),
+            server: self.server.summary(signatures.get(self.server_signature)),
             duration: self.last_at.since(self.started),
             client_rtt: self.timing.client_rtt(),
             server_rtt: self.timing.server_rtt(),
@@ -431,10 +431,16 @@ impl Flow {
         }
     }
 
-    fn on_tcp(&mut self, head: &Head, tcp: &TcpHeader, sender: Sender) {
+    /// The flow is over.
+    pub(super) fn give_back(&self, signatures: &mut Signatures) {
+        signatures.give_back(self.client_signature);
+        signatures.give_back(self.server_signature);
+    }
+
+    fn on_tcp(&mut self, (head, tcp): (&Head, &TcpHeader), sender: Sender, signatures: &mut Signatures) {
         let sequence = Sequence(tcp.sequence);
         if tcp.has(TcpHeader::SYN) {
-            self.on_syn(head, tcp, sender);
+            self.on_syn((head, tcp), sender, signatures);
             if tcp.has(TcpHeader::ACK) {
                 self.timing.on_syn_ack(head.at);
             } else {
@@ -459,8 +465,8 @@ impl Flow {
         }
     }
 
-    fn on_syn(&mut self, head: &Head, tcp: &TcpHeader, sender: Sender) {
-        let (side, signature) = match sender {
+    fn on_syn(&mut self, (head, tcp): (&Head, &TcpHeader), sender: Sender, signatures: &mut Signatures) {
+        let (side, place) = match sender {
             Sender::Client => (&mut self.client, &mut self.client_signature),
             Sender::Server => (&mut self.server, &mut self.server_signature),
         };
@@ -470,7 +476,7 @@ impl Flow {
         side.has_sent_syn = true;
         side.syn = Sequence(tcp.sequence);
         side.track.begin(side.syn.plus(1));
-        *signature = Some(SynSignature::read(head, tcp));
+        *place = signatures.keep(SynSignature::read(head, tcp));
     }
 
     fn on_finish(&mut self, sender: Sender) {

@@ -3,15 +3,19 @@
 //! The notation is the one p0f 3 documents (`ver:ittl:olen:mss:wsize,scale:olayout:quirks:pclass`); the reading is our
 //! own. A signature is a plain value and becomes text where an event shows it.
 
+mod kept;
 mod notation;
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use crate::decode::{Head, TcpHeader};
 use crate::protocol::cursor::Cursor;
 
+pub(super) use kept::{SignaturePlace, Signatures};
+
 /// What a side's first packet tells about its TCP/IP stack.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SynSignature {
     quirks: Quirks,
     window: u16,
@@ -197,6 +201,20 @@ impl fmt::Display for SynSignature {
         write!(f, ",{}:", self.window_scale)?;
         self.write_layout(f)?;
         write!(f, ":{}:{}", self.quirks, if self.has_payload { '+' } else { '0' })
+    }
+}
+
+/// In a few whole words: each of its members by itself would take longer.
+impl Hash for SynSignature {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [quirks, window, mss, ip_options] =
+            [u64::from(self.quirks.0), self.window.into(), self.mss.into(), self.ip_options_len.into()];
+        state.write_u64((quirks << 32) | (window << 16) | mss);
+        state.write_u64((ip_options << 16) | (u64::from(self.v6) << 1) | u64::from(self.has_payload));
+        let [ttl, scale, padding, kinds] =
+            [self.ttl, self.window_scale, self.padding_len, self.kinds_len].map(u32::from);
+        state.write_u32((ttl << 24) | (scale << 16) | (padding << 8) | kinds);
+        state.write(&self.kinds);
     }
 }
 
