@@ -50,7 +50,7 @@ fn flow(id: u64) -> FlowRef {
         client_vlans: Vlans::NONE,
         server_vlans: Vlans::NONE,
         tunnel: None,
-        protocol: Some(Protocol::new("tls")),
+        protocol: Some(Protocol::new(&"tls")),
         has_spoken: false,
         started: Timestamp::from_secs(id / 1000),
     }

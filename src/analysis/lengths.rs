@@ -173,7 +173,7 @@ mod tests {
 
     fn of(protocol: &'static str, server: &str) -> FlowRef {
         FlowRef {
-            protocol: Some(Protocol::new(protocol)),
+            protocol: Some(Protocol::named(protocol)),
             ..flow("192.0.2.1:40000", &format!("{server}:443"), Transport::Tcp)
         }
     }

@@ -92,7 +92,7 @@ pub(crate) fn batch(shard: usize, facts: Vec<Fact>, watermark: Watermark) -> Bat
 fn remote_desktop(id: u64, client: &str, secs: u64) -> Fact {
     let mut flow = flow(client, "10.0.0.5:3389", Transport::Tcp);
     flow.id = FlowId(id);
-    flow.protocol = Some(Protocol::new("rdp"));
+    flow.protocol = Some(Protocol::new(&"rdp"));
     fact(flow, secs, FactKind::RemoteDesktop(Box::default()))
 }
 

@@ -24,7 +24,7 @@ fn told(user: &str, access: Access, at: u64) -> Fact {
     let mut flow = flow("10.10.3.10:20000", "10.10.3.20:1813", Transport::Udp);
     (flow.id, flow.started) = (FlowId(at), Timestamp::from_secs(at));
     let credential = Credential { user: Some(user.into()), access: Some(access), ..Credential::default() };
-    let radius = Some(Protocol::new("radius"));
+    let radius = Some(Protocol::new(&"radius"));
     Fact { protocol: radius, ..fact(flow, at, FactKind::Credential(Box::new(credential))) }
 }
 

@@ -321,7 +321,7 @@ mod tests {
             let mut detector = relay();
             strangers_come(strangers, |event| detector.learn(event));
             let mut flow = flow("198.51.100.7:5000", server, Transport::Tcp);
-            flow.protocol = Some(Protocol::new("tls"));
+            flow.protocol = Some(Protocol::new(&"tls"));
             let [client_rtt, flight_rtt] = [Some(Duration::from_millis(30)), Some(Duration::from_millis(200))];
             let ended = FlowSummary { client_rtt, flight_rtt, ..summary(5) };
             let fact = fact(flow, 6, FactKind::FlowEnded(ended));

@@ -140,7 +140,7 @@ fn a_products_flow_is_known_until_it_ends_and_not_beyond() {
     let mut hello = Hello::new(Sender::Client);
     hello.server_name = Some("relay-1.net.anydesk.com".into());
     let mut flow = flow("10.0.0.1:50000", "192.0.2.1:443", Transport::Tcp);
-    flow.protocol = Some(Protocol::new("tls"));
+    flow.protocol = Some(Protocol::new(&"tls"));
     let said = |world: &mut World, secs, kind: FactKind| {
         let fact = fact(flow, secs, kind);
         world.observe(&fact).map(|application| (application.product.id.clone(), application.sanctioned))
@@ -173,7 +173,7 @@ fn a_field_that_the_parser_repeats_is_written_once() {
     desktop.fields.push("rdp.client_name", "PC");
     desktop.fields.push("rdp.cookie", "ann");
     let mut flow = flow("10.0.0.1:5000", "10.0.0.2:3389", Transport::Tcp);
-    flow.protocol = Some(Protocol::new("rdp"));
+    flow.protocol = Some(Protocol::new(&"rdp"));
     let line = json(&mut world(""), &fact(flow, 1, FactKind::RemoteDesktop(Box::new(desktop))));
     assert_eq!(line.matches("\"rdp.client_name\"").count(), 1, "{line}");
     assert!(line.ends_with(",\"rdp.cookie\":\"ann\"}"), "{line}");
@@ -217,13 +217,13 @@ fn no_name_stands_twice_in_the_catalogue() {
 fn a_hello_inside_another_protocol_is_told_by_its_own_and_the_flow_by_the_carrier() {
     let world = world("{}");
     let mut hello = Hello::new(Sender::Client);
-    hello.inside = Some(Protocol::new("tls"));
+    hello.inside = Some(Protocol::new(&"tls"));
     let mut flow = flow("10.0.0.1:1000", "192.0.2.1:443", Transport::Udp);
-    flow.protocol = Some(Protocol::new("quic"));
+    flow.protocol = Some(Protocol::new(&"quic"));
     let mut fact = fact(flow, 1, FactKind::Hello(Box::new(hello)));
-    assert_eq!(Event::of_fact(&fact, None, &world).protocol(), Some(Protocol::new("tls")));
+    assert_eq!(Event::of_fact(&fact, None, &world).protocol(), Some(Protocol::new(&"tls")));
     fact.kind = FactKind::Malformed("buffer_limit");
-    assert_eq!(Event::of_fact(&fact, None, &world).protocol(), Some(Protocol::new("quic")));
+    assert_eq!(Event::of_fact(&fact, None, &world).protocol(), Some(Protocol::new(&"quic")));
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn a_frame_says_what_the_packet_said() {
 
 #[test]
 fn of_a_protocol_that_may_carry_secrets_the_headers_are_kept_alone() {
-    let ftp = Some(Protocol::new("ftp"));
+    let ftp = Some(Protocol::new(&"ftp"));
     for (protocol, shows) in [(None, false), (ftp, false), (Some(tls::SPEC.protocol), true)] {
         let mut shelf = Shelf::new(&settings(1, 1 << 20), 1);
         shelf.add(0, openings(&[(1, 1)]));

@@ -32,7 +32,7 @@ impl Bench {
     fn ask_from(&mut self, client: &str, name: &str, secs: u64) -> Option<u64> {
         let name = Name { question: Some(name.into()), ..Name::default() };
         let mut flow = flow(client, "10.9.9.9:53", Transport::Udp);
-        flow.protocol = Some(Protocol::new("dns"));
+        flow.protocol = Some(Protocol::new(&"dns"));
         self.take(fact(flow, NOON + secs, FactKind::Name(Box::new(name))))
     }
 

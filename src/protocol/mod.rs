@@ -182,18 +182,25 @@ pub const ALL: &[&ProtocolSpec] = &[
 /// The protocols of a shell that is typed into.
 pub const SHELLS: &[Protocol] = &[rlogin::SPEC.protocol, rsh::SPEC.protocol, ssh::SPEC.protocol, telnet::SPEC.protocol];
 
-/// The name of a protocol, as `network.protocol` and the metrics carry it.
+/// The name of a protocol, as `network.protocol` and the metrics carry it. It is a word long, since every flow has one and
+/// every fact two.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
-pub struct Protocol(#[serde(deserialize_with = "words::word")] Word);
+pub struct Protocol(#[serde(deserialize_with = "words::place")] &'static Word);
 
 impl Protocol {
-    pub const fn new(name: &'static str) -> Self {
+    pub const fn new(name: &'static Word) -> Self {
         Self(name)
     }
 
     pub const fn as_str(self) -> &'static str {
         self.0
+    }
+
+    /// The same of a name that is worked out.
+    #[cfg(test)]
+    pub(crate) fn named(name: Word) -> Self {
+        Self(Box::leak(Box::new(name)))
     }
 }
 

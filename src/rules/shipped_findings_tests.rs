@@ -80,7 +80,7 @@ impl Said {
             at: Timestamp::from_secs(1),
             seq: 1,
             flow: flow(self.ends.0, self.ends.1, Transport::Tcp),
-            protocol: Some(Protocol::new(self.protocol)),
+            protocol: Some(Protocol::named(self.protocol)),
             application: self.sanctioned.map(application),
             evidence,
         }

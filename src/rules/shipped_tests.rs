@@ -71,7 +71,7 @@ fn on(protocol: &'static str, client: &str, server: &str, secs: u64, kind: FactK
     let transport = if protocol == "wireguard" { Transport::Udp } else { Transport::Tcp };
     let mut flow = flow(client, server, transport);
     flow.id = FlowId(secs);
-    flow.protocol = Some(Protocol::new(protocol));
+    flow.protocol = Some(Protocol::named(protocol));
     fact(flow, secs, kind)
 }
 

@@ -43,7 +43,7 @@ fn one_shift(draw: &mut Draw, days: usize) -> Vec<Worker> {
 /// The minutes of an RDP session with input after each of these pauses, in milliseconds.
 fn desktop(pauses_ms: impl Iterator<Item = u64>) -> Vec<Fact> {
     let mut flow = flow("203.0.113.77:50123", "10.10.1.11:3389", Transport::Tcp);
-    (flow.id, flow.started, flow.protocol) = (FlowId(7), Timestamp::from_secs(TEN), Some(Protocol::new("rdp")));
+    (flow.id, flow.started, flow.protocol) = (FlowId(7), Timestamp::from_secs(TEN), Some(Protocol::new(&"rdp")));
     let mut minutes: Vec<Minute> = Vec::new();
     let mut now_ms = TEN * 1000;
     for pause_ms in pauses_ms {

@@ -11,7 +11,7 @@ use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, tls};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("adb"),
+    protocol: Protocol::new(&"adb"),
     transports: &[Transport::Tcp],
     opens_with: &[(b'C', b'C')],
     probe,

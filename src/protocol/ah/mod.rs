@@ -12,7 +12,7 @@ use crate::protocol::cursor::Cursor;
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("ah"),
+    protocol: Protocol::new(&"ah"),
     transports: &[Transport::Ah],
     opens_with: ANY_BYTE,
     probe: |opening| if Header::parse(opening.bytes).is_some() { Probe::Match } else { Probe::No },

@@ -13,7 +13,7 @@ use crate::net::Transport;
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("amneziawg"),
+    protocol: Protocol::new(&"amneziawg"),
     transports: &[Transport::Udp],
     // Padding, or a number of the user's choice.
     opens_with: ANY_BYTE,

@@ -14,7 +14,7 @@ use crate::protocol::dns::budget::Budget;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("arp"),
+    protocol: Protocol::new(&"arp"),
     transports: &[Transport::Link],
     // Hardware of type 1 in two bytes.
     opens_with: &[(0x00, 0x00)],

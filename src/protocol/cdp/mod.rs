@@ -11,7 +11,7 @@ use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protoc
 use wire::Announcement;
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("cdp"),
+    protocol: Protocol::new(&"cdp"),
     transports: &[Transport::Link],
     // The version.
     opens_with: &[(0x01, 0x02)],

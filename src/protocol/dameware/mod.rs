@@ -12,7 +12,7 @@ use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
-pub const PROTOCOL: Protocol = Protocol::new("dameware");
+pub const PROTOCOL: Protocol = Protocol::new(&"dameware");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

@@ -16,7 +16,7 @@ use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protoc
 
 use wire::{Kind, Unit};
 
-pub const PROTOCOL: Protocol = Protocol::new("dcerpc");
+pub const PROTOCOL: Protocol = Protocol::new(&"dcerpc");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

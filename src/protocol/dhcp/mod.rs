@@ -16,7 +16,7 @@ use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protoc
 use wire::{Message, Operation, option};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("dhcp"),
+    protocol: Protocol::new(&"dhcp"),
     transports: &[Transport::Udp],
     opens_with: &[(0x01, 0x02)],
     probe,

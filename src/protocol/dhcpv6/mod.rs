@@ -14,7 +14,7 @@ use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protoc
 use wire::Message;
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("dhcpv6"),
+    protocol: Protocol::new(&"dhcpv6"),
     transports: &[Transport::Udp],
     opens_with: &[(0x01, 0x0d)],
     probe,

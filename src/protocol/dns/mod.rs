@@ -19,7 +19,7 @@ use budget::Budget;
 use wire::{Data, Message, Question, Record, Section};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("dns"),
+    protocol: Protocol::new(&"dns"),
     transports: &[Transport::Tcp, Transport::Udp],
     opens_with: ANY_BYTE,
     probe,

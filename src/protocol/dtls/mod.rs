@@ -24,7 +24,7 @@ use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protoc
 
 use wire::{Fragment, Record};
 
-pub const PROTOCOL: Protocol = Protocol::new("dtls");
+pub const PROTOCOL: Protocol = Protocol::new(&"dtls");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,
@@ -53,7 +53,7 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
 
 const SIGN: &str = "anyconnect.sign";
 /// What a flow carries that bears the signs of AnyConnect and OpenConnect.
-pub const ANYCONNECT: Protocol = Protocol::new("anyconnect");
+pub const ANYCONNECT: Protocol = Protocol::new(&"anyconnect");
 const ANYCONNECT_PORT: u16 = 443;
 /// OpenSSL's before RFC 4347 was final.
 const CISCOS_VERSION: u16 = 0x0100;

@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 
 pub use wire::{Code, Packet};
 
-pub const PROTOCOL: Protocol = Protocol::new("eap");
+pub const PROTOCOL: Protocol = Protocol::new(&"eap");
 
 pub const METHOD: FieldSpec =
     FieldSpec { name: "eap.method", help: "The EAP method agreed on: tls, peap, ttls, md5, aka … or its number." };

@@ -13,7 +13,7 @@ use crate::protocol::tls::hello;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("eapol"),
+    protocol: Protocol::new(&"eapol"),
     transports: &[Transport::Link],
     // The version.
     opens_with: &[(0x01, 0x03)],

@@ -9,7 +9,7 @@ use crate::protocol::cursor::Cursor;
 use crate::protocol::{ANY_BYTE, Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, ike};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("esp"),
+    protocol: Protocol::new(&"esp"),
     transports: &[Transport::Esp, Transport::Udp],
     opens_with: ANY_BYTE,
     probe,

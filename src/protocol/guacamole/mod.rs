@@ -13,7 +13,7 @@ use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 use wire::Instruction;
 
-pub const PROTOCOL: Protocol = Protocol::new("guacamole");
+pub const PROTOCOL: Protocol = Protocol::new(&"guacamole");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

@@ -1,6 +1,7 @@
 //! Requests in, what they open a way for out: remote desktops and VPNs that travel in HTTP where no TLS hides it (behind
 //! a proxy that ends TLS, or set up without).
 
+use crate::facts::words::Word;
 use crate::facts::{Confidence, RemoteDesktop, Statement, Tunnel};
 use crate::net::Text;
 use crate::protocol::http::wire::Head;
@@ -25,18 +26,18 @@ enum Kind {
 /// The paths of TLS VPNs are those that OpenConnect's documentation gives.
 const GATEWAYS: &[Gateway] = &[
     // MS-TSGU §1.3: HTTP with two channels of its own methods, or a WebSocket.
-    desktop("rd-gateway", &["RDG_IN_DATA", "RDG_OUT_DATA"], "/remotedesktopgateway", ""),
-    desktop("rd-gateway", &["GET"], "/remotedesktopgateway", ""),
+    desktop(&"rd-gateway", &["RDG_IN_DATA", "RDG_OUT_DATA"], "/remotedesktopgateway", ""),
+    desktop(&"rd-gateway", &["GET"], "/remotedesktopgateway", ""),
     // MS-TSGU over MS-RPCH; the port of the gateway's end point, since mail travels by the same proxy.
-    desktop("rd-gateway", &["RPC_IN_DATA", "RPC_OUT_DATA"], "/rpc/rpcproxy.dll?", ":3388"),
-    desktop("meshcentral", &["GET"], "/agent.ashx", ""),
-    desktop("meshcentral", &["GET"], "/meshrelay.ashx", ""),
-    tunnel("anyconnect", &["CONNECT"], "/cscosslc/tunnel"),
-    tunnel("fortinet-sslvpn", &["GET"], "/remote/sslvpn-tunnel"),
-    tunnel("globalprotect", &["GET"], "/ssl-tunnel-connect.sslvpn"),
-    tunnel("softether", &["POST"], "/vpnsvc/connect.cgi"),
+    desktop(&"rd-gateway", &["RPC_IN_DATA", "RPC_OUT_DATA"], "/rpc/rpcproxy.dll?", ":3388"),
+    desktop(&"meshcentral", &["GET"], "/agent.ashx", ""),
+    desktop(&"meshcentral", &["GET"], "/meshrelay.ashx", ""),
+    tunnel(&"anyconnect", &["CONNECT"], "/cscosslc/tunnel"),
+    tunnel(&"fortinet-sslvpn", &["GET"], "/remote/sslvpn-tunnel"),
+    tunnel(&"globalprotect", &["GET"], "/ssl-tunnel-connect.sslvpn"),
+    tunnel(&"softether", &["POST"], "/vpnsvc/connect.cgi"),
     // MS-SSTP §3.2.4.1.
-    tunnel("sstp", &["SSTP_DUPLEX_POST"], "/sra_{ba195980-cd49-458b-9e23-c84ee0adcd75}/"),
+    tunnel(&"sstp", &["SSTP_DUPLEX_POST"], "/sra_{ba195980-cd49-458b-9e23-c84ee0adcd75}/"),
 ];
 
 /// Tunnels that a request asks for in its `Upgrade`, whatever its path.
@@ -45,17 +46,17 @@ const UPGRADES: &[(&str, Protocol)] = &[
     ("connect-udp", MASQUE),
     ("connect-ip", MASQUE),
     // Of Ivanti Connect Secure, as OpenConnect's documentation has it.
-    ("IF-T/TLS 1.0", Protocol::new("pulse")),
+    ("IF-T/TLS 1.0", Protocol::new(&"pulse")),
     // Where no TLS is around them: the control connection, which clients begin so, and a relay of one's own.
     ("tailscale-control-protocol", TAILSCALE),
     ("DERP", TAILSCALE),
 ];
 
-const MASQUE: Protocol = Protocol::new("masque");
+const MASQUE: Protocol = Protocol::new(&"masque");
 const TAILSCALE: Protocol = tailscale::SPEC.protocol;
 
 const fn desktop(
-    protocol: &'static str,
+    protocol: &'static Word,
     methods: &'static [&'static str],
     target: &'static str,
     within: &'static str,
@@ -63,7 +64,7 @@ const fn desktop(
     Gateway { protocol: Protocol::new(protocol), kind: Kind::Desktop, methods, target, within }
 }
 
-const fn tunnel(protocol: &'static str, methods: &'static [&'static str], target: &'static str) -> Gateway {
+const fn tunnel(protocol: &'static Word, methods: &'static [&'static str], target: &'static str) -> Gateway {
     Gateway { protocol: Protocol::new(protocol), kind: Kind::Tunnel, methods, target, within: "" }
 }
 

@@ -28,7 +28,7 @@ use http2::{Http2, Said};
 use websocket::WebSocket;
 use wire::{Body, FirstLine, Head};
 
-pub const PROTOCOL: Protocol = Protocol::new("http");
+pub const PROTOCOL: Protocol = Protocol::new(&"http");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

@@ -11,7 +11,7 @@ use crate::facts::{RemoteDesktop, Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
-pub const PROTOCOL: Protocol = Protocol::new("ica");
+pub const PROTOCOL: Protocol = Protocol::new(&"ica");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

@@ -18,7 +18,7 @@ use crate::protocol::{
 use wire::{Exchange, Message, Payload, Spi, Version};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("ike"),
+    protocol: Protocol::new(&"ike"),
     transports: &[Transport::Tcp, Transport::Udp],
     opens_with: ANY_BYTE,
     probe,

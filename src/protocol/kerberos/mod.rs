@@ -12,7 +12,7 @@ use crate::protocol::cursor::Cursor;
 use crate::protocol::kerberos::wire::{Message, Request};
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, der};
 
-pub const PROTOCOL: Protocol = Protocol::new("kerberos");
+pub const PROTOCOL: Protocol = Protocol::new(&"kerberos");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

@@ -11,7 +11,7 @@ use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protoc
 use wire::{Control, Data, Message, START_REPLY, START_REQUEST};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("l2tp"),
+    protocol: Protocol::new(&"l2tp"),
     transports: &[Transport::Udp],
     // The flags: type, length, sequence, offset, priority.
     opens_with: &[(0x00, 0x03), (0x08, 0x0b), (0x40, 0x43), (0x48, 0x4b), (0xc8, 0xc8)],

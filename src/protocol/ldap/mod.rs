@@ -13,7 +13,7 @@ use crate::protocol::gss::LogOn;
 use crate::protocol::ldap::wire::{Bind, Head, Method, Operation};
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, tls};
 
-pub const PROTOCOL: Protocol = Protocol::new("ldap");
+pub const PROTOCOL: Protocol = Protocol::new(&"ldap");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

@@ -12,7 +12,7 @@ use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progre
 use wire::Announcement;
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("lldp"),
+    protocol: Protocol::new(&"lldp"),
     transports: &[Transport::Link],
     // The first element is the chassis.
     opens_with: ANY_BYTE,

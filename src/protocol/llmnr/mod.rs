@@ -11,7 +11,7 @@ use crate::protocol::dns::wire::Message;
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("llmnr"),
+    protocol: Protocol::new(&"llmnr"),
     transports: &[Transport::Udp],
     opens_with: ANY_BYTE,
     probe,

@@ -16,7 +16,7 @@ use crate::protocol::dns::{address, kind_text};
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("mdns"),
+    protocol: Protocol::new(&"mdns"),
     transports: &[Transport::Udp],
     opens_with: ANY_BYTE,
     probe,

@@ -11,7 +11,7 @@ use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, tls};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("mysql"),
+    protocol: Protocol::new(&"mysql"),
     transports: &[Transport::Tcp],
     // The length of a greeting.
     opens_with: &[(0x20, 0xff)],

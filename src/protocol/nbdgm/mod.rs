@@ -16,7 +16,7 @@ use crate::protocol::smb::mailslot::{MAILSLOT, Mail, OS_VERSION};
 use crate::protocol::{Chunk, FieldSpec, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("nbdgm"),
+    protocol: Protocol::new(&"nbdgm"),
     transports: &[Transport::Udp],
     opens_with: &[(0x10, 0x12)],
     probe: |opening| {

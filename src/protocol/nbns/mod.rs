@@ -13,7 +13,7 @@ use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progre
 use wire::NetbiosName;
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("nbns"),
+    protocol: Protocol::new(&"nbns"),
     transports: &[Transport::Udp],
     opens_with: ANY_BYTE,
     probe,

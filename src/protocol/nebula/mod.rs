@@ -12,7 +12,7 @@ use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protoc
 use wire::{Header, Initiation};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("nebula"),
+    protocol: Protocol::new(&"nebula"),
     transports: &[Transport::Udp],
     opens_with: &[(wire::HANDSHAKE, wire::HANDSHAKE)],
     probe,

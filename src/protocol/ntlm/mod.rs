@@ -8,7 +8,7 @@ use crate::net::Text;
 use crate::protocol::Protocol;
 use crate::protocol::cursor::Cursor;
 
-pub const PROTOCOL: Protocol = Protocol::new("ntlm");
+pub const PROTOCOL: Protocol = Protocol::new(&"ntlm");
 
 /// What every message begins with.
 pub const SIGNATURE: &[u8; 8] = b"NTLMSSP\0";

@@ -16,7 +16,7 @@ use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protoc
 
 use datagrams::Datagrams;
 
-pub const PROTOCOL: Protocol = Protocol::new("nx");
+pub const PROTOCOL: Protocol = Protocol::new(&"nx");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

@@ -23,7 +23,7 @@ use midway::{Data, Midway};
 use wire::ClientReset;
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("openvpn"),
+    protocol: Protocol::new(&"openvpn"),
     transports: &[Transport::Tcp, Transport::Udp],
     // The high byte of a length (TCP), or a client's reset or data (UDP).
     opens_with: &[(0x00, 0x04), (0x08, 0x08), (0x30, 0x38), (0x48, 0x50)],

@@ -11,7 +11,7 @@ use crate::protocol::openvpn::{Framed, framed};
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("openvpn-scramble"),
+    protocol: Protocol::new(&"openvpn-scramble"),
     transports: &[Transport::Tcp, Transport::Udp],
     opens_with: ANY_BYTE,
     probe,

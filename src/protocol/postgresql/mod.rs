@@ -10,7 +10,7 @@ use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, tls};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("postgresql"),
+    protocol: Protocol::new(&"postgresql"),
     transports: &[Transport::Tcp],
     // The length of a client's first message.
     opens_with: &[(0x00, 0x00)],

@@ -9,7 +9,7 @@ use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("pptp"),
+    protocol: Protocol::new(&"pptp"),
     transports: &[Transport::Tcp],
     opens_with: &[(0x00, 0x00)],
     probe,

@@ -26,7 +26,7 @@ use midway::{Judgement, Midway};
 use version::Version;
 use wire::{Frame, Header, Initial, Packet};
 
-pub const PROTOCOL: Protocol = Protocol::new("quic");
+pub const PROTOCOL: Protocol = Protocol::new(&"quic");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

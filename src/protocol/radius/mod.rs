@@ -21,7 +21,7 @@ use supplicants::Supplicants;
 use wire::{Code, Packet, attribute};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("radius"),
+    protocol: Protocol::new(&"radius"),
     transports: &[Transport::Udp],
     opens_with: &[(0x01, 0x05), (0x0b, 0x0c), (0x28, 0x2d)],
     probe,

@@ -15,7 +15,7 @@ use crate::protocol::rdp::preconnection::{Begun, Preconnection};
 use crate::protocol::rdp::wire::{ClientSettings, Confirm, DomainPdu, EncryptionMethod, Protocols, Request};
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, tls};
 
-pub const PROTOCOL: Protocol = Protocol::new("rdp");
+pub const PROTOCOL: Protocol = Protocol::new(&"rdp");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

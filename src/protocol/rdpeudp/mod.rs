@@ -14,7 +14,7 @@ use crate::protocol::rdpeudp::wire::Syn;
 use crate::protocol::tls::hello;
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, rdp};
 
-pub const PROTOCOL: Protocol = Protocol::new("rdpeudp");
+pub const PROTOCOL: Protocol = Protocol::new(&"rdpeudp");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

@@ -15,7 +15,7 @@ use crate::protocol::rfb::midway::{Judgement, Midway};
 use crate::protocol::rfb::wire::{SecuritySubtype, SecurityType, ServerInit, Version};
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, tls};
 
-pub const PROTOCOL: Protocol = Protocol::new("rfb");
+pub const PROTOCOL: Protocol = Protocol::new(&"rfb");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

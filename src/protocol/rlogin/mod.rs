@@ -8,7 +8,7 @@ use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
-pub const PROTOCOL: Protocol = Protocol::new("rlogin");
+pub const PROTOCOL: Protocol = Protocol::new(&"rlogin");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

@@ -13,7 +13,7 @@ use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
-pub const PROTOCOL: Protocol = Protocol::new("rsh");
+pub const PROTOCOL: Protocol = Protocol::new(&"rsh");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

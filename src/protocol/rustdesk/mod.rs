@@ -13,7 +13,7 @@ use crate::net::{Text, Transport};
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
 use wire::{Framed, Message};
 
-pub const PROTOCOL: Protocol = Protocol::new("rustdesk");
+pub const PROTOCOL: Protocol = Protocol::new(&"rustdesk");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

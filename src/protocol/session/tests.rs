@@ -59,7 +59,7 @@ fn starts_with(opening: &Opening<'_>, prefix: &[u8]) -> Probe {
 }
 
 static FIRST: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("first"),
+    protocol: Protocol::new(&"first"),
     transports: &[Transport::Tcp, Transport::Udp],
     opens_with: &[(b'a', b'z')],
     probe: |opening| starts_with(opening, b"hello\n"),
@@ -69,7 +69,7 @@ static FIRST: ProtocolSpec = ProtocolSpec {
 
 /// Claims the same openings as [`FIRST`], after it.
 static SECOND: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("second"),
+    protocol: Protocol::new(&"second"),
     transports: &[Transport::Tcp],
     opens_with: &[(b'h', b'h')],
     probe: |opening| starts_with(opening, b"hello\n"),
@@ -79,7 +79,7 @@ static SECOND: ProtocolSpec = ProtocolSpec {
 
 /// Knows nothing of what it claims.
 static SILENT: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("silent"),
+    protocol: Protocol::new(&"silent"),
     transports: &[Transport::Udp],
     opens_with: &[(b'h', b'h')],
     probe: |opening| starts_with(opening, b"hush\n"),
@@ -89,7 +89,7 @@ static SILENT: ProtocolSpec = ProtocolSpec {
 
 /// Claims the same openings as [`SILENT`], after it.
 static PATIENT: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("patient"),
+    protocol: Protocol::new(&"patient"),
     transports: &[Transport::Udp],
     opens_with: &[(b'h', b'h')],
     probe: |opening| starts_with(opening, b"hush\n"),
@@ -98,7 +98,7 @@ static PATIENT: ProtocolSpec = ProtocolSpec {
 };
 
 static OTHER: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("other"),
+    protocol: Protocol::new(&"other"),
     transports: &[Transport::Esp],
     opens_with: ANY_BYTE,
     probe: |_| Probe::Match,

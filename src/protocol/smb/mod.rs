@@ -17,7 +17,7 @@ use crate::protocol::smb::pipe::Pipes;
 use crate::protocol::smb::wire::{Command, Head, SessionPacket};
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, dcerpc};
 
-pub const PROTOCOL: Protocol = Protocol::new("smb");
+pub const PROTOCOL: Protocol = Protocol::new(&"smb");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

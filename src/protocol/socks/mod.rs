@@ -12,7 +12,7 @@ use crate::protocol::cursor::Cursor;
 use crate::protocol::selection::{self, Inner};
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
 
-pub const PROTOCOL: Protocol = Protocol::new("socks");
+pub const PROTOCOL: Protocol = Protocol::new(&"socks");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

@@ -12,7 +12,7 @@ use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protoc
 use wire::Dictionary;
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("softether"),
+    protocol: Protocol::new(&"softether"),
     transports: &[Transport::Udp],
     // The high byte of a count, or the question for an address.
     opens_with: &[(0x00, 0x00), (b'A', b'A')],

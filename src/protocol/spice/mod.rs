@@ -12,7 +12,7 @@ use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 use wire::{ClientLink, MAGIC, ServerLink};
 
-pub const PROTOCOL: Protocol = Protocol::new("spice");
+pub const PROTOCOL: Protocol = Protocol::new(&"spice");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

@@ -11,7 +11,7 @@ use crate::protocol::http::wire::{self, FirstLine, Head};
 use crate::protocol::http::{DOMAIN, METHOD, SERVER, STATUS, USER_AGENT, domain};
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
-pub const PROTOCOL: Protocol = Protocol::new("ssdp");
+pub const PROTOCOL: Protocol = Protocol::new(&"ssdp");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

@@ -16,7 +16,7 @@ use crate::protocol::ssh::midway::{Judgement, Midway};
 use crate::protocol::ssh::wire::{Identification, KeyExchange};
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
 
-pub const PROTOCOL: Protocol = Protocol::new("ssh");
+pub const PROTOCOL: Protocol = Protocol::new(&"ssh");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

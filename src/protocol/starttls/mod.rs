@@ -7,22 +7,23 @@ mod dialect;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use crate::facts::words::Word;
 use crate::facts::{Hello, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, tls};
 use dialect::{Command, Dialect, Reply};
 
-pub const FTP: ProtocolSpec = spec("ftp", |opening| probe(opening, Dialect::Ftp), |_| start(Dialect::Ftp));
-pub const IMAP: ProtocolSpec = spec("imap", |opening| probe(opening, Dialect::Imap), |_| start(Dialect::Imap));
-pub const POP3: ProtocolSpec = spec("pop3", |opening| probe(opening, Dialect::Pop3), |_| start(Dialect::Pop3));
-pub const SMTP: ProtocolSpec = spec("smtp", |opening| probe(opening, Dialect::Smtp), |_| start(Dialect::Smtp));
+pub const FTP: ProtocolSpec = spec(&"ftp", |opening| probe(opening, Dialect::Ftp), |_| start(Dialect::Ftp));
+pub const IMAP: ProtocolSpec = spec(&"imap", |opening| probe(opening, Dialect::Imap), |_| start(Dialect::Imap));
+pub const POP3: ProtocolSpec = spec(&"pop3", |opening| probe(opening, Dialect::Pop3), |_| start(Dialect::Pop3));
+pub const SMTP: ProtocolSpec = spec(&"smtp", |opening| probe(opening, Dialect::Smtp), |_| start(Dialect::Smtp));
 
 const GREETING: FieldSpec =
     FieldSpec { name: "starttls.greeting", help: "What the server says first: often its name and software." };
 
 const fn spec(
-    name: &'static str,
+    name: &'static Word,
     probe: fn(&Opening<'_>) -> Probe,
     start: fn(&crate::protocol::Start) -> Box<dyn Parser>,
 ) -> ProtocolSpec {

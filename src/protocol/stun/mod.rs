@@ -19,7 +19,7 @@ use crate::protocol::{
 
 use wire::{Class, Framing, Message};
 
-pub const PROTOCOL: Protocol = Protocol::new("stun");
+pub const PROTOCOL: Protocol = Protocol::new(&"stun");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

@@ -9,7 +9,7 @@ use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("tacacs"),
+    protocol: Protocol::new(&"tacacs"),
     transports: &[Transport::Tcp],
     opens_with: &[(0xc0, 0xc1)],
     probe,

@@ -11,7 +11,7 @@ use crate::protocol::hex::Hex;
 use crate::protocol::{Chunk, FieldSpec, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("tailscale"),
+    protocol: Protocol::new(&"tailscale"),
     transports: &[Transport::Udp],
     opens_with: &[(b'T', b'T')],
     probe: |opening| if Disco::parse(opening.bytes).is_some() { Probe::Match } else { Probe::No },

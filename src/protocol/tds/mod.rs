@@ -18,7 +18,7 @@ use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protoc
 use wire::{Answer, Packet, packet};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("tds"),
+    protocol: Protocol::new(&"tds"),
     transports: &[Transport::Tcp],
     opens_with: &[(packet::LOGIN7, packet::LOGIN7), (packet::PRELOGIN, packet::PRELOGIN)],
     probe,

@@ -18,7 +18,7 @@ use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protoc
 
 use wire::Generation;
 
-pub const PROTOCOL: Protocol = Protocol::new("teamviewer");
+pub const PROTOCOL: Protocol = Protocol::new(&"teamviewer");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

@@ -13,7 +13,7 @@ use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protoc
 
 use wire::{Command, IAC, Subnegotiation};
 
-pub const PROTOCOL: Protocol = Protocol::new("telnet");
+pub const PROTOCOL: Protocol = Protocol::new(&"telnet");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

@@ -10,7 +10,7 @@ use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("tinc"),
+    protocol: Protocol::new(&"tinc"),
     transports: &[Transport::Tcp],
     opens_with: &[(b'0', b'0')],
     probe,

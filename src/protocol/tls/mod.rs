@@ -23,7 +23,7 @@ use fingerprint::Carrier;
 use messages::{Message, Messages};
 use wire::{ClientHello, Framing, Record, ServerHello, content, handshake};
 
-pub const PROTOCOL: Protocol = Protocol::new("tls");
+pub const PROTOCOL: Protocol = Protocol::new(&"tls");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

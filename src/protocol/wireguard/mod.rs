@@ -16,7 +16,7 @@ use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, Protoco
 use wire::{Index, Message};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("wireguard"),
+    protocol: Protocol::new(&"wireguard"),
     transports: &[Transport::Udp],
     opens_with: &[(0x01, 0x01), (0x04, 0x04)],
     probe,

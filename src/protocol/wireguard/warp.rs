@@ -13,7 +13,7 @@ use crate::protocol::wireguard::{Lane, RUN_MIN};
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("warp"),
+    protocol: Protocol::new(&"warp"),
     transports: &[Transport::Udp],
     opens_with: &[(0x01, 0x01), (0x04, 0x04), (0xc1, 0xc1), (0xc4, 0xc4)],
     probe,

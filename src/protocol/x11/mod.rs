@@ -12,7 +12,7 @@ use crate::protocol::cursor::Cursor;
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 use midway::{Judgement, Midway};
 
-pub const PROTOCOL: Protocol = Protocol::new("x11");
+pub const PROTOCOL: Protocol = Protocol::new(&"x11");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

@@ -12,7 +12,7 @@ use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protoc
 
 use wire::Message;
 
-pub const PROTOCOL: Protocol = Protocol::new("xdmcp");
+pub const PROTOCOL: Protocol = Protocol::new(&"xdmcp");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,

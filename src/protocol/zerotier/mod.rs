@@ -13,7 +13,7 @@ use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progre
 use wire::Packet;
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
-    protocol: Protocol::new("zerotier"),
+    protocol: Protocol::new(&"zerotier"),
     transports: &[Transport::Udp],
     // A random number stands first.
     opens_with: ANY_BYTE,
