@@ -53,7 +53,7 @@ fn at(number: u32) -> Timestamp {
     Timestamp::from_secs(1_700_000_000) + Duration::from_millis(u64::from(number))
 }
 
-fn fact(number: u32, client: IpAddr, protocol: &'static str, kind: FactKind) -> Fact {
+fn fact(number: u32, client: IpAddr, protocol: Protocol, kind: FactKind) -> Fact {
     let flow = FlowRef {
         id: FlowId(u64::from(number)),
         client: Endpoint::new(client, 40_000),
@@ -65,7 +65,7 @@ fn fact(number: u32, client: IpAddr, protocol: &'static str, kind: FactKind) -> 
         client_vlans: Vlans::NONE,
         server_vlans: Vlans::NONE,
         tunnel: None,
-        protocol: Some(Protocol::new(protocol)),
+        protocol: Some(protocol),
         has_spoken: true,
         started: at(number),
     };
@@ -82,7 +82,12 @@ fn session(number: u32) -> Fact {
     };
     let user = format!("CORP\\user{:05}", number % DEVICES);
     let credential = Credential { user: Some(user.into()), access: Some(access), ..Credential::default() };
-    fact(number, Ipv4Addr::new(10, 0, 0, 2).into(), "radius", FactKind::Credential(Box::new(credential)))
+    fact(
+        number,
+        Ipv4Addr::new(10, 0, 0, 2).into(),
+        Protocol::new(&"radius"),
+        FactKind::Credential(Box::new(credential)),
+    )
 }
 
 /// What most of a day is: nine flows that end to one that introduces itself.
@@ -105,7 +110,7 @@ fn traffic(number: u32) -> Fact {
             end: None,
         }),
     };
-    fact(SITES + number, inside(number.wrapping_mul(7919)), "tls", kind)
+    fact(SITES + number, inside(number.wrapping_mul(7919)), Protocol::new(&"tls"), kind)
 }
 
 fn feed(analysis: &mut Analysis, facts: impl Iterator<Item = Fact>) -> f64 {
