@@ -193,13 +193,16 @@ impl Company {
         while self.people.len() < first + count {
             let number = self.people.len() - first;
             let habit = Habit::Situated(situation);
-            let home = match situation {
-                // Some six share a room, two share a house; a carrier's customers meet behind few addresses.
-                Situation::Coworking if number.is_multiple_of(6) => self.place(Line::Coworking),
-                Situation::Family if number.is_multiple_of(2) => self.place(Line::Household),
-                Situation::CarrierNat if number.is_multiple_of(8) => self.place(Line::CarrierNat),
-                Situation::CarrierNat | Situation::Coworking | Situation::Family => self.places.len() - 1,
-                _ => self.place(Line::Household),
+            // Some six share a room, two share a house; a carrier's customers meet behind few addresses.
+            let (line, share) = match situation {
+                Situation::Coworking => (Line::Coworking, 6),
+                Situation::CarrierNat => (Line::CarrierNat, 8),
+                Situation::Family => (Line::Household, 2),
+                _ => (Line::Household, 1),
+            };
+            let home = match number % share {
+                0 => self.place(line),
+                place => self.people[first + number - place].home,
             };
             let person = self.hire(habit, home);
             self.settle_in(person, situation);
