@@ -244,24 +244,38 @@ impl World {
         self.networks.get(site.address()).is_none() && class.is_none_or(AddressClass::is_a_household)
     }
 
-    /// Who answers for an entity: the household where it is, or else itself. An account is named without its domain.
+    /// Who answers for an entity: the household where it is, the hand that drives it and others, or else itself. An account
+    /// is named without its domain.
     pub fn holder(&self, entity: &Entity) -> Entity {
+        let of_device = |device| {
+            let home = self.site_of(device).map(|(site, _)| site).filter(|site| self.is_a_household(*site));
+            home.or_else(|| self.identity.hands().driver(device).filter(|site| !self.is_a_crowds(*site)))
+        };
         let (itself, site) = match entity {
             Entity::Account(user) => {
                 let account = identity::account(user);
-                (entity.clone().canonical(), account.and_then(|account| self.home_of(&account)))
+                let home = account.and_then(|account| self.home_of(&account));
+                (entity.clone().canonical(), home.filter(|site| self.is_a_household(*site)))
             }
             Entity::Address(address) if self.networks.is_home(*address) => {
                 let device = self.device_id(*address);
-                let site = device.and_then(|device| self.site_of(device)).map(|(site, _)| site);
-                (device.map_or_else(|| entity.clone(), Entity::Device), site)
+                (device.map_or_else(|| entity.clone(), Entity::Device), device.and_then(of_device))
             }
-            Entity::Address(address) => (Entity::Site(Site::of(*address)), None),
-            Entity::Device(device) => (entity.clone(), self.site_of(*device).map(|(site, _)| site)),
-            Entity::Site(site) => (entity.clone(), self.house_behind(*site)),
+            Entity::Address(address) => {
+                let site = Site::of(*address);
+                (Entity::Site(site), self.house_behind(site).filter(|site| self.is_a_household(*site)))
+            }
+            Entity::Device(device) => (entity.clone(), of_device(*device)),
+            Entity::Site(site) => (entity.clone(), self.house_behind(*site).filter(|site| self.is_a_household(*site))),
             Entity::Group(_) => (entity.clone(), None),
         };
-        site.filter(|site| self.is_a_household(*site)).map_or(itself, Entity::Site)
+        site.map_or(itself, Entity::Site)
+    }
+
+    /// Whether so many share a site that nothing follows from two of them being there.
+    fn is_a_crowds(&self, site: Site) -> bool {
+        self.networks.get(site.address()).is_some()
+            || self.address_class(site.address()).is_some_and(AddressClass::is_a_crowds)
     }
 
     /// Where an account lives: the latest of its sites where there are devices, since a machine that stands there says more
@@ -271,12 +285,14 @@ impl World {
         sites().find(|&site| self.devices_at(site).next().is_some()).or_else(|| sites().next())
     }
 
-    /// The house of all who log on from a site where no device of ours is: an exit that only its people use.
+    /// The house of all who log on or are driven from a site where no device of ours is: an exit that only its people use.
     fn house_behind(&self, site: Site) -> Option<Site> {
         if self.devices_at(site).next().is_some() {
             return None;
         }
-        let mut homes = self.accounts_at(site).map(|(account, _)| self.home_of(account));
+        let home_of_device = |device| self.site_of(device).map(|(site, _)| site);
+        let driven = self.identity.hands().driven_from(site).map(home_of_device);
+        let mut homes = self.accounts_at(site).map(|(account, _)| self.home_of(account)).chain(driven);
         let home = homes.next()??;
         homes.all(|other| other == Some(home)).then_some(home).filter(|&home| home != site)
     }

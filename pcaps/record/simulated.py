@@ -370,6 +370,17 @@ def asks(capture, at, desk, name):
     Udp(capture, (desk, 20000 + len(capture.frames) % 40000), ("10.10.3.53", 53)).say(at, question)
 
 
+@scenario
+def one_outside_client_many_desktops(capture):
+    for number in range(3):
+        flow = shown(capture, 40 * MINUTE * number, ("203.0.113.77", 40000 + number), f"10.10.1.{22 + number}")
+        for _ in range(40):
+            flow.say(b"\5\0\2\x80\1\x60", after=capture.random.uniform(1, 6))
+            flow.say(b"\0\0\0\1", True, 0.06, 1300)
+            flow.say(bytes.fromhex("03010000000005000320"), after=0.19)
+        flow.close()
+
+
 def worked_through(capture, client, minutes, lag, is_followed):
     """Somebody moves and clicks at 10.10.1.22 by VNC, a few times a minute. Pictures follow, and the viewer asks for the
     next one after `lag`. The desk asks for a name then, or whenever it likes."""

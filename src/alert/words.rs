@@ -153,6 +153,7 @@ const WORDS: &[Words] = &[
     plain("spanwatch.accounts.names", "their names"),
     plain("spanwatch.accounts.network_roles", "roles of the site's network"),
     plain("spanwatch.accounts.new", "of them new within 30 days, by the inventory"),
+    plain("spanwatch.accounts.new_percent", "in percent of those of whom it knows"),
     plain("spanwatch.accounts.since", "first of them"),
     plain("spanwatch.accounts.time_zones", "time zones they live in, by the inventory"),
     plain("spanwatch.always_on.days", "days of the fortnight on which two or more were"),

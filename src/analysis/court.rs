@@ -140,7 +140,8 @@ impl Court {
             return None;
         }
         let holder = holder(&entity, event);
-        if self.risk.repeat(&holder, rule, &entity, at) {
+        if let Some(said) = self.risk.repeat(&holder, rule, &entity, at, event.world()) {
+            hand_out(said.as_slice(), out);
             // Facts say the same time and again; what a detector found grows.
             if event.finding().is_some() {
                 self.risk.renew(&holder, rule, &entity, alert::evidence(judgement, event));

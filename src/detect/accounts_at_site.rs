@@ -49,6 +49,10 @@ pub const FIELDS: &[FieldSpec] = &[
         help: "How many of them began within the last 30 days, by the inventory; absent where it knows of none.",
     },
     FieldSpec {
+        name: "spanwatch.accounts.new_percent",
+        help: "The same in percent of those of whom the inventory knows when they began.",
+    },
+    FieldSpec {
         name: "spanwatch.accounts.time_zones",
         help: "In how many time zones they live, by the inventory; absent where it knows of none.",
     },
@@ -186,6 +190,8 @@ impl Detector for AccountsAtSite {
         evidence.push("spanwatch.accounts.names", names);
         evidence.push("spanwatch.accounts.days", days as u64);
         evidence.push_some("spanwatch.accounts.new", (!starts.is_empty()).then_some(new as u64));
+        evidence
+            .push_some("spanwatch.accounts.new_percent", (100 * new).checked_div(starts.len()).map(|part| part as u64));
         evidence.push_some("spanwatch.accounts.time_zones", (!zones.is_empty()).then_some(zones.len() as u64));
         evidence.push_some("spanwatch.accounts.since", window.accounts.since());
         evidence.push("spanwatch.accounts.network_roles", sighting.roles);
@@ -274,13 +280,15 @@ mod tests {
             let guest = Guest { account: account.into(), zone_minutes: None, start: start.map(Timestamp::from_secs) };
             let sighting = Sighting { guest, roles: Vec::new(), class: None };
             let evidence = detector.judge(&mut window, sighting, Timestamp::from_secs(100 * DAY))?;
-            evidence.get("spanwatch.accounts.new").cloned()
+            let fields = ["spanwatch.accounts.new", "spanwatch.accounts.new_percent"];
+            Some(fields.map(|name| evidence.get(name).cloned()))
         };
+        let numbers = |numbers: [u64; 2]| Some(numbers.map(|number| Some(Value::Number(number))));
         assert_eq!(new("a", None), None);
-        assert_eq!(new("b", None), None, "the inventory knows of none");
-        assert_eq!(new("c", Some(70 * DAY)), Some(Value::Number(0)));
-        assert_eq!(new("d", Some(70 * DAY + 1)), Some(Value::Number(1)));
-        assert_eq!(new("e", Some(120 * DAY)), Some(Value::Number(2)));
+        assert_eq!(new("b", None), Some([None, None]), "the inventory knows of none");
+        assert_eq!(new("c", Some(70 * DAY)), numbers([0, 0]));
+        assert_eq!(new("d", Some(70 * DAY + 1)), numbers([1, 50]));
+        assert_eq!(new("e", Some(120 * DAY)), numbers([2, 66]));
     }
 
     #[test]

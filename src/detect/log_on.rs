@@ -46,8 +46,7 @@ pub(super) fn proven<'e>(event: &Event<'e>) -> Option<&'e Credential> {
 
 /// Whether an address stands for so many people that nothing follows from two of them being there.
 pub(super) fn is_a_crowds(event: &Event<'_>, address: IpAddr) -> bool {
-    use AddressClass::{CarrierNat, Corporate, Mobile};
-    matches!(event.world().address_class(address), Some(CarrierNat | Corporate | Mobile))
+    event.world().address_class(address).is_some_and(AddressClass::is_a_crowds)
 }
 
 /// The /24 or /48 of an address.

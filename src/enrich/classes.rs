@@ -45,6 +45,11 @@ impl AddressClass {
         }
     }
 
+    /// Whether an address stands for so many people that nothing follows from two of them being there.
+    pub const fn is_a_crowds(self) -> bool {
+        matches!(self, Self::CarrierNat | Self::Corporate | Self::Mobile)
+    }
+
     /// Whether one address may stand for one household.
     pub const fn is_a_household(self) -> bool {
         matches!(self, Self::Residential)

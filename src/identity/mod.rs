@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod device;
 pub mod entity;
+pub mod hands;
 pub mod site;
 pub mod sites;
 
@@ -18,9 +19,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::enrich::inventory::account_name;
 use crate::enrich::networks::{Networks, Role};
-use crate::facts::{Access, AccessPhase, Credential, Fact, FactKind, Lease, Outcome, Sender};
+use crate::facts::{Access, AccessPhase, Channel, Credential, Fact, FactKind, FlowRef, Lease, Minute, Outcome, Sender};
 use crate::identity::accounts::Accounts;
 use crate::identity::device::{Binding, Device, DeviceId, Key, Provenance};
+use crate::identity::hands::Hands;
 use crate::identity::site::{KnownBy, Site};
 use crate::identity::sites::Sites;
 use crate::memory::{Memory, MemoryError};
@@ -58,6 +60,7 @@ pub struct Identity {
     neighbours: Recent<Mac, Neighbour>,
     accounts: Accounts,
     sites: Sites,
+    hands: Hands,
 }
 
 /// Which device holds an address, and how that is known.
@@ -119,6 +122,7 @@ impl Identity {
             neighbours: Recent::new(limits.addresses),
             accounts: Accounts::new(limits.accounts),
             sites: Sites::new(limits.sites),
+            hands: Hands::new(),
         }
     }
 
@@ -154,6 +158,7 @@ impl Identity {
         match &fact.kind {
             FactKind::Credential(credential) => self.observe_credential(credential, flow.client.ip, fact.at, networks),
             FactKind::Lease(lease) => self.observe_lease(lease, fact.at),
+            FactKind::Minute(minute) => self.observe_minute(minute, flow, networks),
             _ => {}
         }
         if let Some(device) = begins {
@@ -167,6 +172,7 @@ impl Identity {
         self.neighbours.expire(now);
         self.accounts.expire(now);
         self.sites.expire(now);
+        self.hands.expire(now);
     }
 
     /// The device that holds a home address.
@@ -201,6 +207,7 @@ impl Identity {
         memory.put("neighbours", &self.neighbours);
         self.accounts.remember(memory);
         self.sites.remember(memory);
+        self.hands.remember(memory);
     }
 
     pub fn recall(&mut self, memory: &Memory) -> Result<(), MemoryError> {
@@ -208,7 +215,8 @@ impl Identity {
         self.holders.restore(memory.get("holders")?.unwrap_or_default());
         self.neighbours.restore(memory.get("neighbours")?.unwrap_or_default());
         self.accounts.recall(memory)?;
-        self.sites.recall(memory)
+        self.sites.recall(memory)?;
+        self.hands.recall(memory)
     }
 
     /// How full the tables are.
@@ -216,6 +224,7 @@ impl Identity {
         let own = [
             ("addresses", self.holders.usage()),
             ("devices", self.devices.usage()),
+            ("hands", self.hands.usage()),
             ("macs", self.neighbours.usage()),
             ("users", self.accounts.usage()),
         ];
@@ -227,6 +236,11 @@ impl Identity {
         &self.sites
     }
 
+    /// Who from outside drives which of our devices.
+    pub const fn hands(&self) -> &Hands {
+        &self.hands
+    }
+
     /// How many entries gave way to others because a table was full.
     pub fn evicted(&self) -> u64 {
         self.devices.evicted()
@@ -234,6 +248,7 @@ impl Identity {
             + self.neighbours.evicted()
             + self.accounts.evicted()
             + self.sites.evicted()
+            + self.hands.evicted()
     }
 
     fn observe_end(&mut self, address: IpAddr, mac: Option<Mac>, at: Timestamp, networks: &Networks) {
@@ -385,6 +400,16 @@ impl Identity {
         match self.device_id(client, networks) {
             Some(device) => self.sites.on_user_inside(&account, device, at),
             None => self.sites.settle_account(&account, Site::of(client), KnownBy::LogOn, at),
+        }
+    }
+
+    /// A minute of a desktop that somebody outside works at: whoever only looks whether it opens makes no input.
+    fn observe_minute(&mut self, minute: &Minute, flow: &FlowRef, networks: &Networks) {
+        let driver = flow.client.ip;
+        let is_work = minute.through == Channel::Desktop && minute.client_bursts >= Hands::BURSTS_MIN;
+        let is_a_strangers = is_a_machine(driver) && !networks.is_home(driver) && networks.get(driver).is_none();
+        if let Some(device) = self.device_id(flow.server.ip, networks).filter(|_| is_work && is_a_strangers) {
+            self.hands.on_drive(device, Site::of(driver), minute.start);
         }
     }
 

@@ -46,6 +46,8 @@ struct KeptLedger {
     entity: Entity,
     touched: Timestamp,
     items: Vec<KeptItem>,
+    #[serde(default)]
+    residents: usize,
     open: Option<KeptOpen>,
 }
 
@@ -55,6 +57,7 @@ impl Risk {
             entity: entity.clone(),
             touched,
             items: ledger.items.iter().map(KeptItem::of).collect(),
+            residents: ledger.residents,
             open: ledger.open.as_ref().map(KeptOpen::of),
         });
         memory.put_list("risk", ledgers);
@@ -71,7 +74,7 @@ impl Risk {
             let items = kept.items.into_iter().filter_map(|item| item.into_item(&rule)).collect();
             let open = kept.open.and_then(KeptOpen::into_open);
             self.closing.extend(open.as_ref().map(|open| (open.closes, kept.entity.clone())));
-            self.ledgers.restore(vec![(kept.entity, Ledger { items, open }, kept.touched)]);
+            self.ledgers.restore(vec![(kept.entity, Ledger { items, residents: kept.residents, open }, kept.touched)]);
         }
         Ok(())
     }
@@ -128,6 +131,7 @@ impl KeptOpen {
             level: if self.is_critical { Level::Critical } else { Level::High },
             families: self.families,
             closes: self.closes,
+            is_dismissed: false,
         })
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Evidence of one family is correlated: the second sign of remote control says little that the first did not. So the
 //! strongest item of a family counts whole and each other a quarter. Signs persist, too, so the same rule about the
-//! same subject counts once in a window, and what it counted for fades with a half-life. All of it follows from the
-//! times of the matches, so nothing has to tick.
+//! same subject counts once in a window, and fades with a half-life once it is not seen any more. Where many live, some
+//! sign is soon seen of somebody, so one resident's own counts for less there. All of it follows from the times of the
+//! matches and from who lives where, so nothing has to tick.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct Evidence {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ledger {
     pub(super) items: Vec<Item>,
+    /// How many accounts, or devices where they are more, were at the site when evidence last came.
+    pub(super) residents: usize,
     pub(super) open: Option<Open>,
 }
 
@@ -68,6 +71,8 @@ pub(super) struct Open {
     pub(super) families: Vec<Family>,
     /// When the evidence will have faded, if none comes.
     pub(super) closes: Timestamp,
+    /// It closes then, whatever the evidence comes to.
+    pub(super) is_dismissed: bool,
 }
 
 /// What a ledger comes to at a moment.
@@ -118,8 +123,13 @@ impl Item {
         self.rule.id == rule.id && self.subject == *subject
     }
 
+    /// Whether it is a sign of one resident, not of the house.
+    const fn is_personal(&self) -> bool {
+        matches!(self.subject, Entity::Account(_) | Entity::Device(_))
+    }
+
     fn worth(&self, at: Timestamp, settings: &Settings) -> f64 {
-        let half_lives = at.since(self.credited).as_secs_f64() / settings.half_life.as_secs_f64();
+        let half_lives = at.since(self.last).as_secs_f64() / settings.half_life.as_secs_f64();
         self.nats * (-half_lives).exp2()
     }
 }
@@ -129,18 +139,20 @@ impl Ledger {
     pub(super) const ITEMS_MAX: usize = 96;
     /// What each item of a family but the strongest counts for.
     const REST: f64 = 0.25;
+    /// The weight of a sign of one resident is that of a household of so many.
+    const HOUSEHOLD: f64 = 3.0;
 
-    /// Takes note of a match within the window of one that counts already. False where there is none.
-    pub(super) fn repeat(&mut self, rule: &Rule, subject: &Entity, at: Timestamp, settings: &Settings) -> bool {
-        let Some(item) = self.items.iter_mut().find(|item| item.is_of(rule, subject)) else {
-            return false;
-        };
-        item.last = item.last.max(at);
+    /// Takes note of a match within the window of one that counts already, and says how much it has brought back of what had
+    /// faded; nothing where there is none.
+    pub(super) fn repeat(&mut self, rule: &Rule, subject: &Entity, at: Timestamp, settings: &Settings) -> Option<f64> {
+        let item = self.items.iter_mut().find(|item| item.is_of(rule, subject))?;
         if at.since(item.credited) >= settings.window {
-            return false;
+            return None;
         }
+        let faded = item.worth(at, settings);
+        item.last = item.last.max(at);
         item.count += 1;
-        true
+        Some(item.worth(at, settings) - faded)
     }
 
     /// Takes the values of a match that [`Self::repeat`] has taken note of.
@@ -219,10 +231,12 @@ impl Ledger {
             if is_dismissed { settings.dismissal_nats } else { 0.0 }
         };
         let mut by_family: BTreeMap<Family, Vec<(f64, usize)>> = BTreeMap::new();
+        let shown_by = self.shown_by();
         for (index, item) in self.items.iter().enumerate() {
             let family = item.rule.family;
             let of_subject = if item.subject == *entity { 0.0 } else { less(&item.subject, family) };
-            let worth = item.worth(at, settings) - of_subject;
+            let of_crowd = if item.is_personal() { self.crowd_nats(shown_by.get(&*item.rule.id)) } else { 0.0 };
+            let worth = item.worth(at, settings) - of_subject - of_crowd;
             by_family.entry(family).or_default().push((worth.max(0.0), index));
         }
         let mut families: Vec<Sum> = by_family
@@ -261,6 +275,21 @@ impl Ledger {
             items: sum.items.iter().filter_map(item).collect(),
         };
         balance.families.iter().map(family).collect()
+    }
+
+    /// How many residents show each rule's sign.
+    fn shown_by(&self) -> BTreeMap<&str, usize> {
+        let mut shown_by = BTreeMap::new();
+        for item in self.items.iter().filter(|item| item.is_personal()) {
+            *shown_by.entry(&*item.rule.id).or_default() += 1;
+        }
+        shown_by
+    }
+
+    /// What a sign says less that so many show, since one of the others might have.
+    fn crowd_nats(&self, shown_by: Option<&usize>) -> f64 {
+        let expected = Self::HOUSEHOLD * shown_by.map_or(1.0, |&shown_by| shown_by as f64);
+        (self.residents as f64 / expected).max(1.0).ln()
     }
 
     /// What orders items of the same worth.

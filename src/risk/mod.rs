@@ -20,6 +20,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::identity::entity::Entity;
+use crate::identity::site::Site;
 use crate::net::Text;
 use crate::quantity;
 use crate::recent::{Recent, Retention, Usage};
@@ -124,6 +125,10 @@ impl Risk {
     pub const RISKIEST_MAX: usize = 100;
     /// An incident closes when its evidence comes to less than this part of the threshold.
     const CLOSED_BELOW: f64 = 0.5;
+    /// A match that is seen again is worth a look where it brings back so much of what had faded.
+    const NOTICED_NATS: f64 = 0.1;
+    /// An incident whose evidence is still there when it would have faded stays open for so long at least.
+    const CLOSED_LATER: Duration = Duration::from_secs(3600);
 
     pub fn new(settings: Settings) -> Self {
         Self {
@@ -145,12 +150,18 @@ impl Risk {
         self.key = key;
     }
 
-    /// Takes note of a match that counts already. Where it is false, [`Self::credit`] it.
-    pub fn repeat(&mut self, holder: &Entity, rule: &Rule, subject: &Entity, at: Timestamp) -> bool {
-        let Some(ledger) = self.ledgers.get_mut(holder, at) else {
-            return false;
-        };
-        ledger.repeat(rule, subject, at, &self.settings)
+    /// Takes note of a match that counts already; what there is to say of it, if anything. Where there is none,
+    /// [`Self::credit`] it.
+    pub fn repeat(
+        &mut self,
+        holder: &Entity,
+        rule: &Rule,
+        subject: &Entity,
+        at: Timestamp,
+        world: &World,
+    ) -> Option<Option<Incident>> {
+        let brought_back = self.ledgers.get_mut(holder, at)?.repeat(rule, subject, at, &self.settings)?;
+        Some(if brought_back >= Self::NOTICED_NATS { self.weigh(holder, at, world) } else { None })
     }
 
     /// Takes the values of a match that counts already over those of the ones before.
@@ -174,7 +185,7 @@ impl Risk {
             Some(ledger) => ledger,
             None => self.ledgers.get_or_insert_with(holder.clone(), at, Ledger::default),
         };
-        if !ledger.repeat(&evidence.rule, &evidence.subject, at, &settings) {
+        if ledger.repeat(&evidence.rule, &evidence.subject, at, &settings).is_none() {
             ledger.credit(evidence, &settings);
         }
         said.extend(self.weigh(holder, at, world));
@@ -214,7 +225,7 @@ impl Risk {
                 let at = at.min(closes);
                 self.closing.remove(&(closes, entity.clone()));
                 if let Some(open) = self.ledgers.get_unmoved(&entity).and_then(|ledger| ledger.open.as_mut()) {
-                    open.closes = at;
+                    (open.closes, open.is_dismissed) = (at, true);
                 }
                 self.closing.insert((at, entity));
             }
@@ -226,7 +237,9 @@ impl Risk {
         let mut said = Vec::new();
         while let Some((closes, entity)) = self.closing.first().filter(|(closes, _)| *closes <= now).cloned() {
             self.closing.remove(&(closes, entity.clone()));
-            said.extend(self.close(&entity, closes, world));
+            if !self.stays_open(&entity, closes) {
+                said.extend(self.close(&entity, closes, world));
+            }
         }
         self.ledgers.expire(now);
         if now.since(self.counted) >= Self::COUNT_INTERVAL {
@@ -308,6 +321,19 @@ impl Risk {
         self.ledgers.evicted() + self.displaced
     }
 
+    /// Puts off the end of an incident whose evidence was seen again since that was worked out. False where there is none.
+    fn stays_open(&mut self, entity: &Entity, at: Timestamp) -> bool {
+        let Some(ledger) = self.ledgers.get(entity) else { return false };
+        let lasting = self.lasting(self.balance(entity, ledger, at).score());
+        let open = self.ledgers.get_unmoved(entity).and_then(|ledger| ledger.open.as_mut());
+        let Some(open) = open.filter(|open| lasting >= Self::CLOSED_LATER && !open.is_dismissed) else {
+            return false;
+        };
+        open.closes = at + lasting;
+        self.closing.insert((open.closes, entity.clone()));
+        true
+    }
+
     /// Closes the incident of the one that a new entity displaces from a full table.
     fn give_way(&mut self, at: Timestamp, world: &World) -> Option<Incident> {
         let going = self.ledgers.next_to_go()?;
@@ -323,6 +349,9 @@ impl Risk {
     /// Whether there is something to say of an entity: an incident opens, changes or closes.
     fn weigh(&mut self, entity: &Entity, at: Timestamp, world: &World) -> Option<Incident> {
         let settings = self.settings;
+        if let Entity::Site(site) = entity {
+            self.ledgers.get_unmoved(entity)?.residents = residents(*site, world);
+        }
         let ledger = self.ledgers.get(entity)?;
         let balance = self.balance(entity, ledger, at);
         let (score, counted) = (balance.score(), balance.counted(&settings));
@@ -346,7 +375,7 @@ impl Risk {
                 let latest = Example { incident: id, at };
                 let opened = self.opened.entry(entity.kind()).or_insert(Openings { count: 0, latest });
                 *opened = Openings { count: opened.count + 1, latest };
-                (Some(State::Opened), Open { id, opened: at, level, families: counted, closes })
+                (Some(State::Opened), Open { id, opened: at, level, families: counted, closes, is_dismissed: false })
             }
             None => return None,
         };
@@ -414,6 +443,11 @@ impl Risk {
             techniques: techniques.into_iter().collect(),
         }
     }
+}
+
+/// How many accounts are at a site, or devices where they are more.
+fn residents(site: Site, world: &World) -> usize {
+    world.accounts_at(site).count().max(world.devices_at(site).count())
 }
 
 /// The accounts and devices at a site, and those that the evidence is about, each in order.

@@ -13,7 +13,8 @@ impl Risk {
         let Entity::Site(site) = holder else {
             return Vec::new();
         };
-        let devices = world.devices_at(*site).map(|(device, _)| Entity::Device(device));
+        let driven = world.identity.hands().driven_from(*site);
+        let devices = world.devices_at(*site).map(|(device, _)| device).chain(driven).map(Entity::Device);
         let accounts = world.accounts_at(*site).map(|(account, _)| Entity::Account(account.clone()));
         let moves_in = |who: &Entity| self.ledgers.get(who).is_some() && world.holder(who) == *holder;
         let housed: Vec<Entity> = devices.chain(accounts).filter(moves_in).collect();

@@ -2,7 +2,7 @@ use super::*;
 use crate::detect::Family;
 use crate::enrich::geo::Geo;
 use crate::enrich::products::Products;
-use crate::facts::{Access, AccessPhase, Credential, FactKind, Lease};
+use crate::facts::{Access, AccessPhase, Channel, Credential, FactKind, Lease, Minute};
 use crate::identity;
 use crate::identity::device::DeviceId;
 use crate::net::Transport;
@@ -62,8 +62,8 @@ impl Bench {
     }
 
     fn see_of(&mut self, holder: &Entity, rule: &Arc<Rule>, subject: &Entity, days: f64) -> Vec<Incident> {
-        if self.risk.repeat(holder, rule, subject, at(days)) {
-            return Vec::new();
+        if let Some(said) = self.risk.repeat(holder, rule, subject, at(days), &self.world) {
+            return said.into_iter().collect();
         }
         let evidence = Evidence {
             rule: Arc::clone(rule),
@@ -85,6 +85,15 @@ impl Bench {
         let flow = crate::event::tests::flow("10.0.0.2:1812", "10.0.0.3:1812", Transport::Udp);
         let mut fact = crate::event::tests::fact(flow, 0, FactKind::Credential(Box::new(credential)));
         fact.at = at(days);
+        self.world.observe(&fact);
+    }
+
+    /// Somebody outside works at a desktop inside for a minute, or only looks at it.
+    fn drive(&mut self, outside: &str, inside: &str, client_bursts: u32) {
+        let minute = Minute { start: at(0.0), through: Channel::Desktop, client_bursts, ..Minute::default() };
+        let flow = crate::event::tests::flow(&format!("{outside}:40000"), &format!("{inside}:5900"), Transport::Tcp);
+        let mut fact = crate::event::tests::fact(flow, 0, FactKind::Minute(Box::new(minute)));
+        fact.at = at(0.0);
         self.world.observe(&fact);
     }
 
@@ -122,7 +131,8 @@ fn evidence_adds_up_as_worked_out_by_hand() {
         ("within the window the same counts once", &[(Identity, 4.0, 1, 0.0), (Identity, 4.0, 1, 6.9)], 0.0, 4.0),
         // 4 × 2^(-7/14)
         ("it fades", &[(Identity, 4.0, 1, 0.0)], 7.0, 4.0 * std::f64::consts::FRAC_1_SQRT_2),
-        ("by half in a half-life", &[(Identity, 4.0, 1, 0.0), (Identity, 4.0, 1, 6.9)], 14.0, 2.0),
+        ("by half in a half-life", &[(Identity, 4.0, 1, 0.0)], 14.0, 2.0),
+        ("from when it was last seen", &[(Identity, 4.0, 1, 0.0), (Identity, 4.0, 1, 6.5)], 20.5, 2.0),
         (
             "after the window it counts anew",
             &[(Identity, 4.0, 1, 0.0), (Identity, 4.0, 1, 7.0)],
@@ -211,6 +221,48 @@ fn an_incident_closes_when_its_evidence_has_faded_to_half_the_threshold() {
         bench.see(&of(family, 5.0), &house(), days + 7.0);
     }
     assert_eq!(bench.risk.opened()["site"].count, 2, "it may open again");
+}
+
+/// Evidence that is still seen holds the incident, though it is not counted again within the window.
+#[test]
+fn an_incident_stays_open_while_its_evidence_is_seen() {
+    let mut bench = Bench::new();
+    let families = [Family::Identity, Family::Location, Family::Multiplicity].map(|family| of(family, 5.0));
+    families.iter().for_each(|rule| drop(bench.see(rule, &house(), 0.0)));
+    for rule in &families {
+        assert_eq!(bench.see(rule, &house(), 6.5).len(), 0);
+    }
+    let days = 14.0 * (15.0_f64 / 7.0).log2();
+    assert_eq!(bench.risk.expire(at(days + 6.4), &bench.world).len(), 0, "though that is when it would have faded");
+    assert_eq!(bench.risk.expire(at(days + 6.6), &bench.world).len(), 1);
+    assert!(bench.risk.closing.is_empty());
+}
+
+#[test]
+fn evidence_that_is_seen_again_may_open_an_incident() {
+    let mut bench = Bench::new();
+    let (first, second, third) = (of(Family::Identity, 5.0), of(Family::Location, 5.0), of(Family::Multiplicity, 4.1));
+    bench.see(&first, &house(), 0.0);
+    bench.see(&second, &house(), 3.0);
+    assert_eq!(bench.states(&third, &house(), 3.0), [], "5 have faded to 4.3");
+    assert_eq!(bench.states(&first, &house(), 3.1), [State::Opened]);
+}
+
+/// Of twelve residents somebody has some tool or other: ln(12 / 3) less, or ln(12 / 6) where two have it. What is said of the
+/// house itself counts whole.
+#[test]
+fn a_sign_of_one_resident_counts_for_less_where_many_live() {
+    let mut bench = Bench::new();
+    let signed = rule("tool", Family::RemoteControl, 4.0);
+    for resident in 1..=12 {
+        bench.let_in(&format!("user{resident}"), "198.51.100.9", &format!("10.20.0.{resident}"), 0.0);
+    }
+    bench.see(&signed, &device(1), 0.0);
+    assert!(is_near(bench.score(&house(), 0.0), 4.0 - 4.0_f64.ln()));
+    bench.see(&signed, &device(2), 0.0);
+    assert!(is_near(bench.score(&house(), 0.0), (4.0 - 2.0_f64.ln()) * 1.25));
+    bench.see(&of(Family::Multiplicity, 4.0), &house(), 0.0);
+    assert!(is_near(bench.score(&house(), 0.0), (4.0 - 2.0_f64.ln()) * 1.25 + 4.0));
 }
 
 fn dismissal(entity: Entity, family: Option<Family>, days: f64) -> Dismissal {
@@ -343,6 +395,29 @@ fn what_was_said_of_the_devices_moves_into_their_house() {
     assert_eq!((accounts, said[0].devices.len()), (vec!["ann"], 1));
     assert!(bench.risk.ledgers.get(&laptop).is_none());
     assert_eq!(bench.see(&of(Family::RemoteControl, 5.0), &laptop, 2.0).len(), 0, "it counts already, at the house");
+}
+
+/// Nobody knows where the devices are, but that one hand drives them.
+#[test]
+fn what_was_said_of_devices_that_one_hand_drives_adds_up_where_the_hand_is() {
+    let mut bench = Bench::new();
+    let hand = Entity::parse("site", "203.0.113.66").unwrap();
+    let (shown, driven) = (rule("shown", Family::RemoteControl, 4.0), rule("driven", Family::Time, 3.0));
+    bench.drive("203.0.113.66", "10.20.0.1", 3);
+    bench.drive("203.0.113.66", "10.20.0.2", 2);
+    bench.see(&shown, &device(1), 0.0);
+    assert_eq!(bench.world.holder(&device(1)), device(1), "a look at another one is no work");
+    bench.drive("203.0.113.66", "10.20.0.2", 3);
+    bench.see(&driven, &device(2), 0.0);
+    assert!(bench.risk.ledgers.get(&device(1)).is_none());
+    assert!(is_near(bench.score(&hand, 0.0), 7.0));
+    for (user, inside) in [("ann", "10.20.0.1"), ("bob", "10.20.0.2")] {
+        bench.let_in(user, "198.51.100.9", inside, 0.1);
+    }
+    assert_eq!(bench.world.holder(&device(1)), house(), "where they are is known by now");
+    assert_eq!(bench.world.holder(&hand), house(), "and what is said of the hand is said of the house");
+    bench.let_in("bob", "198.51.100.10", "10.20.0.2", 0.2);
+    assert_eq!(bench.world.holder(&hand), hand, "of two houses it is neither's");
 }
 
 #[test]

@@ -137,11 +137,13 @@ fn accounts_of_a_site_that_is_not_known_to_share_it() {
         vec![apart(3, 2)],
         vec![apart(2, 2), apart(9, 1), known(apart(9, 3)), at_exit(apart(9, 3))],
     );
-    let new = |count, new| found(count, 0).with("spanwatch.accounts.new", new);
+    let new = |count: u64, new: u64| {
+        found(count, 0).with("spanwatch.accounts.new", new).with("spanwatch.accounts.new_percent", 100 * new / count)
+    };
     check(
         "new_accounts_at_one_site",
-        vec![new(3, 2_u64)],
-        vec![new(2, 2), new(9, 1), known(new(9, 9)), at_exit(new(9, 9)), found(9, 0)],
+        vec![new(3, 2), new(8, 4)],
+        vec![new(2, 2), new(9, 1), new(8, 3), known(new(9, 9)), at_exit(new(9, 9)), found(9, 0)],
     );
     check("two_accounts_at_one_site_for_days", vec![found(2, 5)], vec![found(2, 4), known(found(2, 7))]);
 }

@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::analysis::tests::{alerts, settings};
 use crate::event::tests::{fact, flow, summary};
 use crate::facts::{
-    Certificate, Confidence, Credential, EndReason, Fact, FactKind, FlowId, FlowSummary, Hello, Lease, Name, Outcome,
-    RemoteDesktop, Sender, Shape, Tunnel,
+    Certificate, Channel, Confidence, Credential, EndReason, Fact, FactKind, FlowId, FlowSummary, Hello, Lease, Minute,
+    Name, Outcome, RemoteDesktop, Sender, Shape, Tunnel,
 };
 use crate::net::{Text, Transport};
 use crate::protocol::Protocol;
@@ -218,6 +218,29 @@ fn one_client_many_desktops() {
     check("one_client_many_desktops", to("10.1.7.7:50000", 5, 60), to("10.1.7.7:50000", 4, 60));
     assert!(spoken(to("10.1.7.7:50000", 5, 1000)).is_empty(), "five in more than an hour");
     assert!(spoken(to("10.2.0.7:50000", 9, 60)).is_empty(), "the help desk is filtered");
+}
+
+#[test]
+fn one_outside_client_many_desktops() {
+    let worked = |client: &str, server: &str, secs: u64, client_bursts: u32| {
+        let minute = Minute { through: Channel::Desktop, client_bursts, ..Minute::default() };
+        on("rfb", client, server, secs, FactKind::Minute(Box::new(minute)))
+    };
+    let at_three = |client: &str, desks: &str, bursts: u32, step: u64| {
+        (1..=3).map(|n| worked(client, &format!("{desks}.{n}:5900"), n * step, bursts)).collect::<Vec<_>>()
+    };
+    let outside = "192.0.2.1:50000";
+    let fires = at_three(outside, "10.1.0", 3, 3600);
+    check("one_outside_client_many_desktops", fires.clone(), fires.get(..2).unwrap().to_vec());
+    for quiet in [
+        at_three(outside, "10.1.0", 2, 60),
+        at_three(outside, "10.9.0", 9, 60),
+        at_three(outside, "10.1.0", 9, 60_000),
+        at_three("198.51.100.1:50000", "10.1.0", 9, 60),
+        at_three("10.1.7.7:50000", "10.1.0", 9, 60),
+    ] {
+        assert!(!spoken(quiet).iter().any(|name| name == "one_outside_client_many_desktops"));
+    }
 }
 
 #[test]
