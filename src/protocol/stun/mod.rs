@@ -81,6 +81,7 @@ struct Stun {
     start: Start,
     /// Of the last request without a cookie: only its answer tells that it was one.
     asked: Option<Message>,
+    has_asked: bool,
     /// An answer without a cookie came, to whatever it was.
     is_answered: bool,
     client: Side,
@@ -106,14 +107,8 @@ impl Parser for Stun {
         }
     }
 
-    /// Whoever asks at its port means STUN, whether there is an answer or not.
     fn on_end(&mut self, facts: &mut Vec<Statement>) {
-        if self.start.server_port == PORT
-            && !self.is_answered
-            && let Some(asked) = self.asked.take_if(|_| self.facts == 0)
-        {
-            self.tell(&asked, Sender::Client, facts);
-        }
+        self.on_silence(facts);
     }
 }
 
@@ -129,6 +124,7 @@ impl Stun {
         Self {
             start,
             asked: None,
+            has_asked: false,
             is_answered: false,
             client: Side::default(),
             server: Side::default(),
@@ -169,10 +165,23 @@ impl Stun {
                 }
             }
         }
+        if self.datagrams > Self::UNANSWERED_MAX {
+            self.on_silence(facts);
+        }
         match self.facts {
             0 if self.datagrams > Self::UNANSWERED_MAX => Progress::Reject,
             _ if self.datagrams > Self::DATAGRAMS_MAX => Progress::Done,
             _ => Progress::Continue { consumed: chunk.bytes.len() },
+        }
+    }
+
+    /// Whoever asks at its port means STUN, whether there is an answer or not.
+    fn on_silence(&mut self, facts: &mut Vec<Statement>) {
+        if self.start.server_port == PORT
+            && !self.is_answered
+            && let Some(asked) = self.asked.clone().filter(|_| self.facts == 0)
+        {
+            self.tell(&asked, Sender::Client, facts);
         }
     }
 
@@ -189,12 +198,17 @@ impl Stun {
     }
 
     fn on_message(&mut self, message: Message, sender: Sender, facts: &mut Vec<Statement>) {
-        if !message.is_classic {
+        if !message.is_classic || message.is_ms_turn {
             return self.tell(&message, sender, facts);
         }
         if message.class == Class::Request {
-            self.asked = Some(message);
+            (self.asked, self.has_asked) = (Some(message), true);
             return;
+        }
+        // What comes from its port with an address answers a request that was not seen.
+        let is_from_port = sender == Sender::Server && self.start.server_port == PORT;
+        if is_from_port && !self.has_asked && message.class == Class::Success && message.mapped.is_some() {
+            return self.tell(&message, sender, facts);
         }
         self.is_answered = true;
         let asked = self.asked.take_if(|asked| {

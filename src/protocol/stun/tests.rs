@@ -9,6 +9,8 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         udp("a binding as RFC 5769 has it", vec![client(RFC_5769_REQUEST), server(RFC_5769_RESPONSE)]),
         udp("a relay", relay()),
         udp("classic", classic()),
+        udp("classic with nothing but headers", classic_of("", "")),
+        udp("a relay of MS-TURN", ms_turn()),
         udp("dtls behind it, the server's client", dtls_behind(Sender::Server)),
         udp("wireguard behind it", wireguard_behind()),
         udp("a message of MS-TURN without padding", vec![client(MS_TURN)]),
@@ -64,10 +66,26 @@ fn relay() -> Vec<(Sender, Vec<u8>)> {
 }
 
 fn classic() -> Vec<(Sender, Vec<u8>)> {
+    classic_of("0003 0004 00000000", "")
+}
+
+/// RFC 3489 §11: a request with these attributes, and an answer with these behind the mapped address.
+fn classic_of(asked: &str, answered: &str) -> Vec<(Sender, Vec<u8>)> {
     let id = "9429ef88294dd52632c72931cb8dbb4c";
+    let answered = format!("0001 0008 0001 d70a ac103fe0 {answered}");
     vec![
-        client(&format!("0001 0008 {id} 0003 0004 00000000")),
-        server(&format!("0101 000c {id} 0001 0008 0001 d70a ac103fe0")),
+        client(&format!("0001 {:04x} {id} {asked}", hex(asked).len())),
+        server(&format!("0101 {:04x} {id} {answered}", hex(&answered).len())),
+    ]
+}
+
+/// MS-TURN §2.2: an allocation of 192.0.2.9:50000 for 198.51.100.1:4096, under the transaction, and Send to 203.0.113.9:5000.
+fn ms_turn() -> Vec<(Sender, Vec<u8>)> {
+    let (id, cookie) = ("9429ef88294dd52632c72931cb8dbb4c", "000f 0004 72c64bc6");
+    vec![
+        client(&format!("0003 0010 {id} {cookie} 8008 0004 00000003")),
+        server(&format!("0103 0020 {id} {cookie} 0001 0008 0001 c350 c0000209 8020 0008 0001 8429 521a8b89")),
+        client(&format!("0004 0019 {id} {cookie} 0011 0008 0001 1388 cb007109 0013 0001 5a")),
     ]
 }
 
@@ -142,6 +160,51 @@ fn a_classic_request_counts_only_with_its_own_answer() {
     assert_eq!(unanswered(PORT).facts().len(), 1, "but at STUN's port");
     let mut other = classic();
     other[1].1[10] ^= 1;
+    assert!(udp("", other).facts().is_empty());
+}
+
+#[test]
+fn a_classic_request_need_hold_nothing_and_any_optional_attribute() {
+    for (asked, answered) in [("", ""), ("8070 0004 00000001", ""), ("", "8028 0004 5a5a5a5a 8050 0004 61626364")] {
+        let facts = udp("", classic_of(asked, answered)).facts();
+        assert_eq!(facts.len(), 2, "{asked}/{answered}");
+        assert_eq!(values(&facts, "stun.mapped.ip"), [ip("172.16.63.224")]);
+    }
+    for (asked, answered) in [("", "0033 0004 00000000"), ("", "8028 0003 5a5a5a"), ("0033 0004 00000000", "")] {
+        assert!(udp("", classic_of(asked, answered)).facts().is_empty(), "{asked}/{answered}");
+    }
+    let unanswered = |server_port, times| Fixture { server_port, ..udp("", vec![classic_of("", "").remove(0); times]) };
+    assert!(unanswered(40_000, 1).facts().is_empty());
+    // RFC 3489 §9.3: nine times, then nobody is there.
+    for times in [1, 9] {
+        assert_eq!(unanswered(PORT, times).facts().len(), 1);
+    }
+    let mut late = unanswered(PORT, 9);
+    late.chunks.push(classic_of("", "").remove(1));
+    assert_eq!(values(&late.facts(), "stun.mapped.ip"), [ip("172.16.63.224")]);
+}
+
+#[test]
+fn a_classic_answer_alone_counts_from_its_port() {
+    let answer = classic().remove(1);
+    let reversed =
+        Fixture { client_port: PORT, server_port: 50_000, ..udp("", vec![(Sender::Client, answer.1.clone())]) };
+    assert_eq!(values(&reversed.facts(), "stun.mapped.ip"), [ip("172.16.63.224")]);
+    assert_eq!(udp("", vec![answer.clone()]).facts().len(), 1);
+    assert!(Fixture { server_port: 40_000, ..udp("", vec![answer]) }.facts().is_empty());
+}
+
+#[test]
+fn the_cookie_of_ms_turn_tells_of_a_relay_without_an_answer() {
+    let facts = udp("", ms_turn()).facts();
+    assert_eq!(values(&facts, "stun.method"), ["allocate", "allocate", "send"].map(Value::Word));
+    assert_eq!(values(&facts, "stun.relayed.ip"), [ip("192.0.2.9")]);
+    assert_eq!(values(&facts, "stun.mapped.ip"), [ip("198.51.100.1")]);
+    assert_eq!(values(&facts, "stun.mapped.port"), [Value::Number(4096)]);
+    assert_eq!(values(&facts, "stun.peer.ip"), [ip("203.0.113.9")]);
+    let mut other = ms_turn();
+    other.truncate(1);
+    other[0].1[27] ^= 1;
     assert!(udp("", other).facts().is_empty());
 }
 

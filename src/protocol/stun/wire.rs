@@ -1,4 +1,5 @@
-//! Bytes in, STUN messages and their attributes out (RFC 8489 §5, §14; RFC 8656 §18; classic STUN: RFC 3489 §11).
+//! Bytes in, STUN messages and their attributes out (RFC 8489 §5, §14; RFC 8656 §18; classic STUN: RFC 3489 §11; its
+//! relay of Microsoft's: MS-TURN §2.2).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -28,6 +29,14 @@ const XOR_RELAYED_ADDRESS: u16 = 0x0016;
 const XOR_MAPPED_ADDRESS: u16 = 0x0020;
 const XOR_MAPPED_ADDRESS_2003: u16 = 0x8020;
 const SOFTWARE: u16 = 0x8022;
+/// From here on an attribute may be passed over by who does not know it (RFC 3489 §11.2).
+const OPTIONAL: u16 = 0x8000;
+// MS-TURN §2.2.2.
+const DESTINATION_ADDRESS: u16 = 0x0011;
+const REMOTE_ADDRESS: u16 = 0x0012;
+
+/// What every message of MS-TURN without RFC 8489's cookie begins with behind its header (§2.2.2.9).
+const MS_TURN_BEGINNING: [u8; 8] = [0x00, 0x0f, 0x00, 0x04, 0x72, 0xc6, 0x4b, 0xc6];
 
 /// The two bits of a type that say what a message is for (RFC 8489 §5).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -57,6 +66,8 @@ pub struct Message {
     /// Of 96 bits, the classic one of 128 with the place of the cookie.
     pub transaction: [u8; 16],
     pub is_classic: bool,
+    /// A classic one with the magic cookie of MS-TURN, which tells that it is one.
+    pub is_ms_turn: bool,
     pub software: Option<Text>,
     /// The sender of the request as the server sees it: the outside of address translation.
     pub mapped: Option<(IpAddr, u16)>,
@@ -95,8 +106,10 @@ impl Message {
             return Err(MALFORMED);
         }
         let mut message = Self::new(kind, transaction);
+        message.is_ms_turn =
+            message.is_classic && matches!(message.method, 0x003..=0x006) && body.starts_with(&MS_TURN_BEGINNING);
         let walked = message.walk(body, 4) || message.walk(body, 1);
-        if !walked || (message.is_classic && !is_classic(&message, body)) {
+        if !walked || (message.is_classic && !message.is_ms_turn && !is_classic(&message, body)) {
             return Err("stun_attributes");
         }
         *cursor = ahead;
@@ -115,6 +128,7 @@ impl Message {
             class,
             transaction,
             is_classic: !transaction.starts_with(&COOKIE.to_be_bytes()),
+            is_ms_turn: false,
             software: None,
             mapped: None,
             relayed: None,
@@ -132,9 +146,12 @@ impl Message {
         }
     }
 
-    /// The method's name (RFC 8489 §18.2, RFC 8656 §17, RFC 6062 §6.1), if it is a registered one.
+    /// The method's name (RFC 8489 §18.2, RFC 8656 §17, RFC 6062 §6.1; MS-TURN §2.2.1), if it is a registered one.
     pub const fn method_name(&self) -> Option<&'static str> {
         let name = match self.method {
+            0x004 if self.is_ms_turn => "send",
+            0x005 if self.is_ms_turn => "data",
+            0x006 if self.is_ms_turn => "set_active_destination",
             BINDING => "binding",
             SHARED_SECRET => "shared_secret",
             0x003 => "allocate",
@@ -171,6 +188,9 @@ impl Message {
         let transaction = self.transaction;
         match kind {
             SOFTWARE => self.software = Some(software(value)).filter(|software| !software.is_empty()),
+            // The address that the relay lends (MS-TURN §2.2.2.1).
+            MAPPED_ADDRESS if self.is_ms_turn => self.relayed = address(value),
+            DESTINATION_ADDRESS | REMOTE_ADDRESS if self.is_ms_turn => self.peer = address(value),
             MAPPED_ADDRESS if self.mapped.is_none() => self.mapped = address(value),
             XOR_MAPPED_ADDRESS | XOR_MAPPED_ADDRESS_2003 => self.mapped = hidden_address(value, transaction),
             XOR_RELAYED_ADDRESS => self.relayed = hidden_address(value, transaction),
@@ -186,8 +206,8 @@ fn body_bytes(mut header: Cursor<'_>) -> usize {
     header.u16().map_or(usize::MAX, usize::from)
 }
 
-/// Without a cookie only the exact shape counts: methods and attributes of RFC 3489, at least one, and addresses that
-/// are addresses.
+/// Without a cookie only the exact shape counts: methods and attributes of RFC 3489, at least one but in a request for a
+/// binding (§9.3), and addresses that are addresses.
 fn is_classic(message: &Message, body: &[u8]) -> bool {
     let mut rest = Cursor::new(body);
     while let (Some(kind), Some(value)) = (rest.u16(), rest.vec16()) {
@@ -196,15 +216,18 @@ fn is_classic(message: &Message, body: &[u8]) -> bool {
                 value.len() == 8 && address(value.rest()).is_some()
             }
             CHANGE_REQUEST => matches!(value.rest(), [0, 0, 0, flags] if flags & !0x06 == 0),
-            // User name, password, integrity, error, unknown attributes; the optional ones of later drafts.
-            0x0006..=0x000a | 0x8020..=0x8023 => value.len() % 4 == 0,
+            // User name, password, integrity, error, unknown attributes.
+            0x0006..=0x000a | OPTIONAL.. => value.len() % 4 == 0,
             _ => false,
         };
         if !is_sound {
             return false;
         }
     }
-    !body.is_empty() && matches!(message.method, BINDING | SHARED_SECRET) && message.class != Class::Indication
+    let may_be_empty = message.method == BINDING && message.class == Class::Request;
+    (may_be_empty || !body.is_empty())
+        && matches!(message.method, BINDING | SHARED_SECRET)
+        && message.class != Class::Indication
 }
 
 fn software(value: &[u8]) -> Text {
