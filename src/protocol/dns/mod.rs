@@ -53,7 +53,9 @@ fn probe(opening: &Opening<'_>) -> Probe {
     let Some(message) = Message::parse(bytes) else {
         return Probe::No;
     };
-    match (is_plausible(&message) && (on_port || is_unmistakable(&message)), message.header.is_response()) {
+    let is_dns =
+        if on_port { is_plausible_on_port(&message) } else { is_plausible(&message) && is_unmistakable(&message) };
+    match (is_dns, message.header.is_response()) {
         (false, _) => Probe::No,
         (true, true) if opening.sender == Sender::Client => Probe::Reversed,
         (true, false) if opening.sender == Sender::Server => Probe::Reversed,
@@ -70,6 +72,12 @@ fn is_plausible(message: &Message<'_>) -> bool {
     opcode_exists && !header.is_reserved_bit_set() && classes_exist && says_something
 }
 
+/// At its port a message may have what nobody assigned or few still send (an inverse query, RFC 1035 §6.4; cookies alone,
+/// RFC 7873 §5.4), where it is sound to its end and says something.
+fn is_plausible_on_port(message: &Message<'_>) -> bool {
+    is_plausible(message) || (message.is_whole && (message.header.questions > 0 || message.has_records()))
+}
+
 /// A query that would be one on any port: one question of a known type for a name of host characters, to the last byte
 /// (behind it an OPT record, or DNSCrypt's padding).
 fn is_unmistakable(message: &Message<'_>) -> bool {
@@ -84,11 +92,13 @@ fn is_unmistakable(message: &Message<'_>) -> bool {
         && question.class == 1
         && kind_name(question.kind).is_some()
         && question.name.len() > 1
+        && !question.name.has_pointers()
         && question.name.labels().all(is_of_host)
 }
 
 struct Dns {
     transport: Transport,
+    on_port: bool,
     budget: Budget,
 }
 
@@ -96,11 +106,13 @@ impl Dns {
     const FACTS_PER_MINUTE: u32 = 600;
 
     const fn new(start: &Start) -> Self {
-        Self { transport: start.transport, budget: Budget::per_minute(Self::FACTS_PER_MINUTE) }
+        let on_port = start.client_port == PORT || start.server_port == PORT;
+        Self { transport: start.transport, on_port, budget: Budget::per_minute(Self::FACTS_PER_MINUTE) }
     }
 
     fn on_message(&mut self, chunk: &Chunk<'_>, bytes: &[u8], facts: &mut Vec<Statement>) {
-        let Some(message) = Message::parse(bytes).filter(is_plausible) else {
+        let is_dns = if self.on_port { is_plausible_on_port } else { is_plausible };
+        let Some(message) = Message::parse(bytes).filter(is_dns) else {
             return;
         };
         for fact in names(&message) {
@@ -130,12 +142,12 @@ pub(super) fn carried(message: &[u8]) -> Vec<Name> {
     names.into_iter().map(|name| Name { protocol: Some(SPEC.protocol), ..name }).collect()
 }
 
-/// A fact for each question, and what was answered with the first.
+/// A fact for each question, or for what has none; and what was answered with the first.
 pub(super) fn names<'a>(message: &'a Message<'_>) -> impl Iterator<Item = Name> + 'a {
     let is_response = message.header.is_response();
-    let answers_nothing = is_response && message.header.questions == 0;
+    let asks_nothing = message.header.questions == 0;
     let asked = message.questions().map(|question| asked(message, &question));
-    let told = asked.chain(answers_nothing.then(Name::default)).enumerate();
+    let told = asked.chain(asks_nothing.then(Name::default)).enumerate();
     told.map(move |(index, mut name)| {
         if is_response && index == 0 {
             answer(message, &mut name);

@@ -16,13 +16,14 @@ pub(in crate::protocol) struct DomainName<'a> {
     at: usize,
     /// What it takes without pointers, the root's length at the end among it.
     wire_len: usize,
+    has_pointers: bool,
 }
 
 impl<'a> DomainName<'a> {
     const BYTES_MAX: usize = 255;
 
-    /// Reads the name that `cursor` stands before in `message`. A pointer must point before the part it was found in, so
-    /// that the way ends.
+    /// Reads the name that `cursor` stands before in `message`. A pointer may lead on to what stands behind it, which RFC
+    /// 1035 §4.1.4 does not know and some resolvers follow; the way ends by its length.
     pub(in crate::protocol) fn read(message: &'a [u8], cursor: &mut Cursor<'_>) -> Option<Self> {
         let at = message.len().checked_sub(cursor.len())?;
         let mut walk = Walk::new(message, at)?;
@@ -34,11 +35,15 @@ impl<'a> DomainName<'a> {
             }
         }
         cursor.skip(cursor.len().checked_sub(walk.left())?)?;
-        Some(Self { message, at, wire_len })
+        Some(Self { message, at, wire_len, has_pointers: walk.behind.is_some() })
     }
 
     pub(in crate::protocol) const fn is_root(self) -> bool {
         self.wire_len == 1
+    }
+
+    pub(in crate::protocol) const fn has_pointers(self) -> bool {
+        self.has_pointers
     }
 
     /// The bytes of its labels and the dots between them.
@@ -95,7 +100,6 @@ impl Hash for DomainName<'_> {
 /// Goes from label to label, by way of pointers.
 struct Walk<'a> {
     message: &'a [u8],
-    part_start: usize,
     reader: Cursor<'a>,
     pointers: u8,
     /// How much of the message is left behind the first pointer.
@@ -113,7 +117,7 @@ impl<'a> Walk<'a> {
     const POINTERS_MAX: u8 = 127;
 
     fn new(message: &'a [u8], at: usize) -> Option<Self> {
-        Some(Self { message, part_start: at, reader: Cursor::new(message.get(at..)?), pointers: 0, behind: None })
+        Some(Self { message, reader: Cursor::new(message.get(at..)?), pointers: 0, behind: None })
     }
 
     fn step(&mut self) -> Option<Step<'a>> {
@@ -126,10 +130,9 @@ impl<'a> Walk<'a> {
                     let target = usize::from(u16::from_be_bytes([len & 0x3f, self.reader.u8()?]));
                     self.behind.get_or_insert(self.reader.len());
                     self.pointers = self.pointers.saturating_add(1);
-                    if target < Header::BYTES || target >= self.part_start || self.pointers > Self::POINTERS_MAX {
+                    if target < Header::BYTES || self.pointers > Self::POINTERS_MAX {
                         return None;
                     }
-                    self.part_start = target;
                     self.reader = Cursor::new(self.message.get(target..)?);
                 }
                 _ => return None,

@@ -10,7 +10,7 @@ use crate::protocol::tests::{Fixture, hex};
 use crate::time::Timestamp;
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![udp(), tcp(), elsewhere()]
+    vec![udp(), tcp(), elsewhere(), two_questions()]
 }
 
 /// `www.Example.com` A, and an answer of a CNAME and two addresses.
@@ -42,6 +42,12 @@ fn tcp() -> Fixture {
 
 fn elsewhere() -> Fixture {
     Fixture { name: "dns on another port", server_port: 5300, ..udp() }
+}
+
+/// `codemonkey.net` A twice; the first of the questions points to the second.
+fn two_questions() -> Fixture {
+    let query = "1234 0100 0002 0000 0000 0000 c012 0001 0001 0a 636f64656d6f6e6b6579 03 6e6574 00 0001 0001";
+    Fixture { name: "dns with a pointer onwards", chunks: vec![(Sender::Client, hex(query))], ..udp() }
 }
 
 fn names(fixture: &Fixture) -> Vec<Name> {
@@ -91,7 +97,7 @@ fn a_capture_that_begins_with_the_answer_is_turned() {
 }
 
 #[test]
-fn pointers_go_back_or_nowhere() {
+fn pointers_go_back_or_on_as_long_as_the_way_ends() {
     let decode = |text: &str| {
         let message = hex(&format!("{} {text}", "00".repeat(12)));
         let mut cursor = Cursor::new(&message);
@@ -102,7 +108,9 @@ fn pointers_go_back_or_nowhere() {
     assert_eq!(decode("00"), Some((".".into(), 0)));
     assert_eq!(decode("c00c"), None, "to itself");
     assert_eq!(decode("01 61 c00c"), None, "to its own beginning");
-    assert_eq!(decode("c00e 01 61 00"), None, "forward");
+    assert_eq!(decode("c00e 01 61 00"), Some(("a".into(), 3)), "forward");
+    assert_eq!(decode("c00e c00c"), None, "round and round");
+    assert_eq!(decode("c00e"), None, "to the end");
     assert_eq!(decode("c000"), None, "into the header");
     assert_eq!(decode("40"), None, "a label type that is not used");
     assert_eq!(decode(&"01 61 ".repeat(127)), None, "no end");
@@ -134,12 +142,13 @@ fn labels_cannot_pretend_to_be_others() {
 #[test]
 fn junk_is_not_dns_not_even_on_its_port() {
     for junk in [
-        "1234 0140 0001 0000 0000 0000 03 777777 00 0001 0001", // the reserved bit
-        "1234 1900 0001 0000 0000 0000 03 777777 00 0001 0001", // an opcode that is not assigned
-        "1234 0100 0001 0000 0000 0000 03 777777 00 0001 0777", // a class that is not assigned
-        "1234 0100 0001 0000 0000 0000 03 777777",              // no end
-        "1234 0100 0000 0000 0000 0000",                        // no question
-        "16 03 01 00 2a 01 00 00 26 03 03 00 01 02 03 04 05",   // TLS
+        "1234 0140 0001 0000 0000 0000 03 777777 00 0001 0001 00", // the reserved bit, and more than the question
+        "1234 1900 0001 0000 0000 0000 03 777777 00 0001 0001 00", // an opcode that is not assigned
+        "1234 0100 0001 0001 0000 0000 03 777777 00 0001 0777",    // a class that is not assigned
+        "1234 0100 0001 0000 0000 0000 03 777777",                 // no end
+        "1234 0100 0000 0000 0000 0000",                           // no question
+        "1234 0100 0000 0000 0000 0001 00 0029 1000 00000000",     // no question, and a record without its end
+        "16 03 01 00 2a 01 00 00 26 03 03 00 01 02 03 04 05",      // TLS
     ] {
         let chunks = vec![(Sender::Client, hex(junk))];
         assert!(Fixture { chunks, ..udp() }.facts().is_empty(), "{junk}");
@@ -148,6 +157,26 @@ fn junk_is_not_dns_not_even_on_its_port() {
     trailing.chunks[0].1.push(0);
     trailing.chunks.truncate(1);
     assert!(trailing.facts().is_empty());
+}
+
+#[test]
+fn what_few_send_is_dns_at_its_port_and_nowhere_else() {
+    for (odd, question) in [
+        ("1234 0140 0001 0000 0000 0000 03 777777 00 0001 0001", "www"), // the reserved bit
+        ("1234 4800 0001 0000 0000 0000 03 777777 00 0001 0001", "www"), // opcode 9
+        ("1234 0100 0001 0000 0000 0000 03 777777 00 0001 0000", "www"), // class 0
+        ("1234 0100 0001 0000 0000 0000 03 777777 00 0001 8001", "www"), // the class as mDNS has it
+        ("1234 0900 0000 0001 0000 0000 00 0001 0001 00000000 0004 c0000201", ""), // an inverse query
+        ("1234 0100 0000 0000 0000 0001 00 0029 1000 00000000 000c 000a 0008 0102030405060708", ""), // a cookie
+    ] {
+        let chunks = vec![(Sender::Client, hex(odd))];
+        let told = names(&Fixture { chunks: chunks.clone(), ..udp() });
+        let told: Vec<_> = told.iter().map(|name| name.question.as_ref().map_or("", |name| name.as_str())).collect();
+        assert_eq!(told, [question], "{odd}");
+        assert!(Fixture { chunks, ..elsewhere() }.facts().is_empty(), "{odd}");
+    }
+    let two: Vec<_> = names(&two_questions()).into_iter().filter_map(|name| name.question).collect();
+    assert_eq!(two, ["codemonkey.net"; 2].map(crate::net::Text::from));
 }
 
 #[test]
