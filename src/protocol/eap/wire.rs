@@ -68,11 +68,16 @@ impl<'a> Packet<'a> {
     /// The identity that the supplicant gives, in clear even where a tunnel hides what follows (§5.1). Behind a NUL
     /// stand options.
     pub fn identity(&self) -> Option<Text> {
-        if (self.code, self.kind) != (Code::Response, Some(IDENTITY)) {
+        if !self.gives_identity() {
             return None;
         }
         let identity = self.data.split(|&byte| byte == 0).find(|part| !part.is_empty())?;
         Some(Text::from_utf8(identity))
+    }
+
+    /// Whether the supplicant answers who it is, though it may say nothing.
+    pub fn gives_identity(&self) -> bool {
+        (self.code, self.kind) == (Code::Response, Some(IDENTITY))
     }
 
     /// The method spoken.

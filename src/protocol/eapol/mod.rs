@@ -114,15 +114,20 @@ struct Eapol {
     conversation: Conversation,
     /// What was told of beside EAP.
     told: [Option<&'static str>; 4],
+    /// The packets of EAP until something was told of them.
+    untold: u32,
+    has_told: bool,
     budget: Budget,
 }
 
 impl Eapol {
     const FACTS_PER_MINUTE: u32 = 120;
+    /// So many packets of EAP without a name are told of: an authenticator asks over and over (RFC 3748 §4.3).
+    const UNTOLD_MAX: u32 = 8;
 
     fn new() -> Self {
         let budget = Budget::per_minute(Self::FACTS_PER_MINUTE);
-        Self { conversation: Conversation::default(), told: [None; 4], budget }
+        Self { conversation: Conversation::default(), told: [None; 4], untold: 0, has_told: false, budget }
     }
 
     fn on_eap(&mut self, chunk: Chunk<'_>, packet: &eap::Packet<'_>, facts: &mut Vec<Statement>) {
@@ -136,8 +141,16 @@ impl Eapol {
             Code::Success => Some(Outcome::Success),
             Code::Failure => Some(Outcome::Failure),
             Code::Response if self.conversation.identity() != known.as_ref() => None,
-            Code::Request | Code::Response => return,
+            Code::Response if packet.gives_identity() && !self.has_told => None,
+            Code::Request | Code::Response => {
+                self.untold = self.untold.saturating_add(1);
+                if self.has_told || self.untold < Self::UNTOLD_MAX {
+                    return;
+                }
+                None
+            }
         };
+        self.has_told = true;
         self.budget.push(chunk.at, Statement::Credential(Box::new(self.conversation.credential(outcome))), facts);
     }
 
@@ -165,5 +178,12 @@ impl Parser for Eapol {
             None => {}
         }
         Progress::Continue { consumed: chunk.bytes.len() }
+    }
+
+    /// Nobody said who it is.
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
+        if self.untold > 0 && !self.has_told {
+            facts.push(Statement::Credential(Box::new(self.conversation.credential(None))));
+        }
     }
 }

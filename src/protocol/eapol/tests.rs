@@ -3,7 +3,7 @@ use crate::facts::Value;
 use crate::protocol::tests::{Fixture, hex};
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![logon(), four_way_handshake()]
+    vec![logon(), four_way_handshake(), asked_in_vain()]
 }
 
 /// Start, the question for an identity, `ann`, an MD5 challenge, its answer, success; padded as Ethernet pads.
@@ -20,6 +20,14 @@ fn logon() -> Fixture {
             (client, hex(&format!("01 00 0016 02 02 0016 04 {challenge}"))),
             (server, hex("01 00 0004 03 03 0004 000000000000")),
         ],
+    )
+}
+
+/// A start, and the question for an identity, which nobody answers.
+fn asked_in_vain() -> Fixture {
+    fixture(
+        "a port where nobody logs on",
+        vec![(Sender::Client, hex("02 01 0000")), (Sender::Server, hex("02 00 0005 01 01 0005 01"))],
     )
 }
 
@@ -55,6 +63,23 @@ fn a_log_on_says_who_and_then_how_it_ended() {
     assert_eq!((asked.outcome, ended.outcome), (None, Some(Outcome::Success)));
     assert_eq!(ended.fields.get("eap.method"), Some(&Value::Text("md5".into())));
     assert!(!format!("{said:?}").contains("secret"));
+}
+
+#[test]
+fn who_does_not_say_who_it_is_is_told_once_without_a_name() {
+    let ask = (Sender::Server, hex("02 00 0005 01 01 0005 01"));
+    let empty = (Sender::Client, hex("02 00 0005 02 01 0005 01"));
+    for chunks in [vec![ask.clone()], vec![ask.clone(); 20], vec![ask.clone(), empty.clone()], vec![empty; 20]] {
+        let said = credentials(&fixture("", chunks));
+        let [asked] = &said[..] else { panic!("{said:?}") };
+        assert_eq!(
+            (asked.protocol.map(Protocol::as_str), asked.user.as_ref(), asked.outcome),
+            (Some("eap"), None, None)
+        );
+    }
+    let mut late = logon();
+    late.chunks.splice(1..1, vec![ask; 3]);
+    assert_eq!(credentials(&late).len(), 3, "asked again before there is an answer");
 }
 
 #[test]
