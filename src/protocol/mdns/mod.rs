@@ -113,7 +113,18 @@ fn answered(message: &Message<'_>) -> Vec<Name> {
         }
     }
     told.extend(services(&pointers));
+    if told.is_empty() && message.is_whole {
+        told.extend(heading(message));
+    }
     told
+}
+
+/// Whose the first record is, of an answer that gives no address and points to nobody (TXT, NSEC). Questions in answers are
+/// passed over (RFC 6762 §6) but where there is nothing else.
+fn heading(message: &Message<'_>) -> Option<Name> {
+    let owner = message.records().next().map(|record| (record.name, record.kind));
+    let (name, kind) = owner.or_else(|| message.questions().next().map(|question| (question.name, question.kind)))?;
+    Some(Name { question: Some(name.text()), kind: Some(kind_text(kind)), answered: true, ..Name::default() })
 }
 
 fn services(pointers: &[(DomainName<'_>, DomainName<'_>)]) -> Option<Name> {

@@ -53,6 +53,26 @@ fn a_question_names_what_is_looked_for_and_an_answer_who_it_is() {
 }
 
 #[test]
+fn an_answer_without_addresses_tells_whose_its_first_record_is() {
+    let host = "04 4b564d31 05 6c6f63616c 00";
+    for (answer, kind) in [
+        (format!("0000 8400 0000 0001 0000 0000 {host} 0010 8001 00001194 0006 05 6d6f64656c"), "TXT"),
+        (format!("0000 8400 0000 0001 0000 0000 {host} 002f 8001 00000078 0005 c00c 00 01 40"), "NSEC"),
+        (format!("0000 8400 0001 0000 0000 0000 {host} 00ff 0001"), "ANY"),
+    ] {
+        let told = names(&Fixture { chunks: vec![(Sender::Client, hex(&answer)); 2], ..conversation() });
+        let [name] = &told[..] else { panic!("one name: {told:?}") };
+        assert_eq!(name.question.as_ref().map(|name| name.as_str()), Some("KVM1.local"));
+        assert_eq!((name.kind.as_deref(), name.answered, name.addresses.len()), (Some(kind), true, 0));
+        assert_eq!(name.fields.get("host.hostname"), None);
+        let trailing = vec![(Sender::Client, [hex(&answer), vec![0]].concat())];
+        assert!(Fixture { chunks: trailing, ..conversation() }.facts().is_empty(), "not sound to its end");
+    }
+    let nothing = vec![(Sender::Client, hex("0000 8400 0000 0000 0000 0000"))];
+    assert!(Fixture { chunks: nothing, ..conversation() }.facts().is_empty());
+}
+
+#[test]
 fn what_dns_allows_and_mdns_does_not_is_not_mdns() {
     for (at, value) in [(2, 0x28), (3, 0x03), (32, 0x05)] {
         let mut fixture = conversation();
