@@ -13,7 +13,10 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     transports: &[Transport::Tcp],
     opens_with: &[(0xc0, 0xc1)],
     probe,
-    start: |_| Box::new(Tacacs::default()),
+    start: |start| {
+        let on_port = start.client_port == PORT || start.server_port == PORT;
+        Box::new(Tacacs { on_port, ..Tacacs::default() })
+    },
     fields: &[
         FieldSpec { name: "tacacs.type", help: "What is asked for: authentication, authorization or accounting." },
         FieldSpec { name: "tacacs.remote_address", help: "Where the user is, as the device says; only in clear." },
@@ -21,11 +24,16 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     ],
 };
 
+const PORT: u16 = 49;
+
 fn probe(opening: &Opening<'_>) -> Probe {
     match (Header::parse(&mut Cursor::new(opening.bytes)), opening.sender) {
         (None, _) if opening.bytes.len() < Header::BYTES => Probe::More,
         (Some(header), Sender::Client) if header.sequence == 1 => Probe::Match,
         (Some(header), Sender::Server) if header.sequence == 1 => Probe::Reversed,
+        // Amid a session.
+        (Some(header), sender) if opening.on_port(PORT) && header.sender() == sender => Probe::Match,
+        (Some(_), _) if opening.on_port(PORT) => Probe::Reversed,
         _ => Probe::No,
     }
 }
@@ -64,6 +72,11 @@ impl Header {
         fits.then_some(Self { kind, sequence, encrypted, session, body_bytes: usize::try_from(body_bytes).ok()? })
     }
 
+    /// The client's numbers are odd (§4.1).
+    const fn sender(&self) -> Sender {
+        if self.sequence & 1 == 1 { Sender::Client } else { Sender::Server }
+    }
+
     fn is_of_session_of(&self, later: &Self) -> bool {
         (self.session, self.kind, self.encrypted) == (later.session, later.kind, later.encrypted)
     }
@@ -71,7 +84,10 @@ impl Header {
 
 #[derive(Default)]
 struct Tacacs {
+    on_port: bool,
     asked: Option<Asked>,
+    /// The server spoke of another session than the client.
+    has_strayed: bool,
     sessions: u32,
 }
 
@@ -112,6 +128,10 @@ impl Tacacs {
     const SESSIONS_MAX: u32 = 64;
 
     fn on_packet(&mut self, sender: Sender, header: Header, body: &[u8], facts: &mut Vec<Statement>) -> Progress {
+        if self.on_port && self.asked.is_none() && self.sessions == 0 && header.sequence > 1 {
+            // Its beginning was not seen.
+            self.asked = Some(Asked { header, who: Who::default(), wanted: None });
+        }
         match sender {
             Sender::Client if header.sequence == 1 => {
                 self.give_up(facts);
@@ -131,15 +151,18 @@ impl Tacacs {
                     if asked.wanted.is_none() {
                         self.tell(outcome(&header, body), facts);
                     }
+                } else {
+                    self.has_strayed |= self.asked.is_some();
                 }
             }
         }
         if self.sessions >= Self::SESSIONS_MAX { Progress::Done } else { Progress::Continue { consumed: 0 } }
     }
 
-    /// A session that the server has answered, and whose outcome stays open.
+    /// A session that the server has answered, or that it should have at its port, and whose outcome stays open.
     fn give_up(&mut self, facts: &mut Vec<Statement>) {
-        if self.asked.as_ref().is_some_and(|asked| asked.wanted.is_some()) {
+        let is_certain = self.on_port && !self.has_strayed;
+        if self.asked.as_ref().is_some_and(|asked| asked.wanted.is_some() || is_certain) {
             self.tell(None, facts);
         }
     }

@@ -3,7 +3,7 @@ use crate::net::Transport;
 use crate::protocol::tests::{Fixture, hex};
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![obfuscated(), in_clear(), asked_for_each()]
+    vec![obfuscated(), in_clear(), asked_for_each(), midway()]
 }
 
 fn obfuscated() -> Fixture {
@@ -15,6 +15,10 @@ fn obfuscated() -> Fixture {
             (Sender::Client, packet("c0 01 03 00", "1a 2b 3c 4d 5e")),
         ],
     )
+}
+
+fn midway() -> Fixture {
+    Fixture { name: "tacacs amid a session", chunks: obfuscated().chunks.split_off(1), ..obfuscated() }
 }
 
 /// Login with PAP of `ann` on `tty1` from `192.0.2.7`; the data, which is the password, is not looked at.
@@ -93,8 +97,27 @@ fn who_is_asked_for_name_and_password_is_told_with_the_name_once_the_outcome_is_
         assert_eq!((shown.user.as_ref().map(|user| user.as_str()), shown.outcome), (Some("ann"), outcome), "{packets}");
         assert!(!format!("{told:?}").contains("pw"));
     }
-    let unanswered = Fixture { chunks: whole.chunks[..1].to_vec(), ..asked_for_each() };
-    assert!(credentials(&unanswered).is_empty());
+}
+
+#[test]
+fn a_request_that_nobody_answers_is_told_at_the_port_alone() {
+    for (server_port, told) in [(49, 1), (4949, 0)] {
+        let unanswered = Fixture { chunks: in_clear().chunks[..1].to_vec(), server_port, ..in_clear() };
+        let said = credentials(&unanswered);
+        assert_eq!(said.len(), told);
+        assert!(said.iter().all(|credential| credential.user == Some("ann".into()) && credential.outcome.is_none()));
+    }
+}
+
+#[test]
+fn a_session_whose_beginning_was_not_seen_is_told_at_the_port_alone() {
+    for from in [1, 2] {
+        let chunks = obfuscated().chunks.split_off(from);
+        assert_eq!(credentials(&Fixture { chunks: chunks.clone(), ..obfuscated() }).len(), 1, "{from}");
+        assert!(Fixture { chunks, server_port: 4949, ..obfuscated() }.facts().is_empty());
+    }
+    let [ended] = &credentials(&Fixture { chunks: in_clear().chunks.split_off(1), ..in_clear() })[..] else { panic!() };
+    assert_eq!((ended.user.as_ref(), ended.outcome), (None, Some(Outcome::Success)));
 }
 
 #[test]
