@@ -93,6 +93,7 @@ struct Radius {
     pending: VecDeque<Request>,
     /// Who was told already: a logon takes many requests.
     told: VecDeque<Who>,
+    has_told: bool,
     supplicants: Supplicants,
     budget: Budget,
 }
@@ -115,9 +116,10 @@ impl Radius {
     /// An access server's flow carries a whole site.
     const FACTS_PER_MINUTE: u32 = 2000;
 
-    const fn new() -> Self {
+    fn new() -> Self {
         let budget = Budget::per_minute(Self::FACTS_PER_MINUTE);
-        Self { pending: VecDeque::new(), told: VecDeque::new(), supplicants: Supplicants::new(), budget }
+        let (pending, told, supplicants) = (VecDeque::new(), VecDeque::new(), Supplicants::new());
+        Self { pending, told, has_told: false, supplicants, budget }
     }
 
     /// Whom the packet is about: an answer says so by its request.
@@ -152,7 +154,8 @@ impl Radius {
                 true
             }
             Code::AccountingRequest | Code::Dynamic(_) => true,
-            Code::AccessChallenge | Code::AccountingResponse | Code::StatusServer => false,
+            // Of nobody: worth it where nothing else was said.
+            Code::AccessChallenge | Code::AccountingResponse | Code::StatusServer => !self.has_told,
         }
     }
 }
@@ -175,6 +178,7 @@ impl Parser for Radius {
         let mut said = Vec::new();
         let method = eap.and_then(|eap| self.supplicants.on_packet(chunk.at, &who, &eap, &mut said));
         if self.is_news(&packet, &who) {
+            self.has_told = true;
             // The requests of a tunnelled method name nobody (`anonymous`); the acceptance may say who it was (RFC 2865 §5.1).
             let accepted = packet.text(attribute::USER_NAME).filter(|_| packet.code == Code::AccessAccept);
             let who = Who { user: accepted.or(who.user), ..who };

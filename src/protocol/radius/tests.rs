@@ -3,7 +3,7 @@ use crate::net::Transport;
 use crate::protocol::tests::{Fixture, hex};
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![logon(), accounting()]
+    vec![logon(), accounting(), watched()]
 }
 
 /// An Access-Request of `ann` (with an EAP identity), a challenge, another request, and the acceptance.
@@ -42,6 +42,12 @@ fn accounting() -> Fixture {
         1813,
         vec![(Sender::Client, packet(4, 9, &start)), (Sender::Server, packet(5, 9, &[]))],
     )
+}
+
+/// A server is asked whether it is there (RFC 5997).
+fn watched() -> Fixture {
+    let chunks = vec![(Sender::Client, packet(12, 1, &[(80, "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a")]))];
+    fixture("radius watched", 1812, chunks)
 }
 
 fn fixture(name: &'static str, server_port: u16, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
@@ -130,6 +136,22 @@ fn no_secret_is_kept() {
         vec![(Sender::Client, packet(1, 1, &[(1, "616e6e"), (2, secret), (3, secret), (24, secret), (26, secret)]))];
     let shown = format!("{:?}", Fixture { chunks, ..logon() }.facts());
     assert!(shown.contains("ann") && !shown.contains("secret"), "{shown}");
+}
+
+#[test]
+fn what_is_about_nobody_is_told_once_where_nothing_else_is() {
+    for (code, sender, name) in [
+        (12, Sender::Client, "status-server"),
+        (11, Sender::Server, "access-challenge"),
+        (5, Sender::Server, "accounting-response"),
+    ] {
+        let chunks = vec![(sender, packet(code, 1, &[])), (sender, packet(code, 2, &[]))];
+        let said = credentials(&Fixture { chunks: chunks.clone(), ..logon() });
+        let [credential] = &said[..] else { panic!("{said:?}") };
+        assert_eq!(credential.fields.get("radius.code"), Some(&Value::Word(name)));
+        assert_eq!((&credential.user, credential.outcome), (&None, None));
+        assert!(Fixture { chunks, server_port: 9999, ..logon() }.facts().is_empty());
+    }
 }
 
 #[test]
