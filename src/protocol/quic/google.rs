@@ -33,6 +33,35 @@ pub fn is_rejection(datagram: &[u8]) -> bool {
     near.windows(8).any(|frame| matches!(frame, [STREAM, HANDSHAKE_STREAM, _, _, b'R', b'E', b'J', 0]))
 }
 
+/// The versions that a server has who did not take the client's: flags, the client's identifier, and numbers to the end.
+pub fn version_negotiation(datagram: &[u8]) -> Option<([u8; 8], Vec<Version>)> {
+    const VERSIONS_MAX: usize = 16;
+    let mut cursor = Cursor::new(datagram);
+    cursor.u8().filter(|&flags| flags == VERSION_AND_IDENTIFIER)?;
+    let identifier = cursor.array()?;
+    let mut versions = Vec::new();
+    while !cursor.is_empty() && versions.len() < VERSIONS_MAX {
+        let version = Version(cursor.u32()?);
+        if version.google().is_none() && !version.is_readable() && !version.is_reserved() {
+            return None;
+        }
+        versions.push(version);
+    }
+    let is_googles = versions.first().is_some_and(|version| matches!(version.google(), Some((b'Q', _))));
+    (is_googles && cursor.is_empty()).then_some((identifier, versions))
+}
+
+/// The identifier and the version of a client's datagram of the first kind, whatever the version.
+pub fn client_version(datagram: &[u8]) -> Option<([u8; 8], Version)> {
+    let mut cursor = Cursor::new(datagram);
+    let flags = cursor.u8()?;
+    let is_opening = OPENS_WITH.iter().any(|&(first, _)| first == flags);
+    let (identifier, version) = (cursor.array()?, Version(cursor.u32()?));
+    // A packet number, and a hash or a tag.
+    let has_room = cursor.len() > 13;
+    (is_opening && has_room && matches!(version.google()?, (b'Q', _))).then_some((identifier, version))
+}
+
 /// Reads a datagram that opens a connection in clear.
 pub fn hello(datagram: &[u8]) -> Option<Hello> {
     let mut cursor = Cursor::new(datagram);
@@ -60,8 +89,9 @@ pub fn hello(datagram: &[u8]) -> Option<Hello> {
 const STREAM: u8 = 0xa0;
 const HANDSHAKE_STREAM: u8 = 1;
 
+const VERSION_AND_IDENTIFIER: u8 = 0x09;
+
 fn public_header(cursor: &mut Cursor<'_>, flags: u8) -> Option<(Version, usize)> {
-    const VERSION_AND_IDENTIFIER: u8 = 0x09;
     if flags & VERSION_AND_IDENTIFIER != VERSION_AND_IDENTIFIER {
         return None;
     }

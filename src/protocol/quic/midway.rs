@@ -39,6 +39,9 @@ pub fn role(opening: &Opening<'_>) -> Sender {
 /// Whether a datagram may belong to a connection that began before.
 pub fn may_be(opening: &Opening<'_>) -> bool {
     let is_short = opening.bytes.first().is_some_and(|first| first & FORM_AND_FIXED == SHORT);
+    if google::client_version(opening.bytes).is_some() {
+        return opening.on_port(PORT);
+    }
     match is_short {
         true => opening.on_port(PORT) && opening.bytes.len() >= SHORT_BYTES_MIN,
         false => outline(opening.bytes).is_some(),
@@ -55,8 +58,10 @@ pub enum Judgement {
 /// What the datagrams so far have shown.
 #[derive(Debug, Default)]
 pub struct Midway {
-    /// The version of a datagram of long headers.
+    /// The version of a datagram of long headers, or of one of Google's first versions.
     pub version: Option<Version>,
+    /// What a client of those calls the connection.
+    pub googles: Option<[u8; 8]>,
     repeated: Option<Repeated>,
     strangers: u8,
 }
@@ -74,7 +79,12 @@ struct Repeated {
 impl Midway {
     pub fn on_datagram(&mut self, datagram: &[u8], sender: Sender) -> Judgement {
         let Some((&first, rest)) = datagram.split_first() else { return Judgement::Foreign };
+        if let Some((identifier, version)) = google::client_version(datagram).filter(|_| sender == Sender::Client) {
+            self.version.get_or_insert(version);
+            self.googles.get_or_insert(identifier);
+        }
         match (first & FORM_AND_FIXED, sender) {
+            _ if self.googles.is_some() => Judgement::Undecided,
             (NEITHER, _) => self.on_stranger(),
             (SHORT, Sender::Client) => self.on_short(first, rest),
             (SHORT, Sender::Server) => Judgement::Undecided,

@@ -1,4 +1,4 @@
-//! Datagrams of QUIC in (RFC 9000, RFC 9369, the drafts from 22 on, mvfst, and Google's versions before them), the hellos
+//! Datagrams of QUIC in (RFC 9000, RFC 9369, the drafts from 21 on, mvfst, and Google's versions before them), the hellos
 //! in their Initial packets out. Those packets are encrypted with keys that anybody can make who sees the first one; all
 //! that follows is not read. A connection whose beginning was not seen is told without its hellos.
 
@@ -84,7 +84,8 @@ fn probe(opening: &Opening<'_>) -> Probe {
         }
         _ => false,
     };
-    let sender = if google::is_rejection(opening.bytes) {
+    let is_refusal = google::is_rejection(opening.bytes) || google::version_negotiation(opening.bytes).is_some();
+    let sender = if is_refusal {
         Sender::Server
     } else if is_match || google::hello(opening.bytes).is_some() || midway::may_be(opening) {
         midway::role(opening)
@@ -105,6 +106,8 @@ struct Quic {
     /// As long as no Initial packet was opened.
     midway: Midway,
     retried: bool,
+    /// A server of Google's did not take the client's version.
+    refused: bool,
     client: CryptoStream,
     server: CryptoStream,
     datagrams: u32,
@@ -135,6 +138,15 @@ impl Parser for Quic {
         if let Some(fact) = google_hello(chunk) {
             facts.push(Statement::Hello(Box::new(fact)));
             return Progress::Done;
+        }
+        if chunk.sender == Sender::Server
+            && let Some((identifier, versions)) = google::version_negotiation(chunk.bytes)
+        {
+            if self.midway.googles.is_none_or(|asked| asked == identifier) && !self.refused {
+                self.refused = true;
+                refuse(versions.into_iter(), facts);
+            }
+            return Progress::Continue { consumed: chunk.bytes.len() };
         }
         let mut datagram = Cursor::new(chunk.bytes);
         while let Some(packet) = wire::packet(&mut datagram) {
@@ -209,22 +221,13 @@ impl Quic {
     /// A server answers with the client's identifiers changed over (RFC 9000 §17.2.1), which nobody else can. The client
     /// then begins again.
     fn on_version_negotiation(&mut self, header: Header<'_>, mut versions: Cursor<'_>, facts: &mut Vec<Statement>) {
-        const VERSIONS_MAX: usize = 16;
         let Some((destination, source)) = &self.greeting else { return };
         if header.source != destination || header.destination != source {
             return;
         }
         self.keys = None;
         self.destination.clear();
-        let versions: Vec<Value> = std::iter::from_fn(|| versions.u32())
-            .map(Version)
-            .filter(|version| !version.is_reserved())
-            .take(VERSIONS_MAX)
-            .map(|version| version.to_string().into())
-            .collect();
-        let mut fact = Hello::new(Sender::Server);
-        fact.fields.push(VERSIONS.name, Value::List(versions));
-        facts.push(Statement::Hello(Box::new(fact)));
+        refuse(std::iter::from_fn(|| versions.u32()).map(Version), facts);
     }
 
     fn on_initial(
@@ -346,6 +349,14 @@ fn on_close(error: usize, version: Version, sender: Sender, facts: &mut Vec<Stat
         push(hello::of_alert(description, sender), version, facts);
     }
     Next::Done
+}
+
+fn refuse(versions: impl Iterator<Item = Version>, facts: &mut Vec<Statement>) {
+    const VERSIONS_MAX: usize = 16;
+    let offered = versions.filter(|version| !version.is_reserved()).take(VERSIONS_MAX);
+    let mut fact = Hello::new(Sender::Server);
+    fact.fields.push(VERSIONS.name, Value::List(offered.map(|version| version.to_string().into()).collect()));
+    facts.push(Statement::Hello(Box::new(fact)));
 }
 
 /// The hellos are those of TLS 1.3 (RFC 9001 §4).

@@ -15,6 +15,7 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         fixture("Q043", vec![(Sender::Client, q043())]),
         fixture("Q046", vec![(Sender::Client, q046())]),
         fixture("a server of Google's that refuses", vec![(Sender::Server, rejection())]),
+        fixture("a version of Google's refused", refused_by_google()),
         fixture("amid a connection", midway()),
         fixture("amid a handshake", vec![(Sender::Server, handshake())]),
     ]
@@ -61,9 +62,15 @@ fn initial(
     let first = if version == Version::V2 { 0xd3 } else { 0xc3 };
     let mut header = vec![first];
     header.extend(version.0.to_be_bytes());
-    header.push(u8::try_from(destination.len()).unwrap());
-    header.extend(destination);
-    header.extend([0, 0]);
+    if version.has_short_lengths() {
+        header.push(u8::try_from(destination.len().saturating_sub(3) << 4).unwrap());
+        header.extend(destination);
+    } else {
+        header.push(u8::try_from(destination.len()).unwrap());
+        header.extend(destination);
+        header.push(0);
+    }
+    header.push(0);
     header.extend((0x4000 | u16::try_from(payload.len() + 20).unwrap()).to_be_bytes());
     InitialKeys::derive(version, keys_of).unwrap().seal(&header, number, &payload, sender)
 }
@@ -147,6 +154,13 @@ fn q046() -> Vec<u8> {
 fn rejection() -> Vec<u8> {
     let frames = "40 01 03a5 01 00  06 00  a0 01 0200 52454a00 0700 0000";
     [hex("08 8394c8f03e515708 01"), vec![0x5a; 12], hex(frames), vec![0; 500]].concat()
+}
+
+/// A version that nobody knows, what the server has, and a hello in that.
+fn refused_by_google() -> Vec<(Sender, Vec<u8>)> {
+    let unknown = [hex("0d 8394c8f03e515708 51303939 01"), vec![0x5a; 900]].concat();
+    let negotiation = hex("09 8394c8f03e515708 51303433 51303339 00000001");
+    vec![(Sender::Client, unknown), (Sender::Server, negotiation), (Sender::Client, q043())]
 }
 
 /// Packets with short headers, whose first byte and packet number are protected.
@@ -234,6 +248,32 @@ fn the_hello_of_googles_handshake_is_read_in_clear_and_in_initial_packets() {
 }
 
 #[test]
+fn a_server_of_googles_that_refuses_the_version_says_which_it_has() {
+    let [refusal, client] = &*hellos(refused_by_google()) else { panic!() };
+    let versions = ["Q043", "Q039", "1"].map(|version| Value::Text(version.into()));
+    assert_eq!(refusal.fields.get("quic.supported_versions"), Some(&Value::List(versions.to_vec())));
+    assert_eq!((refusal.sender, version(client)), (Sender::Server, &Value::Text("Q043".into())));
+    let mut other = refused_by_google();
+    other[1].1[8] ^= 1;
+    assert_eq!(hellos(other).len(), 1, "of another connection");
+    for spoilt in ["09 8394c8f03e515708 51303433 5130", "09 8394c8f03e515708 51545631", "09 8394c8f03e515708"] {
+        assert!(fixture("", vec![(Sender::Server, hex(spoilt))]).facts().is_empty(), "{spoilt}");
+    }
+}
+
+#[test]
+fn a_client_of_a_version_of_googles_that_is_not_known_is_told_by_it() {
+    let unknown = refused_by_google().swap_remove(0);
+    let answer = (Sender::Server, vec![0x08; 40]);
+    for chunks in [vec![unknown.clone()], vec![unknown.clone(), answer]] {
+        let [client] = &*hellos(chunks) else { panic!() };
+        assert_eq!(version(client), &Value::Text("Q099".into()));
+    }
+    let elsewhere = Fixture { server_port: 9999, ..fixture("", vec![unknown]) };
+    assert!(elsewhere.facts().is_empty());
+}
+
+#[test]
 fn tags_whose_ends_run_backwards_are_no_hello() {
     let mut message = chlo();
     assert!(google::client_hello(&message, Version::V1).is_some());
@@ -255,6 +295,18 @@ fn a_refusal_of_another_connection_is_none() {
 fn a_hello_that_is_repeated_after_a_retry_is_one() {
     let [client, server] = &*hellos(retried()) else { panic!() };
     assert_eq!([client.sender, server.sender], [Sender::Client, Sender::Server]);
+}
+
+#[test]
+fn a_hello_of_draft_21_is_read_behind_the_header_that_it_had() {
+    let draft = Version(0xff00_0015);
+    let datagram = initial(draft, &DESTINATION, &DESTINATION, 0, &crypto(0, &client_hello()), Sender::Client);
+    assert_eq!(datagram[5], 0x50);
+    let [client] = &*hellos(vec![(Sender::Client, datagram.clone())]) else { panic!() };
+    assert_eq!(client.server_name.as_ref().unwrap().as_str(), "example.com");
+    assert_eq!(version(client), &Value::Text("draft-21".into()));
+    let other = [&datagram[..5], &[0x55], &datagram[6..]].concat();
+    assert!(fixture("", vec![(Sender::Client, other)]).facts().is_empty());
 }
 
 #[test]

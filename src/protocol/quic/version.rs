@@ -36,6 +36,7 @@ impl Version {
     const T050: Self = Self(u32::from_be_bytes(*b"T050"));
     const T051: Self = Self(u32::from_be_bytes(*b"T051"));
     const MVFST: u32 = 0xface_b000;
+    const DRAFT_21: u32 = 0xff00_0015;
 
     /// Whether the number is reserved to make servers negotiate (RFC 9000 §15).
     pub const fn is_reserved(self) -> bool {
@@ -54,7 +55,7 @@ impl Version {
             (Self::V2_DRAFT, _) => SALT_V2_DRAFT,
             (_, Some(29..=32)) => SALT_DRAFT_29,
             (_, Some(23..=28)) => SALT_DRAFT_23,
-            (_, Some(22)) => SALT_DRAFT_22,
+            (_, Some(21..=22)) => SALT_DRAFT_22,
             (Self::Q050, _) => SALT_Q050,
             (Self::T050, _) => SALT_T050,
             (Self::T051, _) => SALT_T051,
@@ -85,6 +86,11 @@ impl Version {
         })
     }
 
+    /// Whether the lengths of both connection identifiers share a byte, as they did up to draft 21 (its §17.2).
+    pub const fn has_short_lengths(self) -> bool {
+        self.0 == Self::DRAFT_21
+    }
+
     /// The type of the frame that carries the handshake.
     pub const fn crypto_frame(self) -> u8 {
         if self.google().is_some() { 0x08 } else { 0x06 }
@@ -109,7 +115,7 @@ impl Version {
     const fn draft(self) -> Option<u32> {
         match self.0 {
             _ if self.is_reserved() => Some(29),
-            0xff00_0016..=0xff00_0022 => Some(self.0 & 0xff),
+            Self::DRAFT_21 | 0xff00_0016..=0xff00_0022 => Some(self.0 & 0xff),
             0xface_b001 => Some(22),
             0xface_b002 | 0xface_b00e => Some(27),
             _ => None,

@@ -49,8 +49,14 @@ pub fn packet<'a>(datagram: &mut Cursor<'a>) -> Option<Packet<'a>> {
         return None;
     }
     let version = Version(datagram.u32()?);
-    let destination = datagram.vec8()?.rest();
-    let source = datagram.vec8()?.rest();
+    let (destination, source) = if version.has_short_lengths() {
+        let lengths = datagram.u8()?;
+        // None, or from four bytes on.
+        let len = |nibble: u8| if nibble == 0 { 0 } else { usize::from(nibble).saturating_add(3) };
+        (datagram.take(len(lengths >> 4))?, datagram.take(len(lengths & 0x0f))?)
+    } else {
+        (datagram.vec8()?.rest(), datagram.vec8()?.rest())
+    };
     let header = Header { version, destination, source };
     if version == Version::NEGOTIATION {
         let versions = std::mem::replace(datagram, Cursor::new(&[]));
