@@ -18,7 +18,10 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     transports: &[Transport::Udp],
     opens_with: &[(b'H', b'H'), (b'M', b'N')],
     probe,
-    start: |_| Box::<Ssdp>::default(),
+    start: |start| {
+        let on_port = start.client_port == PORT || start.server_port == PORT;
+        Box::new(Ssdp { on_port, told: Vec::new() })
+    },
     fields: &[METHOD, DOMAIN, USER_AGENT, STATUS, SERVER, DEVICE_KIND, DEVICE_NAME],
 };
 
@@ -31,8 +34,10 @@ const DEVICE_NAME: FieldSpec = FieldSpec {
     help: "The unique name of what it announces; begins with the device's UUID.",
 };
 
+const PORT: u16 = 1900;
+
 fn probe(opening: &Opening<'_>) -> Probe {
-    match message(opening.bytes) {
+    match message(opening.bytes, opening.on_port(PORT)) {
         None => Probe::No,
         // Whoever looks or announces itself opens the flow.
         Some((_, sender)) if sender == opening.sender => Probe::Match,
@@ -40,8 +45,17 @@ fn probe(opening: &Opening<'_>) -> Probe {
     }
 }
 
-/// A search or an announcement about everybody (`*`), or an answer that names a device. One datagram is one head.
-fn message(datagram: &[u8]) -> Option<(Head<'_>, Sender)> {
+/// A search or an announcement about everybody (`*`), or an answer that names a device. One datagram is one head. At its
+/// port the first line is enough.
+fn message(datagram: &[u8], on_port: bool) -> Option<(Head<'_>, Sender)> {
+    if on_port {
+        let head = lenient_head(datagram)?;
+        return match head.first_line {
+            FirstLine::Request { method: "M-SEARCH" | "NOTIFY", .. } => Some((head, Sender::Client)),
+            FirstLine::Response { status: 200 } => Some((head, Sender::Server)),
+            _ => None,
+        };
+    }
     let head = wire::head(&mut Cursor::new(datagram)).ok()??;
     match head.first_line {
         FirstLine::Request { method: "M-SEARCH" | "NOTIFY", target: b"*" } => {
@@ -54,8 +68,22 @@ fn message(datagram: &[u8]) -> Option<(Head<'_>, Sender)> {
     }
 }
 
-#[derive(Default)]
+/// A head as far as its lines go: some lack the last one, which is empty.
+fn lenient_head(datagram: &[u8]) -> Option<Head<'_>> {
+    let mut head = Head::new(wire::first_line(datagram).ok()??);
+    let mut lines = Cursor::new(datagram);
+    wire::line(&mut lines);
+    while let Some(line) = wire::line(&mut lines).filter(|line| !line.is_empty()) {
+        let mut line = Cursor::new(line);
+        if let Some(name) = line.until(b':') {
+            head.header(name, line.rest().trim_ascii());
+        }
+    }
+    Some(head)
+}
+
 struct Ssdp {
+    on_port: bool,
     told: Vec<Told>,
 }
 
@@ -75,7 +103,7 @@ impl Ssdp {
 
 impl Parser for Ssdp {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
-        let Some((head, _)) = message(chunk.bytes) else { return Progress::Continue { consumed: 0 } };
+        let Some((head, _)) = message(chunk.bytes, self.on_port) else { return Progress::Continue { consumed: 0 } };
         let method = match head.first_line {
             FirstLine::Request { method, .. } => Some(method),
             FirstLine::Response { .. } => None,

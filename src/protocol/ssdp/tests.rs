@@ -8,6 +8,7 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         udp("a search", vec![(Sender::Client, SEARCH.into())]),
         udp("an announcement", vec![(Sender::Client, ANNOUNCEMENT.into())]),
         udp("an answer", vec![(Sender::Client, ANSWER.into())]),
+        udp("a search without an end", vec![(Sender::Client, SEARCH.trim_end_matches("\r\n\r\n").into())]),
     ]
 }
 
@@ -64,6 +65,26 @@ fn only_whoever_answers_is_the_server() {
 }
 
 #[test]
+fn at_its_port_the_first_line_is_enough() {
+    for (told, domain) in [
+        ("M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nST: ssdp:al", 1),
+        ("M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\n\r\n", 1),
+        ("M-SEARCH /x HTTP/1.1\r\n", 0),
+        ("NOTIFY * HTTP/1.0\r\nNTS: ssdp:byebye\r\n\r\n", 0),
+        ("HTTP/1.1 200 OK\r\nLOCATION: http://192.0.2.1/\r\n\r\n", 0),
+    ] {
+        let facts = udp("", vec![(Sender::Client, told.into()); 2]).facts();
+        let [(PROTOCOL, Statement::Hello(hello))] = &facts[..] else { panic!("{told}: {facts:?}") };
+        assert_eq!(hello.fields.get("url.domain").is_some(), domain == 1, "{told}");
+        assert_eq!(hello.fields.get("ssdp.device.kind"), None, "{told}");
+        assert!(message(told.as_bytes(), false).is_none(), "{told}");
+    }
+    for other in ["GET * HTTP/1.1\r\n\r\n", "HTTP/1.1 404 Not Found\r\n\r\n", "NOTIFY * SIP/2.0\r\n", "NOTIFY *"] {
+        assert!(message(other.as_bytes(), true).is_none(), "{other}");
+    }
+}
+
+#[test]
 fn other_http_in_datagrams_is_no_claim() {
     for text in [
         "NOTIFY /event HTTP/1.1\r\nNT: upnp:event\r\n\r\n",
@@ -71,6 +92,6 @@ fn other_http_in_datagrams_is_no_claim() {
         "HTTP/1.1 200 OK\r\nServer: nginx\r\n\r\n",
         "M-SEARCH * HTTP/1.1\r\nST: ssdp:all\r\n",
     ] {
-        assert!(message(text.as_bytes()).is_none(), "{text}");
+        assert!(message(text.as_bytes(), false).is_none(), "{text}");
     }
 }
