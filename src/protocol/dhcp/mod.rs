@@ -45,7 +45,8 @@ fn probe(opening: &Opening<'_>) -> Probe {
     }
 }
 
-/// BOOTP has no options, but it gives an address to somebody, or there is nothing where they would be.
+/// BOOTP has no options, but it gives an address to somebody, or it has the length of BOOTP, or there is nothing where they
+/// would be.
 fn is_plausible(message: &Message<'_>) -> bool {
     match message.option(option::MESSAGE_TYPE) {
         Some(&[kind]) => message_type(kind).is_some(),
@@ -81,7 +82,8 @@ fn lease(message: &Message<'_>) -> Lease {
     let kind = message.option(option::MESSAGE_TYPE).and_then(|value| message_type(*value.first()?));
     let is_request = message.operation == Operation::Request;
     let asked_for = message.address_option(option::REQUESTED_ADDRESS).filter(|_| is_request);
-    let fqdn = message.option(option::CLIENT_FQDN).and_then(wire::fqdn).filter(|name| !name.is_empty());
+    let fqdn =
+        message.long_option(option::CLIENT_FQDN).and_then(|value| wire::fqdn(&value)).filter(|name| !name.is_empty());
     let mut fields = Fields::default();
     fields.push_some("dhcp.message_type", kind);
     fields.push_some("dhcp.client_fqdn", fqdn);
@@ -90,8 +92,8 @@ fn lease(message: &Message<'_>) -> Lease {
         mac: message.mac,
         address: message.your_address.or(asked_for).or(message.client_address).map(IpAddr::from),
         granted: !is_request && matches!(kind, Some("ack") | None) && message.your_address.is_some(),
-        host_name: message.option(option::HOST_NAME).and_then(text),
-        vendor_class: message.option(option::VENDOR_CLASS).and_then(text),
+        host_name: message.long_option(option::HOST_NAME).and_then(|value| text(&value)),
+        vendor_class: message.long_option(option::VENDOR_CLASS).and_then(|value| text(&value)),
         // A server's answer has the order of the server's program.
         fingerprint: is_request.then(|| message.fingerprint()),
         fields,

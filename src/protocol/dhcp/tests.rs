@@ -122,3 +122,62 @@ fn a_request_of_bootp_tells_who_asks() {
     let [lease] = &leases(&fixture)[..] else { panic!("one lease") };
     assert!(lease.mac.is_some() && !lease.granted);
 }
+
+#[test]
+fn bootp_may_have_a_field_of_its_vendor_or_none() {
+    let bootp = |vendor: &str, len: usize| {
+        let mut bytes = message(1, "00000000", "");
+        bytes.truncate(236);
+        bytes.extend(hex(vendor));
+        bytes.resize(236 + len, 0);
+        leases(&Fixture { chunks: vec![(Sender::Client, bytes)], ..exchange() }).len()
+    };
+    for vendor in ["", "434d5500 01", "01020304"] {
+        assert_eq!(bootp(vendor, 64), 1, "{vendor}");
+    }
+    assert_eq!(bootp("", 0), 1);
+    assert_eq!(bootp("01020304", 63), 0);
+    assert_eq!(bootp("01020304", 65), 0);
+}
+
+#[test]
+fn options_go_on_in_the_fields_that_are_said_to_hold_them() {
+    let overloaded = |overload: u8| {
+        let mut bytes = message(1, "00000000", &format!("350101 3401{overload:02x} ff"));
+        bytes.splice(44..51, hex("3c 04 4d534654 ff"));
+        bytes.splice(108..115, hex("0c 04 50432d37 ff"));
+        let [lease] =
+            <[Lease; 1]>::try_from(leases(&Fixture { chunks: vec![(Sender::Client, bytes)], ..exchange() })).unwrap();
+        (lease.host_name.is_some(), lease.vendor_class.is_some(), lease.fingerprint.unwrap())
+    };
+    assert_eq!(overloaded(1), (true, false, "53,52,12".into()));
+    assert_eq!(overloaded(2), (false, true, "53,52,60".into()));
+    assert_eq!(overloaded(3), (true, true, "53,52,12,60".into()));
+    assert_eq!(overloaded(4), (false, false, "53,52".into()));
+}
+
+#[test]
+fn an_option_in_several_parts_is_one() {
+    let name = |options: &str| {
+        let chunks = vec![(Sender::Client, message(1, "00000000", options))];
+        leases(&Fixture { chunks, ..exchange() }).remove(0).host_name.map(|name| name.to_string())
+    };
+    assert_eq!(name("350101 0c02 5043 3c01 4d 0c02 2d37 ff").as_deref(), Some("PC-7"));
+    assert_eq!(name("350101 0c02 5043 0c02 5043 ff").as_deref(), Some("PC"), "said twice");
+}
+
+#[test]
+fn a_hardware_address_is_ethernets_or_in_the_identifier() {
+    let mac = |hardware: u8, len: u8, options: &str| {
+        let mut bytes = message(1, "00000000", options);
+        (bytes[1], bytes[2]) = (hardware, len);
+        leases(&Fixture { chunks: vec![(Sender::Client, bytes)], ..exchange() }).remove(0).mac
+    };
+    let own = Some(Mac([0x02, 0, 0x5e, 0x10, 0xff, 0xee]));
+    let other = Some(Mac([0x02, 0, 0, 0, 0, 7]));
+    assert_eq!(mac(6, 6, "350101 ff"), own);
+    assert_eq!(mac(32, 6, "350101 ff"), None);
+    assert_eq!(mac(32, 0, "350101 3d07 01 020000000007 ff"), other);
+    assert_eq!(mac(32, 0, "350101 3d07 ff 020000000007 ff"), None);
+    assert_eq!(mac(1, 6, "350101 3d07 01 020000000007 ff"), own);
+}

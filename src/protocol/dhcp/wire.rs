@@ -1,6 +1,7 @@
 //! A DHCP message in (RFC 2131 §2), its options in the order sent out (RFC 2132): the order tells client programs
 //! apart, so a reader that sorts them will not do.
 
+use std::borrow::Cow;
 use std::net::Ipv4Addr;
 
 use crate::net::Mac;
@@ -26,7 +27,7 @@ pub(super) struct Message<'a> {
     pub(super) options: Vec<DhcpOption<'a>>,
     /// The magic cookie of DHCP was there; without it the message is BOOTP's.
     pub(super) has_options: bool,
-    /// A message of BOOTP as long as it is, without anything of a vendor's.
+    /// A message of BOOTP without anything of a vendor's, or as long as one is whose vendor uses the field.
     pub(super) is_plain_bootp: bool,
 }
 
@@ -40,15 +41,19 @@ pub(super) struct DhcpOption<'a> {
 pub(super) mod option {
     pub(in super::super) const HOST_NAME: u8 = 12;
     pub(in super::super) const REQUESTED_ADDRESS: u8 = 50;
+    pub(super) const OVERLOAD: u8 = 52;
     pub(in super::super) const MESSAGE_TYPE: u8 = 53;
     pub(in super::super) const SERVER: u8 = 54;
     pub(in super::super) const PARAMETERS: u8 = 55;
     pub(in super::super) const VENDOR_CLASS: u8 = 60;
+    pub(super) const CLIENT_ID: u8 = 61;
     pub(in super::super) const CLIENT_FQDN: u8 = 81;
 }
 
 const COOKIE: [u8; 4] = [0x63, 0x82, 0x53, 0x63];
+// Hardware types, whose addresses are alike (RFC 1700, "Number Hardware Type").
 const ETHERNET: u8 = 1;
+const IEEE_802: u8 = 6;
 const ADDRESS_BYTES_MAX: u8 = 16;
 /// RFC 951 §3.
 const VENDOR_BYTES: usize = 64;
@@ -76,23 +81,31 @@ impl<'a> Message<'a> {
         cursor.skip(8)?;
         let mut hardware_address = cursor.sub(16)?;
         let mac = Mac(hardware_address.array()?);
-        // The server's name and the boot file.
-        cursor.skip(64 + 128)?;
-        let is_plain_bootp = cursor.len() >= VENDOR_BYTES && cursor.rest().iter().all(|&byte| byte == 0);
+        let (server_name, file) = (cursor.sub(64)?, cursor.sub(128)?);
+        let is_zero = |bytes: &[u8]| bytes.iter().all(|&byte| byte == 0);
+        let is_plain_bootp = match cursor.len() {
+            0 | VENDOR_BYTES => is_zero(hardware_address.rest()),
+            len => len > VENDOR_BYTES && is_zero(cursor.rest()),
+        };
         let has_options = cursor.array() == Some(COOKIE);
-        Some(Self {
-            operation,
-            mac: (hardware == ETHERNET && address_bytes == 6 && mac != Mac::default()).then_some(mac),
-            client_address,
-            your_address,
-            options: if has_options { options(cursor) } else { Vec::new() },
-            has_options,
-            is_plain_bootp,
-        })
+        let options = if has_options { options(cursor, file, server_name) } else { Vec::new() };
+        let has_mac = matches!(hardware, ETHERNET | IEEE_802) && address_bytes == 6 && mac != Mac::default();
+        let mac = if address_bytes == 0 { identified(&options) } else { Some(mac).filter(|_| has_mac) };
+        Some(Self { operation, mac, client_address, your_address, options, has_options, is_plain_bootp })
     }
 
     pub(super) fn option(&self, code: u8) -> Option<&'a [u8]> {
-        self.options.iter().find(|option| option.code == code).map(|option| option.value)
+        find(&self.options, code)
+    }
+
+    /// An option that may be cut into several (RFC 3396). One that is said twice is one.
+    pub(super) fn long_option(&self, code: u8) -> Option<Cow<'a, [u8]>> {
+        let first = self.option(code)?;
+        let parts = || self.options.iter().filter(|option| option.code == code).map(|option| option.value);
+        if parts().all(|part| part == first) {
+            return Some(Cow::Borrowed(first));
+        }
+        Some(Cow::Owned(parts().flatten().copied().collect()))
     }
 
     pub(super) fn address_option(&self, code: u8) -> Option<Ipv4Addr> {
@@ -102,7 +115,7 @@ impl<'a> Message<'a> {
     /// Option codes in the order sent, then those asked for: `53,61,12,60,55/1,3,6,15`.
     pub(super) fn fingerprint(&self) -> Box<str> {
         let sent = list(self.options.iter().map(|option| option.code));
-        match self.option(option::PARAMETERS) {
+        match self.long_option(option::PARAMETERS) {
             Some(asked) => format!("{sent}/{}", list(asked.iter().copied())).into(),
             None => sent.into(),
         }
@@ -114,9 +127,37 @@ fn address(cursor: &mut Cursor<'_>) -> Option<Option<Ipv4Addr>> {
     Some((!address.is_unspecified()).then_some(address))
 }
 
-/// Reads options to the end mark, or as far as they are sound.
-fn options(mut cursor: Cursor<'_>) -> Vec<DhcpOption<'_>> {
+fn find<'a>(options: &[DhcpOption<'a>], code: u8) -> Option<&'a [u8]> {
+    options.iter().find(|option| option.code == code).map(|option| option.value)
+}
+
+/// The hardware address in a client's identifier, which stands for the one that does not fit its field (RFC 4390 §2.1).
+fn identified(options: &[DhcpOption<'_>]) -> Option<Mac> {
+    let mut identifier = Cursor::new(find(options, option::CLIENT_ID)?);
+    identifier.u8().filter(|&hardware| matches!(hardware, ETHERNET | IEEE_802))?;
+    identifier.array().map(Mac).filter(|mac| identifier.is_empty() && *mac != Mac::default())
+}
+
+/// The options of their field, and of those that one of them says have no other use (RFC 2132 §9.3, in the order of RFC
+/// 2131 §4.1).
+fn options<'a>(field: Cursor<'a>, file: Cursor<'a>, server_name: Cursor<'a>) -> Vec<DhcpOption<'a>> {
     let mut options = Vec::new();
+    read(field, &mut options);
+    let overload = match find(&options, option::OVERLOAD) {
+        Some(&[overload @ 1..=3]) => overload,
+        _ => 0,
+    };
+    if overload & 1 != 0 {
+        read(file, &mut options);
+    }
+    if overload & 2 != 0 {
+        read(server_name, &mut options);
+    }
+    options
+}
+
+/// Reads options to the end mark, or as far as they are sound.
+fn read<'a>(mut cursor: Cursor<'a>, options: &mut Vec<DhcpOption<'a>>) {
     while let Some(code) = cursor.u8() {
         match code {
             PAD => continue,
@@ -128,7 +169,6 @@ fn options(mut cursor: Cursor<'_>) -> Vec<DhcpOption<'_>> {
         };
         options.push(DhcpOption { code, value: value.rest() });
     }
-    options
 }
 
 fn list(codes: impl Iterator<Item = u8>) -> String {
