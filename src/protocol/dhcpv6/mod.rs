@@ -16,7 +16,7 @@ use wire::Message;
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new(&"dhcpv6"),
     transports: &[Transport::Udp],
-    opens_with: &[(0x01, 0x0d)],
+    opens_with: &[(0x01, 0x15)],
     probe,
     start: |_| Box::new(Dhcpv6 { budget: Budget::per_minute(FACTS_PER_MINUTE) }),
     fields: &[
@@ -44,9 +44,9 @@ fn probe(opening: &Opening<'_>) -> Probe {
     }
 }
 
-/// Advertise, reply and reconfigure come from servers.
+/// Advertise, reply and reconfigure come from servers, and the answers to other queries.
 const fn sender(message: &Message<'_>) -> Sender {
-    if matches!(message.kind, 2 | 7 | 10) { Sender::Server } else { Sender::Client }
+    if matches!(message.kind, 2 | 7 | 10 | 15..=17 | 19 | 21) { Sender::Server } else { Sender::Client }
 }
 
 struct Dhcpv6 {

@@ -105,9 +105,32 @@ fn relays_inside_relays_end() {
 }
 
 #[test]
-fn options_must_fill_the_message() {
-    let mut spoilt = exchange();
-    spoilt.chunks.truncate(1);
-    spoilt.chunks[0].1.push(0);
-    assert!(spoilt.facts().is_empty());
+fn what_follows_the_options_costs_none_of_them_where_they_name_somebody() {
+    let told = |bytes: Vec<u8>| leases(&Fixture { chunks: vec![(Sender::Client, bytes)], ..exchange() });
+    for behind in ["00", "000000", "0006 000a 0017"] {
+        let [lease] = &told([hex(SOLICIT), hex(behind)].concat())[..] else { panic!("one lease") };
+        assert_eq!(lease.fingerprint.as_deref(), Some("1,8,3,39,16,6/17,23,24"));
+    }
+    for nobody in ["01 3903f3 00", "01 3903f3 0006 0002 0017 00", "01 3903f3 0000 0000", "01 3903f3 0006 000a 0017"] {
+        assert!(told(hex(nobody)).is_empty(), "{nobody}");
+    }
+    assert_eq!(told(hex("0b 3903f3")).len(), 1, "an information request with nothing");
+}
+
+#[test]
+fn queries_of_others_are_messages_too() {
+    let client = "0001 000e 00010001 2a2b2c2d 02005e10ffee";
+    for (kind, sender, name) in [
+        ("0e", Sender::Client, "leasequery"),
+        ("0f", Sender::Server, "leasequery-reply"),
+        ("14", Sender::Client, "dhcpv4-query"),
+        ("15", Sender::Server, "dhcpv4-response"),
+    ] {
+        let chunks = vec![(sender, hex(&format!("{kind} 3903f3 {client}")))];
+        let [lease] = &leases(&Fixture { chunks, ..exchange() })[..] else { panic!("one lease: {name}") };
+        assert_eq!(lease.fields.get("dhcp.message_type"), Some(&Value::Word(name)));
+        assert!(!lease.granted);
+    }
+    let chunks = vec![(Sender::Client, hex(&format!("16 3903f3 {client}")))];
+    assert!(Fixture { chunks, ..exchange() }.facts().is_empty());
 }

@@ -30,6 +30,7 @@ const ETHERNET: u16 = 1;
 
 // Option codes (RFC 8415 §21, RFC 4704, RFC 6939).
 const CLIENT_ID: u16 = 1;
+const SERVER_ID: u16 = 2;
 const NON_TEMPORARY: u16 = 3;
 const TEMPORARY: u16 = 4;
 const ADDRESS: u16 = 5;
@@ -40,7 +41,8 @@ const FQDN: u16 = 39;
 const LINK_LAYER_ADDRESS: u16 = 79;
 
 impl<'a> Message<'a> {
-    /// Reads a message whose options fill it. An information request may have none.
+    /// Reads a message whose options fill it, or name the client, the server or another message before something that is
+    /// none. An information request may have none.
     pub(super) fn parse(datagram: &'a [u8]) -> Option<Self> {
         let mut bytes = datagram;
         let mut relayed_mac = None;
@@ -51,7 +53,10 @@ impl<'a> Message<'a> {
             let is_relayed = matches!(kind, RELAY_FORWARD | RELAY_REPLY);
             // Hops, link and peer; or a transaction id.
             cursor.skip(if is_relayed { 33 } else { 3 })?;
-            let options = options(cursor)?;
+            let (options, are_all) = options(cursor);
+            if !are_all && ![CLIENT_ID, SERVER_ID, RELAY_MESSAGE].iter().any(|&code| find(&options, code).is_some()) {
+                return None;
+            }
             if !is_relayed {
                 return Some(Self { kind, options, relayed_mac });
             }
@@ -96,7 +101,7 @@ impl<'a> Message<'a> {
                 TEMPORARY => cursor.skip(4)?,
                 _ => return None,
             }
-            let addresses = options(cursor)?.into_iter().filter(|inner| inner.code == ADDRESS);
+            let addresses = options(cursor).0.into_iter().filter(|inner| inner.code == ADDRESS);
             addresses.into_iter().find_map(|inner| {
                 let mut cursor = Cursor::new(inner.value);
                 let address = Ipv6Addr::from(cursor.array::<16>()?);
@@ -143,18 +148,17 @@ fn find<'a>(options: &[DhcpOption<'a>], code: u16) -> Option<&'a [u8]> {
     options.iter().find(|option| option.code == code).map(|option| option.value)
 }
 
-/// Options that fill what is left.
-fn options(mut cursor: Cursor<'_>) -> Option<Vec<DhcpOption<'_>>> {
+/// Options as far as they are sound, and whether they fill what is left.
+fn options(mut cursor: Cursor<'_>) -> (Vec<DhcpOption<'_>>, bool) {
     let mut options = Vec::new();
     while !cursor.is_empty() {
-        let code = cursor.u16()?;
-        let value = cursor.vec16()?.rest();
+        let (Some(code), Some(value)) = (cursor.u16(), cursor.vec16()) else { return (options, false) };
         if code == 0 || options.len() >= OPTIONS_MAX {
-            return None;
+            return (options, false);
         }
-        options.push(DhcpOption { code, value });
+        options.push(DhcpOption { code, value: value.rest() });
     }
-    Some(options)
+    (options, true)
 }
 
 fn hardware_address(value: &[u8]) -> Option<Mac> {
@@ -163,7 +167,7 @@ fn hardware_address(value: &[u8]) -> Option<Mac> {
     cursor.array().map(Mac).filter(|_| hardware == ETHERNET && cursor.is_empty())
 }
 
-/// RFC 8415 §7.3.
+/// RFC 8415 §7.3; RFC 5007 §4.1 and RFC 5460 §5.2, RFC 6977 §6.2, RFC 7341 §6.
 pub(super) fn kind_name(kind: u8) -> Option<&'static str> {
     let name = match kind {
         1 => "solicit",
@@ -179,6 +183,14 @@ pub(super) fn kind_name(kind: u8) -> Option<&'static str> {
         11 => "information-request",
         RELAY_FORWARD => "relay-forw",
         RELAY_REPLY => "relay-repl",
+        14 => "leasequery",
+        15 => "leasequery-reply",
+        16 => "leasequery-done",
+        17 => "leasequery-data",
+        18 => "reconfigure-request",
+        19 => "reconfigure-reply",
+        20 => "dhcpv4-query",
+        21 => "dhcpv4-response",
         _ => return None,
     };
     Some(name)
