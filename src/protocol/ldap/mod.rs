@@ -25,7 +25,7 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
         FieldSpec { name: "ldap.bind_dn", help: "The name that a client binds with (RFC 4511 §4.2)" },
         FieldSpec {
             name: "ldap.authentication",
-            help: "`anonymous`, `simple`, `sicily`, or a SASL mechanism (RFC 4511 §4.2)",
+            help: "`anonymous`, `simple`, `sicily`, `kerberos4` (RFC 1777 §4.1), or a SASL mechanism (RFC 4511 §4.2)",
         },
         FieldSpec { name: "ldap.operation", help: "The first operation seen, where it is no bind (RFC 4511 §4)" },
         FieldSpec { name: "ldap.base_dn", help: "The entry that the first search begins at (RFC 4511 §4.5.1)" },
@@ -46,14 +46,29 @@ fn probe(opening: &Opening<'_>) -> Probe {
         Ok(None) if opening.transport == Transport::Tcp => return Probe::More,
         _ => return Probe::No,
     };
-    if head.len <= cursor.len() && !is_whole(&head, cursor) {
-        return Probe::No;
-    }
-    if opening.transport != Transport::Tcp && head.len != cursor.len() {
+    let is_sound = match opening.transport {
+        Transport::Tcp => head.len > cursor.len() || is_whole(&head, cursor),
+        _ => fills(cursor),
+    };
+    if !is_sound {
         return Probe::No;
     }
     let sender = if head.operation.is_response() { Sender::Server } else { Sender::Client };
     if sender == opening.sender { Probe::Match } else { Probe::Reversed }
+}
+
+/// Whether whole messages fill a datagram: an entry and the end of the search come in one ([MS-ADTS] §6.3.5).
+fn fills(mut cursor: Cursor<'_>) -> bool {
+    for _ in 0..MESSAGES_MAX {
+        let Ok(Some(head)) = wire::head(cursor) else { return false };
+        if head.len > cursor.len() || !is_whole(&head, cursor) || cursor.skip(head.len).is_none() {
+            return false;
+        }
+        if cursor.is_empty() {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether a message that is there whole has the members of its operation.
@@ -178,6 +193,7 @@ impl Ldap {
         self.said = true;
         let (authentication, token) = match &bind.method {
             Method::Sasl { mechanism, token } => (mechanism.clone(), *token),
+            Method::Kerberos4 => ("kerberos4".into(), &[][..]),
             Method::Sicily { token } => ("sicily".into(), *token),
             Method::Simple { is_empty: true } => ("anonymous".into(), &[][..]),
             Method::Simple { is_empty: false } => ("simple".into(), &[][..]),

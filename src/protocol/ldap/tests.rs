@@ -40,6 +40,7 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
             ],
         ),
         fixture("a look for a domain controller", Transport::Udp, vec![(client, message(7, search("")))]),
+        fixture("the answer to one", Transport::Udp, vec![(server, controller())]),
     ]
 }
 
@@ -70,6 +71,12 @@ fn search(base: &str) -> Vec<u8> {
 
 fn entry() -> Vec<u8> {
     der(0x64, &[der(0x04, &[]), der(0x30, &[vec![0; 50_000]])])
+}
+
+/// An entry, and the end of the search.
+fn controller() -> Vec<u8> {
+    let entry = der(0x64, &[der(0x04, &[]), der(0x30, &[])]);
+    [message(7, entry), message(7, result(0x65, 0, &[]))].concat()
 }
 
 fn credentials(chunks: &[(Sender, Vec<u8>)]) -> Vec<(Protocol, Credential)> {
@@ -109,6 +116,20 @@ fn the_account_of_a_bind_is_its_name_or_the_leading_uid() {
     assert_eq!(user("cn=Alice Doe,dc=example,dc=com"), None, "a common name is no account");
     assert_eq!(user("uid=al\\,ice,dc=example,dc=com"), None, "an escaped value is left alone");
     assert_eq!(user("uid=,dc=example,dc=com"), None);
+}
+
+#[test]
+fn binds_of_other_versions_are_binds() {
+    for (version, tag, method) in [(4, 0x80, "simple"), (2, 0x81, "kerberos4"), (2, 0x82, "kerberos4")] {
+        let bind = der(0x60, &[der(0x02, &[vec![version]]), der(0x04, &[b"cn=bob".to_vec()]), der(tag, &[vec![1]])]);
+        let said =
+            credentials(&[(Sender::Client, message(1, bind)), (Sender::Server, message(1, result(0x61, 0, &[])))]);
+        let [(PROTOCOL, credential)] = said.as_slice() else { panic!("{said:?}") };
+        assert_eq!(credential.fields.get("ldap.authentication"), Some(&Text::from(method).into()));
+        assert_eq!(credential.outcome, Some(Outcome::Success));
+    }
+    let none = der(0x60, &[der(0x02, &[vec![0]]), der(0x04, &[]), der(0x80, &[])]);
+    assert!(fixtures()[0].facts_of(&[(Sender::Client, message(1, none))]).is_empty());
 }
 
 #[test]
@@ -202,6 +223,9 @@ fn other_users_of_asn_1_are_not_ldap() {
     assert_eq!(probe(&opening(&whole)), Probe::Match);
     assert_eq!(probe(&opening(&whole[..whole.len() - 1])), Probe::No, "a datagram is whole");
     assert_eq!(probe(&opening(b"0 OK\r\n")), Probe::No);
+    let two = [controller(), vec![0x30]].concat();
+    assert_eq!(probe(&opening(&two[..two.len() - 1])), Probe::Reversed);
+    assert_eq!(probe(&opening(&two)), Probe::No, "messages fill it");
 }
 
 #[test]

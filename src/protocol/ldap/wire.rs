@@ -118,6 +118,8 @@ pub struct Bind<'a> {
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Method<'a> {
+    /// A ticket of Kerberos version 4 (RFC 1777 §4.1), which is passed over.
+    Kerberos4,
     Sasl {
         mechanism: Text,
         token: &'a [u8],
@@ -133,11 +135,12 @@ pub enum Method<'a> {
 }
 
 pub fn bind(mut members: Cursor<'_>) -> Option<Bind<'_>> {
-    (1..=3).contains(&der::unsigned(&mut members)?).then_some(())?;
+    (1..=127).contains(&der::unsigned(&mut members)?).then_some(())?;
     let name = Text::from_utf8(der::tagged(&mut members, der::OCTET_STRING)?.rest());
     let (tag, mut contents) = der::value(&mut members)?;
     let method = match tag {
         0x80 => Method::Simple { is_empty: contents.is_empty() },
+        0x81 | 0x82 => Method::Kerberos4,
         0xa3 => {
             let mechanism = Text::from_utf8(der::tagged(&mut contents, der::OCTET_STRING)?.rest());
             let token = der::tagged(&mut contents, der::OCTET_STRING).map_or(&[][..], |token| token.rest());
