@@ -5,51 +5,81 @@ pub(crate) mod tests;
 
 use crate::facts::{Name, Sender, Statement};
 use crate::net::Transport;
+use crate::protocol::cursor::Cursor;
 use crate::protocol::dns::budget::Budget;
 use crate::protocol::dns::names;
 use crate::protocol::dns::wire::Message;
-use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
+use crate::time::Timestamp;
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new(&"llmnr"),
-    transports: &[Transport::Udp],
+    transports: &[Transport::Tcp, Transport::Udp],
     opens_with: ANY_BYTE,
     probe,
-    start: |_| Box::new(Llmnr { budget: Budget::per_minute(FACTS_PER_MINUTE) }),
+    start,
     fields: &[FieldSpec { name: "host.hostname", help: "The name that the answering machine goes by." }],
 };
 
 const PORT: u16 = 5355;
 const FACTS_PER_MINUTE: u32 = 600;
 
+fn start(start: &Start) -> Box<dyn Parser> {
+    Box::new(Llmnr { transport: start.transport, budget: Budget::per_minute(FACTS_PER_MINUTE) })
+}
+
 fn probe(opening: &Opening<'_>) -> Probe {
-    match Message::parse(opening.bytes).filter(|message| opening.on_port(PORT) && is_plausible(message)) {
+    if !opening.on_port(PORT) {
+        return Probe::No;
+    }
+    let bytes = match opening.transport {
+        // Behind its length, as with DNS (§2.4).
+        Transport::Tcp => match Cursor::new(opening.bytes).vec16() {
+            Some(message) => message.rest(),
+            None => return Probe::More,
+        },
+        _ => opening.bytes,
+    };
+    match Message::parse(bytes).filter(is_plausible) {
         None => Probe::No,
         Some(message) if message.header.is_response() == (opening.sender == Sender::Server) => Probe::Match,
         Some(_) => Probe::Reversed,
     }
 }
 
-/// One question, of class IN, and opcode 0 (§2.1.1).
+/// One question, of class IN or any, and opcode 0 (§2.1.1).
 fn is_plausible(message: &Message<'_>) -> bool {
     let header = message.header;
-    let asks_once = message.only_question().is_some_and(|question| question.class == 1);
+    let asks_once = message.only_question().is_some_and(|question| matches!(question.class, 1 | 255));
     asks_once && header.opcode() == 0 && (header.is_response() || header.answers == 0 && header.authorities == 0)
 }
 
 struct Llmnr {
+    transport: Transport,
     budget: Budget,
+}
+
+impl Llmnr {
+    fn on_message(&mut self, at: Timestamp, bytes: &[u8], facts: &mut Vec<Statement>) {
+        let Some(message) = Message::parse(bytes).filter(is_plausible) else { return };
+        for mut name in names(&message) {
+            name_host(&mut name);
+            self.budget.push(at, Statement::Name(Box::new(name)), facts);
+        }
+    }
 }
 
 impl Parser for Llmnr {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
-        if let Some(message) = Message::parse(chunk.bytes).filter(is_plausible) {
-            for mut name in names(&message) {
-                name_host(&mut name);
-                self.budget.push(chunk.at, Statement::Name(Box::new(name)), facts);
-            }
+        if self.transport != Transport::Tcp {
+            self.on_message(chunk.at, chunk.bytes, facts);
+            return Progress::Continue { consumed: 0 };
         }
-        Progress::Continue { consumed: 0 }
+        let mut cursor = Cursor::new(chunk.bytes);
+        while let Some(message) = cursor.vec16() {
+            self.on_message(chunk.at, message.rest(), facts);
+        }
+        Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) }
     }
 }
 

@@ -3,7 +3,7 @@ use crate::net::Transport;
 use crate::protocol::tests::{Fixture, hex};
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![conversation()]
+    vec![conversation(), over_tcp()]
 }
 
 /// `PC-7` A, and the answer of its machine.
@@ -18,6 +18,32 @@ fn conversation() -> Fixture {
         server_port: 5355,
         chunks: vec![(Sender::Client, hex(query)), (Sender::Server, hex(answer))],
     }
+}
+
+fn over_tcp() -> Fixture {
+    let mut fixture = Fixture { name: "llmnr over tcp", transport: Transport::Tcp, ..conversation() };
+    for (_, bytes) in &mut fixture.chunks {
+        let len = u16::try_from(bytes.len()).unwrap();
+        bytes.splice(0..0, len.to_be_bytes());
+    }
+    fixture
+}
+
+#[test]
+fn it_is_the_same_over_tcp() {
+    assert_eq!(format!("{:?}", over_tcp().facts()), format!("{:?}", conversation().facts()));
+    assert!(Fixture { server_port: 5350, ..over_tcp() }.facts().is_empty());
+}
+
+#[test]
+fn any_class_may_be_asked_for_and_no_other() {
+    let asked = |class| {
+        let mut fixture = conversation();
+        fixture.chunks.truncate(1);
+        *fixture.chunks[0].1.last_mut().unwrap() = class;
+        fixture.facts().len()
+    };
+    assert_eq!([1, 255, 3].map(asked), [1, 1, 0]);
 }
 
 #[test]
