@@ -11,6 +11,7 @@ use crate::facts::{Fields, Name, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::dns::budget::Budget;
+use crate::protocol::dns::name::DomainName;
 use crate::protocol::nbns::wire::NetbiosName;
 use crate::protocol::smb::mailslot::{MAILSLOT, Mail, OS_VERSION};
 use crate::protocol::{Chunk, FieldSpec, Parser, Probe, Progress, Protocol, ProtocolSpec};
@@ -18,7 +19,7 @@ use crate::protocol::{Chunk, FieldSpec, Parser, Probe, Progress, Protocol, Proto
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new(&"nbdgm"),
     transports: &[Transport::Udp],
-    opens_with: &[(0x10, 0x12)],
+    opens_with: &[(0x10, 0x16)],
     probe: |opening| {
         let fits = opening.on_port(PORT) && Datagram::parse(opening.bytes).is_some();
         if fits { Probe::Match } else { Probe::No }
@@ -35,39 +36,43 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
 const PORT: u16 = 138;
 const FACTS_PER_MINUTE: u32 = 60;
 
-/// A datagram to one machine, a group or all.
+/// A datagram to one machine, a group or all; or what is asked and answered of those.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Datagram {
     source_address: Ipv4Addr,
-    source: NetbiosName,
-    destination: NetbiosName,
+    source: Option<NetbiosName>,
+    destination: Option<NetbiosName>,
     mail: Option<Mail>,
 }
 
 impl Datagram {
     fn parse(bytes: &[u8]) -> Option<Self> {
         let mut cursor = Cursor::new(bytes);
-        let (kind, flags) = (cursor.u8()?, cursor.u8()?);
-        // Two bits of node type, first and more; the rest is reserved.
-        if !matches!(kind, 0x10..=0x12) || flags & 0xf0 != 0 {
-            return None;
-        }
-        let _id = cursor.u16()?;
+        // Of the flags the higher half is reserved.
+        let (kind, _flags, _id) = (cursor.u8()?, cursor.u8()?, cursor.u16()?);
         let source_address = Ipv4Addr::from(cursor.array::<4>()?);
-        // Port, length, offset.
-        cursor.skip(6)?;
-        let (source, destination) = (name(&mut cursor)?, name(&mut cursor)?);
-        Some(Self { source_address, source, destination, mail: Mail::parse(cursor.rest()) })
+        let _port = cursor.u16()?;
+        let mut datagram = Self { source_address, source: None, destination: None, mail: None };
+        match kind {
+            0x10..=0x12 => {
+                // Length, offset.
+                cursor.skip(4)?;
+                datagram.source = Some(name(bytes, &mut cursor)?);
+                datagram.destination = Some(name(bytes, &mut cursor)?);
+                datagram.mail = Mail::parse(cursor.rest());
+            }
+            // An error and its code (§4.4.3), and who is asked for (§4.4.4).
+            0x13 if matches!(cursor.rest(), [0x82..=0x84]) => {}
+            0x14..=0x16 => datagram.destination = Some(name(bytes, &mut cursor).filter(|_| cursor.is_empty())?),
+            _ => return None,
+        }
+        Some(datagram)
     }
 }
 
-/// An encoded name without scope or pointers.
-fn name(cursor: &mut Cursor<'_>) -> Option<NetbiosName> {
-    let label = cursor.vec8()?;
-    let letters = str::from_utf8(label.rest()).ok()?;
-    // A scope, label by label.
-    while !cursor.vec8()?.is_empty() {}
-    NetbiosName::decode(letters)
+/// An encoded name, or a pointer to one (RFC 1002 §4.1). A scope may follow.
+fn name(datagram: &[u8], cursor: &mut Cursor<'_>) -> Option<NetbiosName> {
+    NetbiosName::decode(&DomainName::read(datagram, cursor)?.spelt())
 }
 
 struct Nbdgm {
@@ -83,9 +88,9 @@ impl Parser for Nbdgm {
             return Progress::Continue { consumed: 0 };
         };
         let mut fields = Fields::default();
-        let host = datagram.source.is_of_machine().then(|| datagram.source.text.clone());
-        fields.push_some("host.hostname", host);
-        fields.push_some("nbdgm.destination", printable(&datagram.destination));
+        let host = datagram.source.as_ref().filter(|source| source.is_of_machine());
+        fields.push_some("host.hostname", host.map(|host| host.text.clone()));
+        fields.push_some("nbdgm.destination", datagram.destination.as_ref().and_then(printable));
         let addresses = smallvec![datagram.source_address.into()];
         let name = Name { answered: true, addresses, fields, ..Name::default() };
         self.budget.push(chunk.at, Statement::Name(Box::new(name)), facts);

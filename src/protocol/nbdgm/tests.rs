@@ -5,7 +5,7 @@ use crate::protocol::nbns::tests::encoded;
 use crate::protocol::tests::{Fixture, hex};
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![names(), announcement()]
+    vec![names(), announcement(), asked()]
 }
 
 /// `FILES` announces itself to `\\MAILSLOT\\BROWSE`: Windows 6.1, a workstation and server.
@@ -20,6 +20,13 @@ fn announcement() -> Fixture {
     let datagram =
         hex(&format!("11 0a 2e43 c0000207 008a 0044 0000 {source} {destination} {header} {words} {mailslot} {browse}"));
     Fixture { name: "nbdgm announcement", chunks: vec![(Sender::Client, datagram)], ..names() }
+}
+
+/// Who has `CORP<1d>` is asked for, and nobody does (RFC 1002 §4.4.4).
+fn asked() -> Fixture {
+    let packet = |kind: &str| hex(&format!("{kind} 02 2e43 c0000207 008a {}", encoded("CORP", 0x1d)));
+    let chunks = vec![(Sender::Client, packet("14")), (Sender::Server, packet("16"))];
+    Fixture { name: "nbdgm asked", chunks, ..names() }
 }
 
 /// `FILES<20>` to `CORP<1d>`, twice the same, then as `FILES<00>`.
@@ -49,6 +56,35 @@ fn a_machine_is_named_when_something_changes() {
     assert_eq!(first.fields.get("host.hostname"), Some(&Value::Text("FILES".into())));
     assert_eq!(first.fields.get("nbdgm.destination"), Some(&Value::Text("CORP".into())));
     assert_eq!(first.addresses.as_slice(), ["192.0.2.7".parse::<std::net::IpAddr>().unwrap()]);
+}
+
+#[test]
+fn a_question_and_an_error_name_no_machine() {
+    let error = |len, code: u8| [&hex("13 02 2e43 c0000207 008a")[..], &vec![code; len]].concat();
+    for (bytes, destination) in [(asked().chunks.remove(0).1, Some(Value::Text("CORP".into()))), (error(1, 0x82), None)]
+    {
+        let facts = Fixture { chunks: vec![(Sender::Client, bytes)], ..names() }.facts();
+        let [(_, Statement::Name(name))] = &facts[..] else { panic!("one name: {facts:?}") };
+        assert_eq!(
+            (name.fields.get("nbdgm.destination"), name.fields.get("host.hostname")),
+            (destination.as_ref(), None)
+        );
+        assert_eq!(name.addresses.len(), 1);
+    }
+    let trailing = [asked().chunks.remove(0).1, vec![0]].concat();
+    for other in [error(1, 0x85), error(2, 0x82), error(0, 0x82), trailing] {
+        assert!(Fixture { chunks: vec![(Sender::Client, other)], ..names() }.facts().is_empty());
+    }
+}
+
+#[test]
+fn reserved_flags_and_a_pointer_cost_no_name() {
+    let datagram = hex(&format!("11 fa 2e43 c0000207 008a 0044 0000 {} c00e", encoded("FILES", 0x20)));
+    let facts = Fixture { chunks: vec![(Sender::Client, datagram)], ..names() }.facts();
+    let [(_, Statement::Name(name))] = &facts[..] else { panic!("one name: {facts:?}") };
+    for field in ["host.hostname", "nbdgm.destination"] {
+        assert_eq!(name.fields.get(field), Some(&Value::Text("FILES".into())));
+    }
 }
 
 #[test]
