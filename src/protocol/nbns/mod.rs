@@ -35,6 +35,9 @@ const FACTS_PER_MINUTE: u32 = 1000;
 // Record types, RFC 1002 §4.2.1.2.
 const NB: u16 = 0x20;
 const NBSTAT: u16 = 0x21;
+const INTERNET: u16 = 1;
+/// A class without the bit that mDNS asks by for an answer to one machine alone (RFC 6762 §5.4).
+const CLASS: u16 = 0x7fff;
 
 fn probe(opening: &Opening<'_>) -> Probe {
     match Message::parse(opening.bytes).filter(|message| opening.on_port(PORT) && subject(message).is_some()) {
@@ -46,12 +49,11 @@ fn probe(opening: &Opening<'_>) -> Probe {
 
 /// The name that a message is about: the one question of a request, the first record of an answer.
 fn subject(message: &Message<'_>) -> Option<(NetbiosName, u16)> {
-    operation(message.header.opcode())?;
     let (name, kind) = if message.header.questions == 0 {
         let record = message.records().next().filter(|_| message.header.is_response())?;
         (record.name, record.kind)
     } else {
-        let question = message.only_question().filter(|question| question.class == 1)?;
+        let question = message.only_question().filter(|question| question.class & CLASS == INTERNET)?;
         (question.name, question.kind)
     };
     // An answer about nothing has the type NULL.
@@ -59,6 +61,7 @@ fn subject(message: &Message<'_>) -> Option<(NetbiosName, u16)> {
     NetbiosName::decode(&name.spelt()).filter(|_| is_known).map(|name| (name, kind))
 }
 
+/// None of what RFC 1002 §4.2.1.1 does not know.
 const fn operation(opcode: u16) -> Option<&'static str> {
     let name = match opcode {
         0 => "query",
@@ -86,9 +89,9 @@ impl Parser for Nbns {
 
 fn name(message: &Message<'_>) -> Option<Name> {
     let (subject, kind) = subject(message)?;
-    let operation = operation(message.header.opcode())?;
+    let operation = operation(message.header.opcode());
     let mut fields = Fields::default();
-    fields.push("nbns.operation", operation);
+    fields.push_some("nbns.operation", operation);
     let mut name = Name {
         question: Some(subject.text.clone()),
         kind: Some(if kind == NBSTAT { "NBSTAT" } else { "NB" }.into()),
@@ -96,7 +99,7 @@ fn name(message: &Message<'_>) -> Option<Name> {
         ..Name::default()
     };
     // A query that is not answered is about somebody else; all other messages come from who has the name.
-    let is_owners = name.answered || operation != "query";
+    let is_owners = name.answered || operation.is_some_and(|operation| operation != "query");
     let record = message
         .records()
         .next()

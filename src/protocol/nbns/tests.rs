@@ -111,6 +111,22 @@ fn a_name_is_two_letters_a_byte() {
 }
 
 #[test]
+fn the_name_tells_whatever_is_done_with_it() {
+    let files = encoded("FILES", 0x20);
+    for (asked, operation) in [
+        (format!("8127 1110 0001 0000 0000 0000 {files} 0020 0001"), None),
+        (format!("8127 0110 0001 0000 0000 0000 {files} 0020 8001"), Some(Value::Word("query"))),
+    ] {
+        let told = names(&Fixture { chunks: vec![(Sender::Client, hex(&asked))], ..query() });
+        let [name] = &told[..] else { panic!("one name: {asked}") };
+        assert_eq!(name.question.as_ref().map(|name| name.as_str()), Some("FILES"));
+        assert_eq!(name.fields.get("nbns.operation"), operation.as_ref());
+    }
+    let other_class = format!("8127 0110 0001 0000 0000 0000 {files} 0020 0003");
+    assert!(names(&Fixture { chunks: vec![(Sender::Client, hex(&other_class))], ..query() }).is_empty());
+}
+
+#[test]
 fn a_name_in_clear_is_not_netbios() {
     let chunks = vec![(Sender::Client, hex("8127 0110 0001 0000 0000 0000 03 777777 00 0020 0001"))];
     assert!(Fixture { chunks, ..query() }.facts().is_empty());
