@@ -22,7 +22,7 @@ pub const PROTOCOL: Protocol = Protocol::new(&"smb");
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,
     transports: &[Transport::Tcp],
-    opens_with: &[(0x00, 0x00), (0x81, 0x81)],
+    opens_with: &[(0x00, 0x00), (0x81, 0x81), (0x85, 0x85)],
     probe,
     start: |_| Box::<Smb>::default(),
     fields: &[
@@ -48,6 +48,8 @@ const DIALECT: &str = "smb.dialect";
 const STATUS_MORE_PROCESSING_REQUIRED: u32 = 0xc000_0016;
 /// The answer takes a while and is still to come (MS-SMB2 §3.3.4.2).
 const STATUS_PENDING: u32 = 0x0000_0103;
+/// The most keep-alives that an opening may begin with.
+const KEEP_ALIVES_MAX: usize = 16;
 /// The most bytes of a message that is read; longer ones are passed over.
 const MESSAGE_BYTES_MAX: usize = 32 << 10;
 /// The most messages of a connection that are looked at in search of a log-on.
@@ -59,6 +61,15 @@ const PIPE_BYTES_MAX: usize = 8 << 10;
 
 fn probe(opening: &Opening<'_>) -> Probe {
     let mut cursor = Cursor::new(opening.bytes);
+    // A capture that begins while nothing is said but that one is still there.
+    for _ in 0..KEEP_ALIVES_MAX {
+        let mut ahead = cursor;
+        let Ok(Some(SessionPacket::Control { kind: SessionPacket::KEEP_ALIVE, .. })) = SessionPacket::read(&mut ahead)
+        else {
+            break;
+        };
+        cursor = ahead;
+    }
     let sender = match wire::SessionPacket::read(&mut cursor) {
         Err(_) => return Probe::No,
         Ok(None) => return Probe::More,

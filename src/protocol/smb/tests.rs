@@ -9,7 +9,7 @@ const MORE: u32 = STATUS_MORE_PROCESSING_REQUIRED;
 const LOGON_FAILURE: u32 = 0xc000_006d;
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![smb3(LOGON_FAILURE), smb2_with_ticket(), smb1(), piped()]
+    vec![smb3(LOGON_FAILURE), smb2_with_ticket(), smb1(), piped(), scoped(), kept_alive()]
 }
 
 fn fixture(name: &'static str, server_port: u16, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
@@ -42,13 +42,33 @@ fn smb2_with_ticket() -> Fixture {
     fixture("SMB 2.1, a ticket", 445, chunks)
 }
 
-fn smb1() -> Fixture {
-    let name = |text: &str| {
-        let padded = format!("{text:<15}\0");
-        let encoded = padded.bytes().flat_map(|byte| [b'A' + (byte >> 4), b'A' + (byte & 15)]);
-        [vec![32], encoded.collect(), vec![0]].concat()
+/// With names of the scope `corp.example` in the session request (RFC 1002 §4.3.2).
+fn scoped() -> Fixture {
+    let mut fixture = Fixture { name: "SMB 1 in a scope", ..smb1() };
+    let scoped = |text| {
+        let mut name = netbios_name(text);
+        name.pop();
+        [name, b"\x04corp\x07example\0".to_vec()].concat()
     };
-    let request = [hex("81 00 00 44"), name("FILES"), name("KIOSK")].concat();
+    fixture.chunks[0].1 = [hex("81 00 00 5e"), scoped("FILES"), scoped("KIOSK")].concat();
+    fixture
+}
+
+/// From a keep-alive on.
+fn kept_alive() -> Fixture {
+    let mut fixture = Fixture { name: "SMB 3.1.1 from a keep-alive on", ..smb3(0) };
+    fixture.chunks[0].1.splice(0..0, hex("85 00 00 00 85 00 00 00"));
+    fixture
+}
+
+fn netbios_name(text: &str) -> Vec<u8> {
+    let padded = format!("{text:<15}\0");
+    let encoded = padded.bytes().flat_map(|byte| [b'A' + (byte >> 4), b'A' + (byte & 15)]);
+    [vec![32], encoded.collect(), vec![0]].concat()
+}
+
+fn smb1() -> Fixture {
+    let request = [hex("81 00 00 44"), netbios_name("FILES"), netbios_name("KIOSK")].concat();
     let dialects = b"\x02PC NETWORK PROGRAM 1.0\0\x02NT LM 0.12\0".to_vec();
     let mut negotiate = smb1_header(0x72, 0x00, 0);
     negotiate.push(0);
@@ -268,4 +288,20 @@ fn the_answer_to_a_log_on_that_was_not_seen_introduces_the_server() {
     let facts = fixtures()[0].facts_of(&[(Sender::Server, setup2_reply(0, &[]))]);
     let [(PROTOCOL, Statement::Hello(hello))] = &facts[..] else { panic!("{facts:?}") };
     assert_eq!(hello.sender, Sender::Server);
+}
+
+#[test]
+fn a_scope_belongs_to_the_names_of_a_session_request() {
+    assert_eq!(format!("{:?}", scoped().facts()), format!("{:?}", smb1().facts()));
+    let mut other = scoped();
+    other.chunks.truncate(1);
+    other.chunks[0].1[37] = 0x40;
+    assert!(other.facts().is_empty());
+}
+
+#[test]
+fn keep_alives_may_come_first() {
+    assert_eq!(format!("{:?}", kept_alive().facts()), format!("{:?}", smb3(0).facts()));
+    let other = [hex("85 00 00 00"), b"GET / HTTP/1.1\r\n\r\n".to_vec()].concat();
+    assert!(fixture("", 445, vec![(Sender::Client, other)]).facts().is_empty());
 }

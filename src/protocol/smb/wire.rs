@@ -37,6 +37,9 @@ pub enum SessionPacket {
 
 impl SessionPacket {
     pub const REQUEST: u8 = 0x81;
+    pub const KEEP_ALIVE: u8 = 0x85;
+    /// Of a session request: two names of 32 letters each, or of the length that a scope makes them (RFC 1002 §4.3.2).
+    const REQUEST_BYTES: std::ops::RangeInclusive<usize> = 68..=510;
 
     pub fn read(cursor: &mut Cursor<'_>) -> Result<Option<Self>, &'static str> {
         let mut ahead = *cursor;
@@ -44,7 +47,7 @@ impl SessionPacket {
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         let packet = match kind {
             0x00 => Self::Message { len },
-            0x81 if len == 68 => Self::Control { kind, len },
+            0x81 if Self::REQUEST_BYTES.contains(&len) => Self::Control { kind, len },
             0x82 | 0x85 if len == 0 => Self::Control { kind, len },
             0x83 if len == 1 => Self::Control { kind, len },
             0x84 if len == 6 => Self::Control { kind, len },
@@ -57,7 +60,7 @@ impl SessionPacket {
 
 /// The calling name of a session request: a NetBIOS name in first-level encoding (RFC 1001 §14.1).
 pub fn calling_name(mut body: Cursor<'_>) -> Option<Text> {
-    body.skip(34)?; // the called name
+    netbios_name(&mut body)?; // the called name
     netbios_name(&mut body)
 }
 
@@ -74,7 +77,14 @@ fn netbios_name(body: &mut Cursor<'_>) -> Option<Text> {
         (high < 16 && low < 16).then_some(())?;
         name.push(high.wrapping_shl(4) | low);
     }
-    (body.u8()? == 0).then_some(())?;
+    // A scope, label by label.
+    loop {
+        match body.vec8()?.len() {
+            0 => break,
+            1..0x40 => {}
+            _ => return None,
+        }
+    }
     let characters = name.get(..15)?;
     Some(Text::from(Text::from_latin1(characters).as_str().trim_end()))
 }
