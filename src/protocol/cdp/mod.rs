@@ -55,7 +55,7 @@ impl Parser for Cdp {
 
 fn name(announcement: &Announcement) -> Name {
     let mut fields = Fields::default();
-    fields.push("host.hostname", announcement.device.clone());
+    fields.push_some("host.hostname", announcement.device.clone());
     fields.push_some("cdp.port_id", announcement.port.clone());
     fields.push_some("cdp.platform", announcement.platform.clone());
     fields.push_some("cdp.software", announcement.software.clone());

@@ -31,8 +31,11 @@ fn an_announcement_is_told_once() {
 }
 
 #[test]
-fn a_frame_that_names_no_device_is_none() {
-    assert!(Announcement::parse(&hex("02 b4 0000  0003 0009 4769302f31")).is_none());
+fn a_frame_need_not_name_its_device_but_say_something_of_it() {
+    let unnamed = Announcement::parse(&hex("02 b4 0000  0003 0009 4769302f31")).unwrap();
+    assert_eq!((unnamed.device, unnamed.port), (None, Some("Gi0/1".into())));
+    assert!(Announcement::parse(&hex("02 b4 0000  000a 0006 0007")).is_none());
+    assert!(Announcement::parse(&hex("02 b4 0000")).is_none());
     assert!(Announcement::parse(&hex("03 b4 0000  0001 0006 5231")).is_none());
     assert!(Announcement::parse(&hex("02 b4 0000  0001 0003 5231")).is_none());
 }

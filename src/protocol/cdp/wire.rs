@@ -7,7 +7,7 @@ use crate::protocol::cursor::Cursor;
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Announcement {
-    pub(super) device: Text,
+    pub(super) device: Option<Text>,
     pub(super) ip: Option<IpAddr>,
     pub(super) port: Option<Text>,
     pub(super) capabilities: Vec<&'static str>,
@@ -34,7 +34,7 @@ impl Announcement {
     /// The most elements of a frame that are looked at.
     const ELEMENTS_MAX: usize = 96;
 
-    /// Reads a frame that names its device.
+    /// Reads a frame that says something of its device: what it is called, or its port, address, hardware or software.
     pub(super) fn parse(frame: &[u8]) -> Option<Self> {
         let mut cursor = Cursor::new(frame);
         let (version, _time_to_live, _checksum) = (cursor.u8()?, cursor.u8()?, cursor.u16()?);
@@ -42,7 +42,7 @@ impl Announcement {
             return None;
         }
         let mut announcement = Self {
-            device: Text::from(""),
+            device: None,
             ip: None,
             port: None,
             capabilities: Vec::new(),
@@ -54,12 +54,14 @@ impl Announcement {
             let Some((kind, value)) = element(&mut cursor) else { break };
             announcement.learn(kind, value);
         }
-        (!announcement.device.is_empty()).then_some(announcement)
+        let Self { device, port, platform, software, ip, .. } = &announcement;
+        let says_something = [device, port, platform, software].iter().any(|text| text.is_some()) || ip.is_some();
+        says_something.then_some(announcement)
     }
 
     fn learn(&mut self, kind: u16, value: &[u8]) {
         match kind {
-            element::DEVICE => self.device = text(value).unwrap_or_else(|| Text::from("")),
+            element::DEVICE => self.device = text(value),
             element::ADDRESSES => self.ip = ip(value),
             element::PORT => self.port = text(value),
             element::CAPABILITIES => self.capabilities = capabilities(value).unwrap_or_default(),
