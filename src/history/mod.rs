@@ -55,8 +55,11 @@ pub struct SiteHistory {
     pub organization: Option<String>,
 }
 
+/// What tells one session from another: the flow and its client, as protocols turn it.
+pub type SessionKey = (FlowId, Endpoint);
+
 pub struct History {
-    sessions: Recent<(FlowId, Endpoint), Session>,
+    sessions: Recent<SessionKey, Session>,
     devices: Recent<DeviceId, DeviceHistory>,
     accounts: Recent<Text, AccountHistory>,
     sites: Recent<Site, SiteHistory>,
@@ -113,8 +116,12 @@ impl History {
     }
 
     /// The sessions, those heard of longest ago first.
-    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
-        self.sessions.iter().map(|(_, session)| session)
+    pub fn sessions(&self) -> impl Iterator<Item = (SessionKey, &Session)> {
+        self.sessions.iter().map(|(key, session)| (*key, session))
+    }
+
+    pub fn session(&self, key: &SessionKey) -> Option<&Session> {
+        self.sessions.get(key)
     }
 
     pub fn device(&self, id: DeviceId) -> Option<&DeviceHistory> {
@@ -126,9 +133,17 @@ impl History {
         self.accounts.iter()
     }
 
+    pub fn account(&self, account: &Text) -> Option<&AccountHistory> {
+        self.accounts.get(account)
+    }
+
     /// The households, those heard of longest ago first.
     pub fn sites(&self) -> impl Iterator<Item = (Site, &SiteHistory)> {
         self.sites.iter().map(|(site, history)| (*site, history))
+    }
+
+    pub fn site(&self, site: Site) -> Option<&SiteHistory> {
+        self.sites.get(&site)
     }
 
     fn begin(&mut self, event: &Event<'_>, fact: &Fact) {
@@ -196,7 +211,7 @@ impl History {
     }
 }
 
-fn key(fact: &Fact) -> (FlowId, Endpoint) {
+fn key(fact: &Fact) -> SessionKey {
     (fact.flow.id, fact.flow.client)
 }
 

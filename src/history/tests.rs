@@ -37,7 +37,7 @@ fn a_desktop_from_outside_is_a_session_of_its_household_device_and_account() {
     see(&mut history, HOUSE, LAPTOP, 11, desktop("CORP\\Kim"));
     see(&mut history, HOUSE, LAPTOP, 70, FactKind::FlowEnded(summary(60)));
 
-    let [session] = history.sessions().collect::<Vec<_>>()[..] else { panic!("one session") };
+    let [(_, session)] = history.sessions().collect::<Vec<_>>()[..] else { panic!("one session") };
     assert_eq!((session.kind, session.is_over), (SessionKind::RemoteDesktop, true));
     assert_eq!(session.site.map(|site| site.to_string()).as_deref(), Some("203.0.113.9"));
     assert_eq!(session.client_name.as_ref().map(Text::as_str), Some("OP-DESK"));
@@ -64,6 +64,6 @@ fn sessions_are_bounded_and_those_inside_belong_to_no_household() {
     for port in 1..=3 {
         see(&mut history, &format!("10.0.0.3:{port}"), LAPTOP, port, tunnel());
     }
-    assert_eq!(history.sessions().map(|session| session.number).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(history.sessions().map(|(_, session)| session.number).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(history.sites().count(), 0);
 }

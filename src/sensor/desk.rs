@@ -11,6 +11,7 @@ use super::keeper::Keeper;
 use super::outputs::Outputs;
 use super::policy::Policy;
 use super::shards::{Input, SourceCounters};
+use super::showcase::Showcase;
 use super::tape::Tapes;
 use super::{Fault, Report};
 use crate::analysis::Analysis;
@@ -149,9 +150,20 @@ impl Desk {
         let Some(showcase) = &mut self.outputs.showcase else { return };
         showcase.publish(snapshot);
         if self.published.is_multiple_of(LISTS_EVERY) {
-            showcase.publish_lists(&self.analysis);
+            showcase.begin_lists(&self.analysis);
         }
         self.published += 1;
+    }
+
+    /// Goes on with lists that are being published.
+    fn go_on(&mut self) {
+        if let Some(showcase) = &mut self.outputs.showcase {
+            showcase.go_on(&self.analysis);
+        }
+    }
+
+    fn is_drafting(&self) -> bool {
+        self.outputs.showcase.as_ref().is_some_and(Showcase::is_drafting)
     }
 
     /// Takes the evidence of an open incident as innocent, from the latest packet on.
@@ -179,10 +191,12 @@ impl Desk {
         Ok(())
     }
 
-    /// Publishes the lists, too, whenever that was done last.
+    /// Publishes the lists, too, as they are now.
     fn publish_all(&mut self) {
-        self.published = 0;
         self.publish();
+        if let Some(showcase) = &mut self.outputs.showcase {
+            showcase.publish_lists(&self.analysis);
+        }
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -250,6 +264,9 @@ pub(super) fn analyse(mut desk: Desk, inputs: &Receiver<Input>, stop: &AtomicBoo
         if !desk.is_well() {
             stop.store(true, Ordering::Relaxed);
         }
+        // Between batches, so that none waits for more than a part of the lists.
+        let idle =
+            if desk.is_drafting() { crossbeam_channel::after(Duration::ZERO) } else { crossbeam_channel::never() };
         select! {
             recv(inputs) -> input => match input {
                 Ok(Input::Last) | Err(_) => break,
@@ -259,6 +276,7 @@ pub(super) fn analyse(mut desk: Desk, inputs: &Receiver<Input>, stop: &AtomicBoo
                 }
             },
             recv(intervals) -> _ => desk.publish(),
+            recv(idle) -> _ => desk.go_on(),
         }
     }
     desk.finish()

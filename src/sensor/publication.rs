@@ -1,13 +1,13 @@
 //! What the analysis and the history know in; entries of the published view out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::analysis::Analysis;
-use crate::history::{AccountHistory, DeviceHistory, History, Session, SiteHistory};
+use crate::history::{AccountHistory, DeviceHistory, History, Session, SessionKey, SiteHistory};
 use crate::identity::device::{Device, DeviceId};
 use crate::identity::site::{Site, Stay};
 use crate::metrics::{EntityRisk, Snapshot};
@@ -15,19 +15,70 @@ use crate::net::{Endpoint, Text};
 use crate::serve::view::{Entry, List, View};
 use crate::world::World;
 
-/// Publishes the lists that change all the time, those heard of last first.
-pub(super) fn publish(view: &View, analysis: &Analysis, history: &History) {
-    let (world, mut devices) = (analysis.world(), analysis.devices().collect::<Vec<_>>());
-    devices.reverse();
-    let devices = devices.into_iter().take(List::Devices.entries_max());
-    view.publish(List::Devices, devices.map(|(id, device)| of_device(id, device, world, history.device(id))));
-    let mut sessions: Vec<&Session> = history.sessions().collect();
-    sessions.sort_by_key(|session| std::cmp::Reverse((session.started, session.number)));
-    view.publish(List::Sessions, sessions.into_iter().map(of_session));
-    let mut accounts: Vec<(&Text, &AccountHistory)> = history.accounts().collect();
-    accounts.reverse();
-    view.publish(List::Accounts, accounts.into_iter().map(|(account, known)| of_account(account, known, world)));
-    view.publish(List::Sites, sites(analysis, history));
+/// The lists that change all the time on their way into the view, those heard of last first. With tens of thousands of
+/// devices that takes longer than a packet may wait, so it is done in parts: whom a list is of is settled at the beginning,
+/// what is said of each when its turn comes.
+#[derive(Default)]
+pub(super) struct Draft {
+    rest: VecDeque<(List, VecDeque<Whom>)>,
+    /// Of the first of them, what is written.
+    written: Vec<Arc<Entry>>,
+}
+
+/// Whom an entry is about.
+enum Whom {
+    Account(Text),
+    Device(DeviceId),
+    Session(SessionKey),
+    Site(Site),
+}
+
+impl Draft {
+    /// So many entries are written at a time: some milliseconds.
+    const PART: usize = 256;
+
+    pub(super) fn new(analysis: &Analysis, history: &History) -> Self {
+        let devices: Vec<DeviceId> = analysis.devices().map(|(id, _)| id).collect();
+        let mut sessions: Vec<(SessionKey, &Session)> = history.sessions().collect();
+        sessions.sort_by_key(|(_, session)| std::cmp::Reverse((session.started, session.number)));
+        let accounts: Vec<&Text> = history.accounts().map(|(account, _)| account).collect();
+        let mut rest: VecDeque<(List, VecDeque<Whom>)> = [
+            (List::Devices, devices.into_iter().rev().map(Whom::Device).collect()),
+            (List::Sessions, sessions.into_iter().map(|(key, _)| Whom::Session(key)).collect()),
+            (List::Accounts, accounts.into_iter().rev().cloned().map(Whom::Account).collect()),
+            (List::Sites, sites(analysis, history).into_iter().map(Whom::Site).collect()),
+        ]
+        .into();
+        rest.iter_mut().for_each(|(list, entries)| entries.truncate(list.entries_max()));
+        Self { rest, written: Vec::new() }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// Writes the next part, and publishes a list that is whole with it.
+    pub(super) fn go_on(&mut self, view: &View, analysis: &Analysis, history: &History) {
+        let Some((list, entries)) = self.rest.front_mut() else { return };
+        let part = entries.drain(..entries.len().min(Self::PART));
+        self.written.extend(part.filter_map(|whom| whom.entry(analysis.world(), history)));
+        if entries.is_empty() {
+            view.publish(*list, std::mem::take(&mut self.written));
+            self.rest.pop_front();
+        }
+    }
+}
+
+impl Whom {
+    /// None of whom was forgotten meanwhile.
+    fn entry(&self, world: &World, history: &History) -> Option<Arc<Entry>> {
+        Some(match self {
+            Self::Account(account) => of_account(account, history.account(account)?, world),
+            Self::Device(id) => of_device(*id, world.identity.device(*id)?, world, history.device(*id)),
+            Self::Session(key) => of_session(history.session(key)?),
+            Self::Site(site) => of_site(*site, history.site(*site), world),
+        })
+    }
 }
 
 /// The sensor itself.
@@ -202,16 +253,15 @@ fn of_account(account: &Text, known: &AccountHistory, world: &World) -> Arc<Entr
 }
 
 /// The households that sessions came from, and those that devices are in.
-fn sites(analysis: &Analysis, history: &History) -> Vec<Arc<Entry>> {
+fn sites(analysis: &Analysis, history: &History) -> Vec<Site> {
     let world = analysis.world();
-    let mut seen: Vec<(Site, Option<&SiteHistory>)> =
-        history.sites().map(|(site, known)| (site, Some(known))).collect();
-    seen.reverse();
-    let known: BTreeSet<Site> = seen.iter().map(|(site, _)| *site).collect();
+    let mut sites: Vec<Site> = history.sites().map(|(site, _)| site).collect();
+    sites.reverse();
+    let known: BTreeSet<Site> = sites.iter().copied().collect();
     let of_devices: BTreeSet<Site> =
         analysis.devices().filter_map(|(id, _)| world.site_of(id)).map(|(site, _)| site).collect();
-    seen.extend(of_devices.difference(&known).map(|site| (*site, None)));
-    seen.into_iter().map(|(site, known)| of_site(site, known, world)).collect()
+    sites.extend(of_devices.difference(&known));
+    sites
 }
 
 fn of_site(site: Site, known: Option<&SiteHistory>, world: &World) -> Arc<Entry> {
@@ -242,4 +292,68 @@ fn of_stay(id: &str, stay: Stay) -> Value {
         "known_by": stay.known_by.as_str(),
         "confidence": stay.known_by.confidence().as_str(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::tests::batch;
+    use crate::analysis::{Output, Settings};
+    use crate::config::Config;
+    use crate::enrich::geo::Geo;
+    use crate::event::Event;
+    use crate::event::tests::fact_at;
+    use crate::facts::{Fact, FactKind, Watermark};
+    use crate::rules::Rules;
+    use crate::serve::view::Selection;
+    use crate::time::Timestamp;
+
+    struct Nowhere;
+
+    impl Output for Nowhere {
+        fn wants_events(&self) -> bool {
+            false
+        }
+
+        fn event(&mut self, _: &Event<'_>) {}
+
+        fn alert(&mut self, _: &crate::alert::Alert) {}
+
+        fn incident(&mut self, _: &crate::risk::Incident) {}
+    }
+
+    /// A machine asks for a name.
+    fn seen(number: u16, secs: u64) -> Fact {
+        let mut fact = fact_at(secs, number.into());
+        let [high, low] = number.to_be_bytes();
+        fact.flow.client.ip = [10, 7, high, low].into();
+        fact.kind = FactKind::Name(Box::default());
+        fact
+    }
+
+    #[test]
+    fn a_list_is_written_in_parts_and_published_when_it_is_whole() {
+        let history = History::new(Config::default().history);
+        let mut analysis = Analysis::new(&Settings::default(), &Rules::none(), Geo::default(), 1).unwrap();
+        let facts = (0..600).map(|number| seen(number, 1 + u64::from(number))).collect();
+        analysis.on_batch(batch(0, facts, Watermark::before(Timestamp::from_secs(1000))), &mut Nowhere);
+        let view = View::new();
+        let devices = |view: &View| view.page(List::Devices, &Selection { limit: 600, ..Selection::default() });
+        let mut draft = Draft::new(&analysis, &history);
+        for _ in 0..2 {
+            draft.go_on(&view, &analysis, &history);
+            assert_eq!(devices(&view).total, 0);
+        }
+        // Who comes meanwhile is in the next one.
+        let late = vec![seen(700, 1100)];
+        analysis.on_batch(batch(0, late, Watermark::before(Timestamp::from_secs(1200))), &mut Nowhere);
+        draft.go_on(&view, &analysis, &history);
+        let published = devices(&view);
+        let latest = DeviceId::of_address([10, 7, 2, 87].into()).to_string();
+        assert_eq!((published.total, &*published.entries[0].id), (600, &*latest), "the latest first");
+        while !draft.is_done() {
+            draft.go_on(&view, &analysis, &history);
+        }
+        assert_eq!(view.page(List::Sites, &Selection::default()).total, 0);
+    }
 }

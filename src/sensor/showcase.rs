@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::publication;
+use super::publication::{self, Draft};
 use crate::alert::{Alert, words};
 use crate::analysis::Analysis;
 use crate::config::Config;
@@ -25,6 +25,7 @@ pub(super) struct Showcase {
     /// The latest said of first.
     incidents: VecDeque<(IncidentId, Arc<Entry>)>,
     is_changed: bool,
+    draft: Draft,
     /// What the configuration leaves unseen, in sentences.
     unseen: Vec<String>,
 }
@@ -38,6 +39,7 @@ impl Showcase {
             alerts_ever: 0,
             incidents: VecDeque::new(),
             is_changed: true,
+            draft: Draft::default(),
             unseen: unseen(config),
         }
     }
@@ -86,9 +88,28 @@ impl Showcase {
         }
     }
 
-    /// Publishes whom and what was seen, which takes longer.
-    pub(super) fn publish_lists(&self, analysis: &Analysis) {
-        publication::publish(&self.view, analysis, &self.history);
+    /// Begins to publish whom and what was seen. What is still being published is not begun anew.
+    pub(super) fn begin_lists(&mut self, analysis: &Analysis) {
+        if self.draft.is_done() {
+            self.draft = Draft::new(analysis, &self.history);
+        }
+    }
+
+    /// Goes on with that for some milliseconds.
+    pub(super) fn go_on(&mut self, analysis: &Analysis) {
+        self.draft.go_on(&self.view, analysis, &self.history);
+    }
+
+    /// Publishes all of it, as it is now.
+    pub(super) fn publish_lists(&mut self, analysis: &Analysis) {
+        self.draft = Draft::new(analysis, &self.history);
+        while !self.draft.is_done() {
+            self.go_on(analysis);
+        }
+    }
+
+    pub(super) fn is_drafting(&self) -> bool {
+        !self.draft.is_done()
     }
 }
 
