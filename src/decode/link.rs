@@ -18,9 +18,9 @@ pub(super) const ARP: u16 = 0x0806;
 pub(super) const VLAN: u16 = 0x8100;
 pub(super) const VLAN_SERVICE: u16 = 0x88a8;
 /// Service tags from before IEEE 802.1ad.
-const VLAN_QINQ_1: u16 = 0x9100;
-const VLAN_QINQ_2: u16 = 0x9200;
-const PPPOE_SESSION: u16 = 0x8864;
+pub(super) const VLAN_QINQ_1: u16 = 0x9100;
+pub(super) const VLAN_QINQ_2: u16 = 0x9200;
+pub(super) const PPPOE_SESSION: u16 = 0x8864;
 const MACSEC: u16 = 0x88e5;
 const CISCO_METADATA: u16 = 0x8909;
 const VNTAG: u16 = 0x8926;

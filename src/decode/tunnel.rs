@@ -11,13 +11,14 @@ pub(super) fn mpls(position: &mut Position<'_>) -> Result<(), Skip> {
     while position.rest.u32()? & BOTTOM_OF_STACK == 0 {
         position.descend(position.layer)?;
     }
-    let bytes = position.rest.bytes();
+    let mut behind = position.rest;
+    let has_control_word = behind.u32().is_ok_and(|word| word >> 28 == 0);
     let inside = if is_ip(&position.rest)? {
         Layer::Ip
-    } else if bytes.first().is_some_and(|byte| byte >> 4 == 0) && bytes.get(4..).is_some_and(is_ethernet) {
-        position.rest.skip(4)?;
+    } else if is_ethernet(&position.rest) == Ok(true) {
         Layer::Ethernet
-    } else if is_ethernet(bytes) {
+    } else if has_control_word && is_ethernet(&behind) == Ok(true) {
+        position.rest = behind;
         Layer::Ethernet
     } else {
         return Err(if position.rest.is_cut() { Skip::Truncated } else { Skip::NotIp });
@@ -32,30 +33,42 @@ pub(super) fn is_ip(rest: &Rest<'_>) -> Result<bool, Skip> {
     let [first, _, total_high, total_low, payload_high, payload_low] = ahead.array()?;
     let total_len = u32::from(u16::from_be_bytes([total_high, total_low]));
     let payload_len = u32::from(u16::from_be_bytes([payload_high, payload_low]));
-    Ok(match first >> 4 {
-        4 => {
-            let header_len = u32::from(first & 0x0f).saturating_mul(4);
-            header_len >= 20 && (header_len..=rest.wire_len()).contains(&total_len)
-        }
-        6 => payload_len.saturating_add(IPV6_HEADER_LEN) <= rest.wire_len(),
-        _ => false,
-    })
+    let (header_len, len) = match first >> 4 {
+        4 if first & 0x0f >= 5 => (u32::from(first & 0x0f).saturating_mul(4), total_len),
+        6 => (IPV6_HEADER_LEN, payload_len.saturating_add(IPV6_HEADER_LEN)),
+        _ => return Ok(None),
+    };
+    Ok((header_len..=rest.wire_len()).contains(&len).then_some(len))
 }
 
-/// Whether this reads as an Ethernet header before something that is usual in a pseudo-wire.
-fn is_ethernet(bytes: &[u8]) -> bool {
-    let Some(&[high, low]) = bytes.get(12..).and_then(|bytes| bytes.first_chunk::<2>()) else {
-        return false;
-    };
-    matches!(
-        u16::from_be_bytes([high, low]),
-        link::ARP | link::IPV4 | link::IPV6 | link::MPLS | link::VLAN | link::VLAN_SERVICE
-    )
+/// Whether this reads as an Ethernet frame of something that is usual in a pseudo-wire.
+fn is_ethernet(rest: &Rest<'_>) -> Result<bool, Skip> {
+    const TAGS_MAX: usize = 3;
+    /// Of IEEE 802.3, where greater values are EtherTypes.
+    const LENGTH_MAX: u32 = 1500;
+    const SNAP: [u8; 3] = [0xaa, 0xaa, 0x03];
+    let mut ahead = *rest;
+    ahead.skip(12)?;
+    for _ in 0..=TAGS_MAX {
+        match ahead.u16()? {
+            link::VLAN | link::VLAN_SERVICE | link::VLAN_QINQ_1 | link::VLAN_QINQ_2 => ahead.skip(2)?,
+            link::IPV4 | link::IPV6 => return is_ip(&ahead),
+            link::ARP | link::MPLS | link::PPPOE_SESSION => return Ok(true),
+            len if u32::from(len) <= ahead.wire_len().min(LENGTH_MAX) => return Ok(ahead.array()? == SNAP),
+            _ => return Ok(false),
+        }
+    }
+    Ok(false)
 }
 
 /// RFC 2516 §4: version and type 1, code 0 for the session stage, session, length.
 pub(super) fn pppoe(position: &mut Position<'_>) -> Result<(), Skip> {
     let [version_and_type, code, _, _] = position.rest.array()?;
+    Ok(ip_len(rest)?.is_some())
+}
+
+/// The length of the packet, if so.
+fn ip_len(rest: &Rest<'_>) -> Result<Option<u32>, Skip> {
     let len = position.rest.u16()?;
     if (version_and_type, code) != (0x11, 0) {
         return Err(Skip::Malformed);

@@ -3,11 +3,11 @@
 use super::*;
 
 /// `02 00 00 00 00 11`, inside a tunnel.
-const INNER: Option<&str> = Some("02:00:00:00:00:11");
-const OUTER: Option<&str> = Some("02:00:00:00:00:01");
+pub(super) const INNER: Option<&str> = Some("02:00:00:00:00:11");
+pub(super) const OUTER: Option<&str> = Some("02:00:00:00:00:01");
 
 /// A frame that carries the packet of [`IPV4`] and [`SYN`], and what its headers said.
-struct Fixture {
+pub(super) struct Fixture {
     name: &'static str,
     link: LinkType,
     bytes: Vec<u8>,
@@ -16,7 +16,7 @@ struct Fixture {
     source_mac: Option<&'static str>,
 }
 
-fn link(name: &'static str, link: LinkType, headers: &str, source_mac: Option<&'static str>) -> Fixture {
+pub(super) fn link(name: &'static str, link: LinkType, headers: &str, source_mac: Option<&'static str>) -> Fixture {
     let bytes = hex(&format!("{headers} {IPV4} {SYN}"));
     Fixture { name, link, bytes, vlans: (None, None), tunnel: None, source_mac }
 }
@@ -25,20 +25,35 @@ fn tagged(name: &'static str, tags: &str, vlans: (Option<u16>, Option<u16>)) -> 
     Fixture { vlans, ..link(name, LinkType::Ethernet, &format!("{ETHERNET} {tags}"), OUTER) }
 }
 
-fn tunnel(name: &'static str, tunnel: Encapsulation, headers: &str, source_mac: Option<&'static str>) -> Fixture {
+pub(super) fn tunnel(
+    name: &'static str,
+    tunnel: Encapsulation,
+    headers: &str,
+    source_mac: Option<&'static str>,
+) -> Fixture {
     Fixture { tunnel: Some(tunnel), ..link(name, LinkType::Ethernet, &format!("{ETHERNET} {headers}"), source_mac) }
 }
 
-fn over_ip(name: &'static str, tunnel: Encapsulation, ip: Vec<u8>, source_mac: Option<&'static str>) -> Fixture {
+pub(super) fn over_ip(
+    name: &'static str,
+    tunnel: Encapsulation,
+    ip: Vec<u8>,
+    source_mac: Option<&'static str>,
+) -> Fixture {
     let (link, bytes) = (LinkType::Ethernet, ethernet(&ip));
     Fixture { name, link, bytes, vlans: (None, None), tunnel: Some(tunnel), source_mac }
 }
 
-fn gre(name: &'static str, tunnel: Encapsulation, headers: &str, source_mac: Option<&'static str>) -> Fixture {
+pub(super) fn gre(
+    name: &'static str,
+    tunnel: Encapsulation,
+    headers: &str,
+    source_mac: Option<&'static str>,
+) -> Fixture {
     over_ip(name, tunnel, ipv4(ip::GRE, &hex(&format!("{headers} {IPV4} {SYN}"))), source_mac)
 }
 
-fn over_udp(
+pub(super) fn over_udp(
     name: &'static str,
     tunnel: Encapsulation,
     port: u16,
@@ -278,7 +293,7 @@ fn outer_ip() -> String {
 }
 
 fn fixtures() -> Vec<Fixture> {
-    [links(), wireless(), preambles(), tunnels(), overlays()].into_iter().flatten().collect()
+    [links(), wireless(), preambles(), tunnels(), overlays(), carriers::fixtures()].into_iter().flatten().collect()
 }
 
 #[test]
@@ -553,46 +568,4 @@ fn seeds_for_the_fuzzer_decode() {
     let parts = fragments::split(&ipv4(ip::UDP, &udp(1000, 2000, &[7; 100])), &[56]);
     let frames = parts.iter().map(|part| [&[8, 1, 0, u8::try_from(part.len()).unwrap()], &part[..]].concat());
     std::fs::write(format!("{corpus}/decode/fragments"), frames.collect::<Vec<_>>().concat()).unwrap();
-}
-
-#[test]
-fn frames_of_the_link_are_packets_between_macs() {
-    let cdp = "00 0c  aa aa 03 00 00 0c 20 00  02 b4 00 00";
-    for (after_addresses, ether_type, payload) in [
-        ("88 cc  02 07 04 00", 0x88cc, "02 07 04 00"),
-        ("81 00 00 07  88 8e  01 01 00 00", 0x888e, "01 01 00 00"),
-        (cdp, 0x2000, "02 b4 00 00"),
-    ] {
-        let bytes = hex(&format!("{ETHERNET} {after_addresses}"));
-        let mut decoder = decoder();
-        let packet = decoder.decode(frame(LinkType::Ethernet, &bytes)).unwrap();
-        let head = packet.head;
-        assert_eq!((head.transport, head.source.port, head.target.port), (Transport::Link, ether_type, ether_type));
-        assert_eq!((packet.payload, head.payload_len), (&hex(payload)[..], 4));
-        assert_eq!(head.source_mac, Some(Mac([2, 0, 0, 0, 0, 1])));
-    }
-}
-
-#[test]
-fn of_arp_only_probes_are_packets() {
-    let decode = |arp: &str| {
-        let bytes = hex(&format!("ff ff ff ff ff ff 02 00 00 00 00 01 08 06 {arp}"));
-        decoder().decode(frame(LinkType::Ethernet, &bytes)).map(|packet| packet.head.source.port)
-    };
-    assert_eq!(decode("0001 0800 06 04 0001 020000000001 00000000 000000000000 c0000207"), Ok(0x0806));
-    assert_eq!(decode("0001 0800 06 04 0001 020000000001 c0000201 000000000000 c0000207"), Err(Skip::NotIp));
-    assert_eq!(decode("0001 0800 06 04 0002 020000000001 00000000 000000000000 c0000207"), Err(Skip::NotIp));
-    assert_eq!(decode("0001 0800 06 04 0001 020000000001 0000"), Err(Skip::NotIp));
-}
-
-#[test]
-fn two_stations_that_say_the_same_are_no_copies() {
-    let mut decoder = decoder();
-    let mut decode = |source: &str| {
-        let bytes = hex(&format!("02 00 00 00 00 02 {source} 88 8e 01 01 00 00"));
-        decoder.decode(frame(LinkType::Ethernet, &bytes)).map(|_| ())
-    };
-    assert_eq!(decode("02 00 00 00 00 01"), Ok(()));
-    assert_eq!(decode("02 00 00 00 00 03"), Ok(()));
-    assert_eq!(decode("02 00 00 00 00 01"), Err(Skip::Duplicate));
 }

@@ -1,7 +1,9 @@
 mod authentication;
+mod carriers;
 mod copies;
 mod fragments;
 mod headers;
+mod stations;
 mod tolerance;
 
 use super::*;
