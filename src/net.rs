@@ -214,6 +214,8 @@ impl From<Vlans> for (Option<u16>, Option<u16>) {
 pub enum Transport {
     Ah,
     Esp,
+    /// Version 3 directly over IP (RFC 3931 §4.1.1).
+    L2tp,
     /// Frames of the link itself, without IP: both ports are their EtherType, and only their MACs tell the ends.
     Link,
     Tcp,
@@ -226,6 +228,7 @@ impl Transport {
         match self {
             Self::Ah => 51,
             Self::Esp => 50,
+            Self::L2tp => 115,
             Self::Link => 255,
             Self::Tcp => 6,
             Self::Udp => 17,
@@ -247,6 +250,7 @@ impl Transport {
         match self {
             Self::Ah => "ah",
             Self::Esp => "esp",
+            Self::L2tp => "l2tp",
             Self::Link => "link",
             Self::Tcp => "tcp",
             Self::Udp => "udp",

@@ -14,7 +14,8 @@ const SEPARATOR: &[u8] = b"\xfa\x17|\xfa";
 /// Longer conversations are cut in two only.
 const BYTEWISE_MAX: usize = 512;
 
-const TRANSPORTS: [Transport; 5] = [Transport::Tcp, Transport::Udp, Transport::Esp, Transport::Ah, Transport::Link];
+const TRANSPORTS: [Transport; 6] =
+    [Transport::Tcp, Transport::Udp, Transport::Esp, Transport::Ah, Transport::Link, Transport::L2tp];
 
 fuzz_target!(|input: &[u8]| {
     let Some((&[selector, c0, c1, s0, s1], conversation)) = input.split_first_chunk() else { return };

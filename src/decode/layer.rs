@@ -125,6 +125,7 @@ impl<'a> Position<'a> {
             vlan: None,
             inner_vlan: None,
             tunnel: None,
+            is_authenticated: false,
             ip: IpHeader::default(),
             tcp: None,
             payload_len: 0,
@@ -206,6 +207,7 @@ pub(super) fn walk_inside(position: &mut Position<'_>, protocol: u8) -> Result<F
         }
         ip::AH => return walk_authenticated(position),
         ip::ESP => transport::portless(position, Transport::Esp),
+        ip::L2TP => return walk_l2tp(position),
         ip::IPV4 | ip::IPV6 => {
             position.enter(Encapsulation::IpInIp, Layer::Ip)?;
             return walk(position);
@@ -231,11 +233,27 @@ fn walk_authenticated(position: &mut Position<'_>) -> Result<Found, Skip> {
         Ok(protocol) => walk_inside(position, protocol),
         Err(skip) => Err(skip),
     };
+    or_itself(found, position, outside, Transport::Ah)
+}
+
+/// What a session of L2TP over IP carries, likewise.
+fn walk_l2tp(position: &mut Position<'_>) -> Result<Found, Skip> {
+    let outside = *position;
+    let found = tunnel::l2tp_session(position).and_then(|()| walk(position));
+    or_itself(found, position, outside, Transport::L2tp)
+}
+
+fn or_itself<'a>(
+    found: Result<Found, Skip>,
+    position: &mut Position<'a>,
+    outside: Position<'a>,
+    transport: Transport,
+) -> Result<Found, Skip> {
     match found {
         Err(Skip::Truncated) if outside.rest.is_cut() => Err(Skip::Truncated),
         Err(Skip::Malformed | Skip::NotIp | Skip::NotTcpOrUdp | Skip::Truncated) => {
             *position = outside;
-            transport::portless(position, Transport::Ah);
+            transport::portless(position, transport);
             Ok(Found::Packet)
         }
         found => found,

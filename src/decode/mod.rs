@@ -233,6 +233,8 @@ pub struct Head {
     pub inner_vlan: Option<u16>,
     /// The innermost header that was unwrapped.
     pub tunnel: Option<Encapsulation>,
+    /// An Authentication Header is among those that were unwrapped.
+    pub is_authenticated: bool,
     pub ip: IpHeader,
     pub tcp: Option<TcpHeader>,
     /// The length of the transport payload on the wire; more than `payload.len()` where the snap length cut it.

@@ -1,5 +1,5 @@
-//! What an IP packet carries in, ports and payload out: TCP (RFC 9293), UDP (RFC 768), and ESP and AH, which have no
-//! ports; and the frames of the link itself.
+//! What an IP packet carries in, ports and payload out: TCP (RFC 9293), UDP (RFC 768), and ESP, AH and L2TP, which have
+//! no ports; and the frames of the link itself.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -78,11 +78,13 @@ pub(super) fn authentication(position: &mut Position<'_>) -> Result<u8, Skip> {
         return Err(Skip::Malformed);
     }
     position.rest.skip(authenticator.saturating_mul(4))?;
+    position.head.is_authenticated = true;
     position.enter(Encapsulation::Ah, Layer::Ip)?;
     Ok(next_header)
 }
 
-/// ESP (RFC 4303), and AH (RFC 4302) around what is no packet of a flow: the payload begins with their header.
+/// ESP (RFC 4303), and AH (RFC 4302) and L2TP (RFC 3931) around what is no packet of a flow: the payload begins with
+/// their header.
 pub(super) fn portless(position: &mut Position<'_>, transport: Transport) {
     let Position { head, rest, .. } = position;
     head.transport = transport;

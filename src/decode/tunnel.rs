@@ -1,4 +1,4 @@
-//! Tunnels over a link or directly over IP in, what they carry out: MPLS, PPPoE, PPP, GRE and ERSPAN.
+//! Tunnels over a link or directly over IP in, what they carry out: MPLS, PPPoE, PPP, L2TP version 3, GRE and ERSPAN.
 
 use super::layer::{Layer, Position, Rest};
 use super::{Skip, link};
@@ -24,6 +24,35 @@ pub(super) fn mpls(position: &mut Position<'_>) -> Result<(), Skip> {
         return Err(if position.rest.is_cut() { Skip::Truncated } else { Skip::NotIp });
     };
     position.enter(Encapsulation::Mpls, inside)
+}
+
+/// RFC 3931 §4.1.1.1: the session's number, which is 0 in a control message, a cookie of 0, 4 or 8 bytes, perhaps a
+/// sublayer of 4 (§4.6). Nothing says how many they are nor what follows: an Ethernet frame, or an IP packet to the end.
+pub(super) fn l2tp_session(position: &mut Position<'_>) -> Result<(), Skip> {
+    if position.rest.u32()? == 0 {
+        return Err(Skip::NotIp);
+    }
+    let mut outcome = Err(Skip::NotIp);
+    for len in [0, 4, 8, 12] {
+        let mut rest = position.rest;
+        match rest.skip(len).and_then(|()| packet_or_frame(&rest)) {
+            Ok(Some(layer)) => {
+                position.rest = rest;
+                return position.enter(Encapsulation::L2tp, layer);
+            }
+            Ok(None) => {}
+            Err(skip) => outcome = Err(skip),
+        }
+    }
+    outcome
+}
+
+/// Whether this reads as an IP packet to the end, or as an Ethernet frame.
+pub(super) fn packet_or_frame(rest: &Rest<'_>) -> Result<Option<Layer>, Skip> {
+    if ip_len(rest)? == Some(rest.wire_len()) {
+        return Ok(Some(Layer::Ip));
+    }
+    Ok(is_ethernet(rest)?.then_some(Layer::Ethernet))
 }
 
 /// Whether this reads as an IP header whose packet has room in what the wire carried.

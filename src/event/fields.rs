@@ -70,7 +70,7 @@ static EVENT: &[Field] = &[
 ];
 
 static NETWORK: &[Field] = &[
-    field("network.transport", Keyword, "`tcp`, `udp`, `esp`, `ah`, or `link` for frames without IP.", |e| {
+    field("network.transport", Keyword, "`tcp`, `udp`, `esp`, `ah`, `l2tp`, or `link` for frames without IP.", |e| {
         word(e.flow().transport.as_str())
     }),
     field("network.type", Keyword, "`ipv4` or `ipv6`.", |e| {

@@ -44,6 +44,7 @@ fn segment(at: Timestamp, seq: u64, payload_len: u32) -> Head {
         vlan: Some(7),
         inner_vlan: None,
         tunnel: None,
+        is_authenticated: false,
         ip: IpHeader { len: 44 + payload_len, ttl: 63, id: Some(9), dont_fragment: true, ..IpHeader::default() },
         tcp: Some(tcp),
         payload_len,

@@ -61,7 +61,7 @@ use crate::flow::record::{Class, Flow, State};
 use crate::flow::signature::Signatures;
 use crate::index::Index;
 use crate::net::Network;
-use crate::protocol::ah;
+use crate::protocol::{ah, l2tp};
 use crate::quantity;
 use crate::slab::{Queues, Slab, Slot};
 use crate::time::Timestamp;
@@ -320,8 +320,10 @@ impl FlowTable {
             return;
         };
         self.read(slot, ahead.source, packet, facts);
-        if is_new && packet.head.tunnel == Some(Encapsulation::Ah) {
-            self.said.push(ah::of_flow());
+        let in_l2tp = packet.head.tunnel == Some(Encapsulation::L2tp);
+        if is_new && (packet.head.is_authenticated || in_l2tp) {
+            self.said.extend(packet.head.is_authenticated.then(ah::of_flow));
+            self.said.extend(in_l2tp.then(l2tp::of_flow));
             self.relay(slot, Moment { at: packet.head.at, seq: packet.head.seq }, facts);
         }
         self.requeue(slot, before);

@@ -198,7 +198,7 @@ impl Flow {
             Transport::Tcp => State::Opening,
             // Stations announce themselves for as long as they are there.
             Transport::Link => State::Stream,
-            Transport::Ah | Transport::Esp | Transport::Udp => State::Exchange,
+            Transport::Ah | Transport::Esp | Transport::L2tp | Transport::Udp => State::Exchange,
         };
         Self {
             key,

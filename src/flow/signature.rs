@@ -354,6 +354,7 @@ mod tests {
             vlan: None,
             inner_vlan: None,
             tunnel: None,
+            is_authenticated: false,
             ip,
             tcp: Some(tcp),
             payload_len: 0,

@@ -16,6 +16,7 @@ pub(super) struct Selection {
     specs: &'static [&'static ProtocolSpec],
     ah: [Set; 256],
     esp: [Set; 256],
+    l2tp: [Set; 256],
     link: [Set; 256],
     tcp: [Set; 256],
     udp: [Set; 256],
@@ -36,7 +37,8 @@ impl Selection {
             table
         };
         let (ah, esp, link) = (table(Transport::Ah), table(Transport::Esp), table(Transport::Link));
-        Self { specs, ah, esp, link, tcp: table(Transport::Tcp), udp: table(Transport::Udp) }
+        let (l2tp, tcp, udp) = (table(Transport::L2tp), table(Transport::Tcp), table(Transport::Udp));
+        Self { specs, ah, esp, l2tp, link, tcp, udp }
     }
 
     /// The set of those that can begin with these bytes.
@@ -44,6 +46,7 @@ impl Selection {
         let table = match transport {
             Transport::Ah => &self.ah,
             Transport::Esp => &self.esp,
+            Transport::L2tp => &self.l2tp,
             Transport::Link => &self.link,
             Transport::Tcp => &self.tcp,
             Transport::Udp => &self.udp,

@@ -259,6 +259,7 @@ fn seeds_for_the_fuzzer_protocol() {
             Transport::Esp => 2,
             Transport::Ah => 3,
             Transport::Link => 4,
+            Transport::L2tp => 5,
         };
         let mut seed = vec![0x80 | transport];
         seed.extend(fixture.client_port.to_be_bytes());

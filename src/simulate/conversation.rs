@@ -255,6 +255,7 @@ impl Packets {
             vlan: None,
             inner_vlan: None,
             tunnel: None,
+            is_authenticated: false,
             ip: IpHeader {
                 len: headers + payload_bytes as u32,
                 ttl: own.party.ttl,

@@ -24,8 +24,20 @@ fn what_an_authentication_header_protects_is_read() {
             let mut decoder = decoder();
             let head = decoder.decode(frame(LinkType::Raw, &packet)).unwrap().head;
             assert_eq!((head.transport, head.target.port), (transport, port), "{protocol}");
-            assert_eq!(head.tunnel, Some(Encapsulation::Ah));
+            assert_eq!((head.tunnel, head.is_authenticated), (Some(Encapsulation::Ah), true));
         }
+    }
+}
+
+#[test]
+fn a_tunnel_under_an_authentication_header_is_both() {
+    let gre = [hex("0000 0800"), ipv4(ip::TCP, &hex(SYN))].concat();
+    for (packet, is_authenticated) in
+        [(ipv4(ip::AH, &authenticated(ip::GRE, &gre)), true), (ipv4(ip::GRE, &gre), false)]
+    {
+        let mut decoder = decoder();
+        let head = decoder.decode(frame(LinkType::Raw, &packet)).unwrap().head;
+        assert_eq!((head.tunnel, head.is_authenticated), (Some(Encapsulation::Gre), is_authenticated));
     }
 }
 
@@ -40,7 +52,7 @@ fn a_header_around_no_packet_of_a_flow_is_a_packet_itself() {
         let packet = ipv4(ip::AH, &body);
         let mut decoder = decoder();
         let Packet { head, payload } = decoder.decode(frame(LinkType::Raw, &packet)).unwrap();
-        assert_eq!((head.transport, head.tunnel), (Transport::Ah, None));
+        assert_eq!((head.transport, head.tunnel, head.is_authenticated), (Transport::Ah, None, false));
         assert_eq!(payload, body);
     }
 }

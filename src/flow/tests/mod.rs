@@ -14,7 +14,7 @@ use crate::decode::{Head, IpHeader, Packet, TcpHeader};
 use crate::facts::{Encapsulation, EndReason, Fact, FactKind, FlowId, FlowSummary, Sender, Watermark};
 use crate::flow::{FlowTable, Settings};
 use crate::net::{Endpoint, Transport, Vlans};
-use crate::protocol::ah;
+use crate::protocol::{ah, l2tp};
 use crate::time::Timestamp;
 
 pub(super) const BEGIN: Timestamp = Timestamp::from_secs(1_750_000_000);
@@ -203,6 +203,7 @@ pub(super) fn head(
         vlan: None,
         inner_vlan: None,
         tunnel: None,
+        is_authenticated: false,
         ip,
         tcp: None,
         payload_len,
@@ -223,15 +224,19 @@ fn each_direction_has_its_own_vlan() {
 }
 
 #[test]
-fn a_flow_under_an_authentication_header_says_so_once() {
-    let (mut bench, line) = (Bench::new(), Line::udp("10.0.0.1:5000", "192.0.2.1:9"));
-    for sender in [Sender::Client, Sender::Server, Sender::Client] {
-        let head = Head { tunnel: Some(Encapsulation::Ah), ..bench.head(&line, sender, 1) };
-        bench.give(head, b"x");
+fn a_flow_under_an_authentication_header_or_in_l2tp_says_so_once() {
+    let around = [(Encapsulation::Ah, ah::SPEC.protocol), (Encapsulation::L2tp, l2tp::SPEC.protocol)];
+    for (tunnel, protocol) in around {
+        let (mut bench, line) = (Bench::new(), Line::udp("10.0.0.1:5000", "192.0.2.1:9"));
+        for sender in [Sender::Client, Sender::Server, Sender::Client] {
+            let is_authenticated = tunnel == Encapsulation::Ah;
+            let head = Head { tunnel: Some(tunnel), is_authenticated, ..bench.head(&line, sender, 1) };
+            bench.give(head, b"x");
+        }
+        bench.finish();
+        let [hello, end] = &bench.facts[..] else { panic!("{:?}", bench.facts) };
+        assert_eq!(hello.protocol, Some(protocol));
+        assert!(matches!(hello.kind, FactKind::Hello(_)) && !hello.flow.has_spoken);
+        assert_eq!((end.flow.tunnel, end.flow.protocol), (Some(tunnel), None));
     }
-    bench.finish();
-    let [hello, end] = &bench.facts[..] else { panic!("{:?}", bench.facts) };
-    assert_eq!(hello.protocol, Some(ah::SPEC.protocol));
-    assert!(matches!(hello.kind, FactKind::Hello(_)) && !hello.flow.has_spoken);
-    assert_eq!((end.flow.tunnel, end.flow.protocol), (Some(Encapsulation::Ah), None));
 }

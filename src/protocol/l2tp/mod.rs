@@ -1,22 +1,24 @@
-//! L2TP versions 2 and 3 in (RFC 2661, RFC 3931 over UDP), a tunnel out: by the control messages that open it, or by data
-//! messages that agree.
+//! L2TP versions 2 and 3 in (RFC 2661, RFC 3931 over UDP or IP), a tunnel out: by the control messages that open it, or by
+//! data messages that agree, or that have an IP protocol of their own.
+//!
+//! It hides nothing: what is read in its sessions are flows of their own, which say that they are in one.
 
 #[cfg(test)]
 pub(crate) mod tests;
 mod wire;
 
-use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
+use crate::facts::{Confidence, Fields, Hello, Sender, Statement, Tunnel};
 use crate::net::{Text, Transport};
-use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 use wire::{Control, Data, Message, START_REPLY, START_REQUEST};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new(&"l2tp"),
-    transports: &[Transport::Udp],
-    // The flags: type, length, sequence, offset, priority.
-    opens_with: &[(0x00, 0x03), (0x08, 0x0b), (0x40, 0x43), (0x48, 0x4b), (0xc8, 0xc8)],
+    transports: &[Transport::L2tp, Transport::Udp],
+    // Over UDP the flags; over IP any session's number.
+    opens_with: ANY_BYTE,
     probe,
-    start: |_| Box::new(L2tp::default()),
+    start: |start| Box::new(L2tp { is_over_ip: start.transport == Transport::L2tp, ..L2tp::default() }),
     fields: &[
         FieldSpec { name: "l2tp.host_name", help: "The name that the opening side gives itself (RFC 2661 §4.4.3)." },
         FieldSpec { name: "l2tp.vendor", help: "The vendor that the opening side names." },
@@ -26,8 +28,14 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
 
 const PORT: u16 = 1701;
 
+/// What is said of a flow in a session, when it opens.
+pub fn of_flow() -> (Protocol, Statement) {
+    (SPEC.protocol, Statement::Hello(Box::new(Hello::new(Sender::Client))))
+}
+
 fn probe(opening: &Opening<'_>) -> Probe {
-    match Message::parse(opening.bytes) {
+    let is_over_ip = opening.transport == Transport::L2tp;
+    match Message::parse(opening.bytes, is_over_ip) {
         Some(Message::Control(control)) if control.kind == Some(START_REQUEST) => {
             if opening.sender == Sender::Client {
                 Probe::Match
@@ -35,13 +43,15 @@ fn probe(opening: &Opening<'_>) -> Probe {
                 Probe::Reversed
             }
         }
-        Some(_) if opening.on_port(PORT) => Probe::Match,
+        Some(_) if is_over_ip || opening.on_port(PORT) => Probe::Match,
         _ => Probe::No,
     }
 }
 
 #[derive(Default)]
 struct L2tp {
+    /// The protocol is what IP said.
+    is_over_ip: bool,
     request: Option<Names>,
     /// The last control or data message of each side.
     client: Option<Heard>,
@@ -80,18 +90,24 @@ impl L2tp {
         Progress::Continue { consumed: 0 }
     }
 
-    /// Two messages in a row of one side that name the same tunnel and session.
+    /// Two messages in a row of one side that name the same tunnel and session; over IP, one of each side.
     fn on_heard(&mut self, sender: Sender, heard: Heard, facts: &mut Vec<Statement>) -> Progress {
         let last = match sender {
             Sender::Client => &mut self.client,
             Sender::Server => &mut self.server,
         };
-        if last.replace(heard) != Some(heard) || self.request.is_some() {
+        let agrees = last.replace(heard) == Some(heard);
+        let established = self.client.is_some() && self.server.is_some();
+        if self.request.is_some() || !(agrees || self.is_over_ip && established) {
             return Progress::Continue { consumed: 0 };
         }
-        let established = self.client.is_some() && self.server.is_some();
-        say(Confidence::Likely, established, &Names::default(), None, facts);
+        say(self.confidence(), established, &Names::default(), None, facts);
         Progress::Done
+    }
+
+    /// In messages that did not open the tunnel.
+    fn confidence(&self) -> Confidence {
+        if self.is_over_ip { Confidence::Certain } else { Confidence::Likely }
     }
 }
 
@@ -106,7 +122,7 @@ fn say(confidence: Confidence, established: bool, names: &Names, server: Option<
 impl Parser for L2tp {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         self.messages = self.messages.saturating_add(1);
-        let progress = match Message::parse(chunk.bytes) {
+        let progress = match Message::parse(chunk.bytes, self.is_over_ip) {
             Some(Message::Control(control)) if matches!(control.kind, Some(START_REQUEST | START_REPLY)) => {
                 self.on_control(control, facts)
             }
@@ -129,10 +145,14 @@ impl Parser for L2tp {
             return say(Confidence::Likely, false, &names, None, facts);
         }
         // Of control messages the header and what follows hold together; of data that may be chance.
-        let is_control = |heard: &Option<Heard>| matches!(heard, Some(Heard::Control { .. }));
-        if is_control(&self.client) || is_control(&self.server) {
+        let is_proof = |heard: &Option<Heard>| match heard {
+            Some(Heard::Control { .. }) => true,
+            Some(Heard::Data { .. }) => self.is_over_ip,
+            None => false,
+        };
+        if is_proof(&self.client) || is_proof(&self.server) {
             let established = self.client.is_some() && self.server.is_some();
-            say(Confidence::Likely, established, &Names::default(), None, facts);
+            say(self.confidence(), established, &Names::default(), None, facts);
         }
     }
 }

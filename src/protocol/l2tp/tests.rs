@@ -3,7 +3,7 @@ use crate::net::Transport;
 use crate::protocol::tests::{Fixture, hex};
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![opening(), amid_the_flow(), version_3()]
+    vec![opening(), amid_the_flow(), version_3(), over_ip(), control_over_ip()]
 }
 
 /// SCCRQ with host name and vendor, SCCRP with host name, SCCCN.
@@ -38,6 +38,27 @@ fn amid_the_flow() -> Fixture {
 fn version_3() -> Fixture {
     let data = || hex("00030000 00000bb8 00000000 ffffffffffff 005056a554e8 0806 0001");
     fixture("l2tp version 3", vec![(Sender::Client, data()), (Sender::Client, data())])
+}
+
+/// Session 77 and session 78, with cookies of four bytes before what is no packet of a flow.
+fn over_ip() -> Fixture {
+    let data = |session: &str| hex(&format!("{session} c00c1e00 4500001c 00010000 4001"));
+    of_ip("l2tp over ip", vec![(Sender::Client, data("0000004d")), (Sender::Server, data("0000004e"))])
+}
+
+/// A request of version 3 behind session 0, and its answer.
+fn control_over_ip() -> Fixture {
+    let message = |kind: &str| {
+        let mut bytes =
+            [hex("00000000"), control(0, &format!("8008 0000 0000 {kind} 800a 0000 0007 50432d37"))].concat();
+        bytes[5] = 3;
+        bytes
+    };
+    of_ip("l2tp over ip, opened", vec![(Sender::Client, message("0001")), (Sender::Server, message("0002"))])
+}
+
+fn of_ip(name: &'static str, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
+    Fixture { transport: Transport::L2tp, client_port: 0, server_port: 0, ..fixture(name, chunks) }
 }
 
 fn fixture(name: &'static str, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
@@ -129,4 +150,24 @@ fn a_request_of_version_3_is_one_too() {
     request.chunks[0].1[1] = 3;
     let [tunnel] = &tunnels(&request)[..] else { panic!("one tunnel") };
     assert_eq!(tunnel.fields.get("l2tp.host_name"), Some(&Value::Text("PC-7".into())));
+}
+
+#[test]
+fn over_ip_a_session_is_a_tunnel() {
+    let [tunnel] = &tunnels(&over_ip())[..] else { panic!("one tunnel") };
+    assert_eq!((tunnel.confidence, tunnel.established), (Confidence::Certain, true));
+    let [tunnel] = &tunnels(&control_over_ip())[..] else { panic!("one tunnel") };
+    assert_eq!(tunnel.fields.get("l2tp.host_name"), Some(&Value::Text("PC-7".into())));
+    let mut one = over_ip();
+    one.chunks.truncate(1);
+    let [tunnel] = &tunnels(&one)[..] else { panic!("one tunnel") };
+    assert!(!tunnel.established);
+}
+
+#[test]
+fn a_number_without_a_session_is_no_tunnel() {
+    for bytes in ["00000000", "0000004d", "00000000 0003 0000 0000004d ff"] {
+        let fixture = of_ip("", vec![(Sender::Client, hex(bytes)), (Sender::Server, hex(bytes))]);
+        assert!(tunnels(&fixture).is_empty(), "{bytes}");
+    }
 }

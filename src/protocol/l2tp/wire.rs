@@ -1,4 +1,4 @@
-//! A datagram in, an L2TP message out: the header (RFC 2661 §3.1; RFC 3931 §3.2.1 and §4.1.2), the AVPs of a control
+//! A datagram in, an L2TP message out: the header (RFC 2661 §3.1; RFC 3931 §3.2.1 and §4.1), the AVPs of a control
 //! message (§4.1), the first bytes of PPP in a data message of version 2.
 
 use crate::net::Text;
@@ -41,8 +41,11 @@ const HOST_NAME: u16 = 7;
 const VENDOR_NAME: u16 = 8;
 
 impl<'a> Message<'a> {
-    pub(super) fn parse(datagram: &'a [u8]) -> Option<Self> {
+    pub(super) fn parse(datagram: &'a [u8], is_over_ip: bool) -> Option<Self> {
         let mut cursor = Cursor::new(datagram);
+        if is_over_ip {
+            return Self::over_ip(cursor);
+        }
         let flags = cursor.u16()?;
         if flags & VERSION == 3 {
             return Self::version_3(flags, datagram.len(), cursor);
@@ -68,6 +71,17 @@ impl<'a> Message<'a> {
         }
         let session = u32::from(session);
         (tunnel != 0 && session != 0 && is_ppp(cursor)).then_some(Self::Data(Data { tunnel, session }))
+    }
+
+    /// The session's number (§4.1.1), 0 before a control message.
+    fn over_ip(mut cursor: Cursor<'a>) -> Option<Self> {
+        let session = cursor.u32()?;
+        if session != 0 {
+            return (!cursor.is_empty()).then_some(Self::Data(Data { tunnel: 0, session }));
+        }
+        let len = cursor.len();
+        let flags = cursor.u16()?;
+        Self::version_3(flags, len, cursor).filter(|message| matches!(message, Self::Control(_)))
     }
 
     /// Control messages have the form of version 2 with one number of 32 bits; data messages have no other bits, 16 that
