@@ -119,6 +119,8 @@ pub enum Encapsulation {
     Mpls,
     Pppoe,
     Teredo,
+    /// TaZmen Sniffer Protocol, by which access points and routers mirror.
+    Tzsp,
     Vxlan,
 }
 
@@ -136,6 +138,7 @@ impl Encapsulation {
         Self::Mpls,
         Self::Pppoe,
         Self::Teredo,
+        Self::Tzsp,
         Self::Vxlan,
     ];
 
@@ -153,6 +156,7 @@ impl Encapsulation {
             Self::Mpls => "mpls",
             Self::Pppoe => "pppoe",
             Self::Teredo => "teredo",
+            Self::Tzsp => "tzsp",
             Self::Vxlan => "vxlan",
         }
     }

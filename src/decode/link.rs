@@ -24,6 +24,10 @@ pub(super) const PPPOE_SESSION: u16 = 0x8864;
 const MACSEC: u16 = 0x88e5;
 const CISCO_METADATA: u16 = 0x8909;
 const VNTAG: u16 = 0x8926;
+const ETAG: u16 = 0x893f;
+const FABRICPATH: u16 = 0x8903;
+/// The service instance tag of a provider's backbone.
+const ITAG: u16 = 0x88e7;
 const CDP: u16 = 0x2000;
 const EAPOL: u16 = 0x888e;
 const EAPOL_PREAUTHENTICATION: u16 = 0x88c7;
@@ -104,6 +108,17 @@ fn ether_type(position: &mut Position<'_>, value: u16) -> Result<(), Skip> {
             position.layer = Layer::Link(value);
             Ok(())
         }
+        ETAG => etag(position),
+        FABRICPATH => {
+            // A tree and a time to live; the frame behind is whole.
+            position.rest.skip(2)?;
+            position.descend(Layer::Ethernet)
+        }
+        ITAG => {
+            // IEEE 802.1Q §9.7: priority, flags and the service; the customer's frame begins with its addresses.
+            position.rest.skip(4)?;
+            position.descend(Layer::Ethernet)
+        }
         MACSEC => macsec(position),
         MPLS | MPLS_MULTICAST => tunnel::mpls(position),
         PPPOE_SESSION => tunnel::pppoe(position),
@@ -134,6 +149,13 @@ fn vlan(position: &mut Position<'_>) -> Result<(), Skip> {
 /// IEEE 802.1BR's predecessor (Cisco VN-Tag): direction, interfaces and version in four bytes.
 fn vntag(position: &mut Position<'_>) -> Result<(), Skip> {
     position.rest.skip(4)?;
+    let value = position.rest.u16()?;
+    position.descend(Layer::EtherType(value))
+}
+
+/// IEEE 802.1BR §7.5: priority, and the channels that a frame came from and goes to, in six bytes.
+fn etag(position: &mut Position<'_>) -> Result<(), Skip> {
+    position.rest.skip(6)?;
     let value = position.rest.u16()?;
     position.descend(Layer::EtherType(value))
 }

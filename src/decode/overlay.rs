@@ -1,4 +1,5 @@
-//! Tunnels over UDP in, what they carry out: VXLAN, GENEVE, GTP-U, Teredo, L2TP, CAPWAP and AYIYA.
+//! Tunnels over UDP in, what they carry out: VXLAN, GENEVE, GTP-U, Teredo, L2TP, CAPWAP, AYIYA, MPLS
+//! and TZSP.
 //!
 //! A port alone proves nothing, so a header must be right in every bit that its specification fixes.
 
@@ -11,7 +12,9 @@ const CAPWAP_DATA: u16 = 5247;
 const GENEVE: u16 = 6081;
 const GTP_U: u16 = 2152;
 const L2TP: u16 = 1701;
+const MPLS: u16 = 6635;
 const TEREDO: u16 = 3544;
+const TZSP: u16 = 37_008;
 const VXLAN: u16 = 4789;
 /// Linux's, from before the assignment.
 const VXLAN_LINUX: u16 = 8472;
@@ -19,7 +22,7 @@ const VXLAN_GPE: u16 = 4790;
 
 /// Whether a datagram from or to this port may carry a tunnel.
 pub(super) const fn is_port(port: u16) -> bool {
-    matches!(port, AYIYA | CAPWAP_DATA | GENEVE | GTP_U | L2TP | TEREDO | VXLAN | VXLAN_LINUX | VXLAN_GPE)
+    matches!(port, AYIYA | CAPWAP_DATA | GENEVE | GTP_U | L2TP | MPLS | TEREDO | TZSP | VXLAN | VXLAN_LINUX | VXLAN_GPE)
 }
 
 /// Reads a tunnel's header from the start of a datagram. `false`: it is none.
@@ -28,6 +31,8 @@ pub(super) fn unwrap(position: &mut Position<'_>) -> Result<bool, Skip> {
         (_, VXLAN | VXLAN_LINUX) => vxlan(position),
         (_, VXLAN_GPE) => vxlan_gpe(position),
         (_, GENEVE) => geneve(position),
+        (_, MPLS) => mpls(position),
+        (_, TZSP) => tzsp(position),
         (GTP_U, _) | (_, GTP_U) => gtp(position),
         (TEREDO, _) | (_, TEREDO) => teredo(position),
         (L2TP, _) | (_, L2TP) => l2tp(position),
@@ -84,7 +89,53 @@ fn geneve(position: &mut Position<'_>) -> Result<bool, Skip> {
     Ok(true)
 }
 
-/// 3GPP TS 29.281 §5.1: version 1, GTP, a G-PDU whose length is that of the datagram; then the optional part and its
+/// RFC 7510 §3: a label stack, then an IP packet that fills the datagram, or a pseudo-wire's frame.
+fn mpls(position: &mut Position<'_>) -> Result<bool, Skip> {
+    const BOTTOM_OF_STACK: u32 = 0x100;
+    const LABEL_BYTES: usize = 4;
+    let mut stack = position.rest;
+    while stack.u32()? & BOTTOM_OF_STACK == 0 {}
+    let mut behind_control_word = stack;
+    if tunnel::packet_or_frame(&stack)?.is_none() {
+        behind_control_word.skip(LABEL_BYTES)?;
+        if tunnel::packet_or_frame(&behind_control_word)? != Some(Layer::Ethernet) {
+            return Ok(false);
+        }
+    }
+    tunnel::mpls(position)?;
+    Ok(true)
+}
+
+/// TaZmen Sniffer Protocol, as access points and routers mirror frames by it: version 1, received or to be sent, what
+/// follows, tags up to the end's (type 1; type 0 pads, others have a length).
+fn tzsp(position: &mut Position<'_>) -> Result<bool, Skip> {
+    const TAGS_MAX: u8 = 32;
+    let [1, 0 | 1, encapsulated_high, encapsulated_low] = position.rest.array()? else {
+        return Ok(false);
+    };
+    let layer = match u16::from_be_bytes([encapsulated_high, encapsulated_low]) {
+        1 => Layer::Ethernet,
+        18 => Layer::Wlan,
+        119 | 127 => Layer::Prism,
+        _ => return Ok(false),
+    };
+    for _ in 0..TAGS_MAX {
+        match position.rest.u8()? {
+            0 => {}
+            1 => {
+                position.enter(Encapsulation::Tzsp, layer)?;
+                return Ok(true);
+            }
+            _ => {
+                let len = position.rest.u8()?;
+                position.rest.skip(usize::from(len))?;
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// 3GPP TS 29.281 §5.1: version 1, GTP, a G-PDU whose length the datagram has room for; then the optional part and its
 /// extension headers (§5.2).
 fn gtp(position: &mut Position<'_>) -> Result<bool, Skip> {
     const VERSION_TYPE_RESERVED: u8 = 0xf8;
@@ -94,9 +145,10 @@ fn gtp(position: &mut Position<'_>) -> Result<bool, Skip> {
     const G_PDU: u8 = 0xff;
     let [flags, message, len_high, len_low, _, _, _, _] = position.rest.array()?;
     let len = u32::from(u16::from_be_bytes([len_high, len_low]));
-    if flags & VERSION_TYPE_RESERVED != VERSION_1_GTP || message != G_PDU || len != position.rest.wire_len() {
+    if flags & VERSION_TYPE_RESERVED != VERSION_1_GTP || message != G_PDU || len > position.rest.wire_len() {
         return Ok(false);
     }
+    position.rest.end_after(len);
     if flags & OPTIONAL != 0 {
         let [_, _, _, mut next_extension] = position.rest.array()?;
         while flags & EXTENSION != 0 && next_extension != 0 {

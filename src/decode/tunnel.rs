@@ -57,6 +57,11 @@ pub(super) fn packet_or_frame(rest: &Rest<'_>) -> Result<Option<Layer>, Skip> {
 
 /// Whether this reads as an IP header whose packet has room in what the wire carried.
 pub(super) fn is_ip(rest: &Rest<'_>) -> Result<bool, Skip> {
+    Ok(ip_len(rest)?.is_some())
+}
+
+/// The length of the packet, if so.
+fn ip_len(rest: &Rest<'_>) -> Result<Option<u32>, Skip> {
     const IPV6_HEADER_LEN: u32 = 40;
     let mut ahead = *rest;
     let [first, _, total_high, total_low, payload_high, payload_low] = ahead.array()?;
@@ -93,11 +98,6 @@ fn is_ethernet(rest: &Rest<'_>) -> Result<bool, Skip> {
 /// RFC 2516 §4: version and type 1, code 0 for the session stage, session, length.
 pub(super) fn pppoe(position: &mut Position<'_>) -> Result<(), Skip> {
     let [version_and_type, code, _, _] = position.rest.array()?;
-    Ok(ip_len(rest)?.is_some())
-}
-
-/// The length of the packet, if so.
-fn ip_len(rest: &Rest<'_>) -> Result<Option<u32>, Skip> {
     let len = position.rest.u16()?;
     if (version_and_type, code) != (0x11, 0) {
         return Err(Skip::Malformed);
@@ -145,6 +145,9 @@ fn ppp_protocol(position: &mut Position<'_>, first: u8) -> Result<u16, Skip> {
     Ok(u16::from_be_bytes([first, position.rest.u8()?]))
 }
 
+/// PPP in GRE.
+const PPP: u16 = 0x880b;
+
 /// RFC 2784 and RFC 2890 (version 0), RFC 2637 (version 1, PPTP).
 pub(super) fn gre(position: &mut Position<'_>) -> Result<(), Skip> {
     const CHECKSUM: u16 = 0x8000;
@@ -178,13 +181,13 @@ pub(super) fn gre(position: &mut Position<'_>) -> Result<(), Skip> {
         ERSPAN_1_OR_2 => erspan_2(position),
         ERSPAN_3 => erspan_3(position),
         link::TRANSPARENT_ETHERNET => position.enter(Encapsulation::Gre, Layer::Ethernet),
+        PPP => position.enter(Encapsulation::Gre, Layer::Ppp),
         WLAN_FIRST..=WLAN_LAST => position.enter(Encapsulation::Gre, Layer::Wlan),
         value => position.enter(Encapsulation::Gre, Layer::EtherType(value)),
     }
 }
 
 fn enhanced_gre(position: &mut Position<'_>, flags: u16, protocol: u16) -> Result<(), Skip> {
-    const PPP: u16 = 0x880b;
     const SEQUENCE: u16 = 0x1000;
     const ACKNOWLEDGMENT: u16 = 0x0080;
     if protocol != PPP {

@@ -1,15 +1,19 @@
-//! What carriers put before a packet, and L2TP over IP.
+//! What carriers, fabrics and mirrors put before a packet, and L2TP over IP.
 
-use super::headers::{Fixture, INNER, OUTER, over_ip, tunnel};
+use super::headers::{Fixture, INNER, OUTER, gre, link, over_ip, over_udp, tunnel};
 use super::*;
 
 /// As [`headers`] tests every other.
 pub(super) fn fixtures() -> Vec<Fixture> {
-    use Encapsulation::{L2tp, Mpls, Pppoe};
+    use Encapsulation::{Gre, L2tp, Mpls, Pppoe, Tzsp};
     let inner = format!("{INNER_ETHERNET} 0800");
     let over_l2tp =
         |name, headers: &str, mac| over_ip(name, L2tp, ipv4(ip::L2TP, &hex(&format!("{headers} {IPV4} {SYN}"))), mac);
     vec![
+        // Tree 17, 1 hop; service 0x1234; from channel 0x101 to 0x201.
+        link("fabricpath", LinkType::Ethernet, &format!("{ETHERNET} 8903 0441 {inner}"), INNER),
+        link("802.1ah", LinkType::Ethernet, &format!("{ETHERNET} 88e7 00001234 {inner}"), INNER),
+        link("802.1BR", LinkType::Ethernet, &format!("{ETHERNET} 893f 0101 0201 0000 0800"), OUTER),
         tunnel(
             "a pseudo-wire of 802.3",
             Mpls,
@@ -20,6 +24,18 @@ pub(super) fn fixtures() -> Vec<Fixture> {
             "a pseudo-wire of PPPoE",
             Pppoe,
             &format!("8847 00010140 {INNER_ETHERNET} 8864 11 00 0001 002e 0021"),
+            INNER,
+        ),
+        gre("ppp over gre", Gre, "0000 880b ff03 0021", OUTER),
+        over_udp("mpls over udp", Mpls, 6635, "00010040 00011140", OUTER),
+        over_udp("a pseudo-wire over udp", Mpls, 6635, &format!("00011140 00000000 {inner}"), INNER),
+        // A signal of one byte, a pad, the end.
+        over_udp("tzsp with ethernet", Tzsp, 37_008, &format!("01 00 0001 0a 01 c5 00 01 {inner}"), INNER),
+        over_udp(
+            "tzsp with 802.11",
+            Tzsp,
+            37_008,
+            "01 00 0012 01 08 01 0000 0200 0000 00aa 0200 0000 0011 0200 0000 0012 0000 aaaa03 000000 0800",
             INNER,
         ),
         over_l2tp("l2tpv3 with ethernet", &format!("0000004d {inner}"), INNER),
@@ -62,5 +78,37 @@ fn what_l2tp_over_ip_carries_beside_packets_of_flows_is_its_own() {
         let Packet { head, payload } = decoder.decode(frame(LinkType::Raw, &packet)).unwrap();
         assert_eq!((head.transport, head.source.port, head.tunnel), (Transport::L2tp, 0, None));
         assert_eq!(payload, body);
+    }
+}
+
+#[test]
+fn bytes_behind_a_g_pdu_are_no_part_of_it() {
+    let payload = hex(&format!("30 ff 002c 00000001 {IPV4} {SYN} 00000000"));
+    let bytes = ipv4(ip::UDP, &udp(50_000, 2152, &payload));
+    let seen = decode(frame(LinkType::Raw, &bytes)).unwrap();
+    assert_eq!((seen.ends.as_str(), seen.payload_len), ("192.0.2.1:49152 > 192.0.2.2:443", 0));
+}
+
+#[test]
+fn a_mirrors_port_does_not_make_a_mirror() {
+    let packet = format!("{IPV4} {SYN}");
+    let cases = [
+        // No bottom of the stack; a packet that does not fill the datagram.
+        (6635, format!("00010040 {packet}")),
+        (6635, format!("00010140 {packet} 00")),
+        // Version 2; a keep-alive; an unknown link; tags without an end.
+        (37_008, format!("02 00 0001 01 {INNER_ETHERNET} 0800 {packet}")),
+        (37_008, format!("01 04 0001 01 {INNER_ETHERNET} 0800 {packet}")),
+        (37_008, format!("01 00 0002 01 {INNER_ETHERNET} 0800 {packet}")),
+        (37_008, format!("01 00 0001 {}", "00 ".repeat(64))),
+        // A G-PDU that its length cuts.
+        (2152, format!("30 ff 002b 00000001 {packet}")),
+    ];
+    for (port, payload) in cases {
+        let payload = hex(&payload);
+        let bytes = ipv4(ip::UDP, &udp(50_000, port, &payload));
+        let seen = decode(frame(LinkType::Raw, &bytes)).unwrap();
+        assert_eq!(seen.ends, format!("198.51.100.1:50000 > 198.51.100.2:{port}"));
+        assert_eq!(seen.payload, payload);
     }
 }
