@@ -1,5 +1,5 @@
 //! Tailscale's path discovery in, a tunnel out: datagrams with which two nodes look for a way to each other beside the
-//! WireGuard between them.
+//! WireGuard between them, to which the flow is handed on.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -8,14 +8,14 @@ use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::hex::Hex;
-use crate::protocol::{Chunk, FieldSpec, Parser, Probe, Progress, Protocol, ProtocolSpec};
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, wireguard};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new(&"tailscale"),
     transports: &[Transport::Udp],
     opens_with: &[(b'T', b'T')],
     probe: |opening| if Disco::parse(opening.bytes).is_some() { Probe::Match } else { Probe::No },
-    start: |_| Box::new(Tailscale::default()),
+    start: |&start| Box::new(Tailscale { start, client: None, server: None, datagrams: 0, said: false }),
     fields: &[FieldSpec {
         name: "tailscale.disco_key",
         help: "The client's public key for path discovery, which names a node for one run of its program.",
@@ -41,18 +41,29 @@ impl Disco {
     }
 }
 
-#[derive(Default)]
 struct Tailscale {
+    start: Start,
     client: Option<Disco>,
     server: Option<Disco>,
     datagrams: u32,
+    said: bool,
 }
 
 impl Tailscale {
     /// After so many datagrams of one node the other is not waited for.
-    const DATAGRAMS_MAX: u32 = 8;
+    const UNANSWERED_MAX: u32 = 8;
+    /// Nodes that found a way have gone on to WireGuard by now.
+    const DATAGRAMS_MAX: u32 = 128;
 
-    fn say(&self, facts: &mut Vec<Statement>) {
+    fn is_wireguard(&self, chunk: &Chunk<'_>) -> bool {
+        let Start { transport, client_port, server_port, is_midway } = self.start;
+        let (sender, bytes) = (chunk.sender, chunk.bytes);
+        let opening = Opening { transport, sender, client_port, server_port, is_midway, bytes };
+        matches!((wireguard::SPEC.probe)(&opening), Probe::Match | Probe::Reversed)
+    }
+
+    fn say(&mut self, facts: &mut Vec<Statement>) {
+        self.said = true;
         let mut fields = Fields::default();
         fields.push_some("tailscale.disco_key", self.client.map(|disco| Hex(&disco.key).to_string()));
         let established = self.client.is_some() && self.server.is_some();
@@ -68,16 +79,21 @@ impl Parser for Tailscale {
                 Sender::Client => self.client = Some(disco),
                 Sender::Server => self.server = Some(disco),
             }
+        } else if self.said && self.is_wireguard(&chunk) {
+            return Progress::Upgrade { to: wireguard::SPEC.protocol, consumed: 0 };
         }
-        if (self.client.is_some() && self.server.is_some()) || self.datagrams >= Self::DATAGRAMS_MAX {
+        let is_answered = self.client.is_some() && self.server.is_some();
+        if !self.said && (is_answered || self.datagrams >= Self::UNANSWERED_MAX) {
             self.say(facts);
+        }
+        if self.datagrams >= Self::DATAGRAMS_MAX {
             return Progress::Done;
         }
         Progress::Continue { consumed: chunk.bytes.len() }
     }
 
     fn on_end(&mut self, facts: &mut Vec<Statement>) {
-        if self.client.is_some() || self.server.is_some() {
+        if !self.said && (self.client.is_some() || self.server.is_some()) {
             self.say(facts);
         }
     }

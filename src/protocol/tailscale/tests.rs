@@ -2,14 +2,18 @@ use super::*;
 use crate::protocol::tests::{Fixture, hex};
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![Fixture {
+    vec![path_discovery()]
+}
+
+fn path_discovery() -> Fixture {
+    Fixture {
         name: "path discovery",
         protocol: SPEC.protocol,
         transport: Transport::Udp,
         client_port: 41_641,
         server_port: 41_641,
         chunks: vec![(Sender::Client, disco("c1")), (Sender::Server, disco("5e"))],
-    }]
+    }
 }
 
 fn disco(key: &str) -> Vec<u8> {
@@ -35,6 +39,22 @@ fn two_nodes_that_find_each_other_are_one_tunnel() {
 fn a_node_that_is_not_answered_is_a_tunnel_that_is_not_established() {
     let said = tunnels(&[(Sender::Client, disco("c1")), (Sender::Client, disco("c1"))]);
     assert!(matches!(said[..], [(false, _)]), "{said:?}");
+}
+
+#[test]
+fn the_wireguard_behind_path_discovery_is_told_under_its_own_name() {
+    use crate::protocol::wireguard::tests::{initiation, response};
+    let mut chunks = path_discovery().chunks;
+    chunks.extend([(Sender::Client, disco("c1")), (Sender::Server, initiation([1, 2, 3, 4], 9))]);
+    chunks.push((Sender::Client, response([1, 2, 3, 4])));
+    let names: Vec<_> = fixtures()[0].facts_of(&chunks).iter().map(|(protocol, _)| protocol.as_str()).collect();
+    assert_eq!(names, ["tailscale", "wireguard"]);
+    chunks[4].1[8] ^= 1;
+    let names: Vec<_> = fixtures()[0].facts_of(&chunks).iter().map(|(protocol, _)| protocol.as_str()).collect();
+    assert_eq!(names[0], "tailscale");
+    chunks.truncate(3);
+    chunks.push((Sender::Client, vec![4; 64]));
+    assert_eq!(fixtures()[0].facts_of(&chunks).len(), 1, "no WireGuard");
 }
 
 #[test]
