@@ -60,6 +60,8 @@ struct Lane {
 
 /// One direction's data messages in a row that make a tunnel whose handshake was not seen.
 const RUN_MIN: u32 = 3;
+/// So many are enough where both directions have them.
+const RUN_MIN_OF_BOTH: u32 = 2;
 
 impl WireGuard {
     /// Without a claim after so many datagrams there will be none.
@@ -96,7 +98,7 @@ impl WireGuard {
             Sender::Server => &mut self.server,
         };
         lane.take(receiver, counter);
-        if lane.run < RUN_MIN {
+        if lane.run < RUN_MIN && self.client.run.min(self.server.run) < RUN_MIN_OF_BOTH {
             return Progress::Continue { consumed: 0 };
         }
         let established = self.client.run > 0 && self.server.run > 0;

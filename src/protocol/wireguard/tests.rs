@@ -128,6 +128,22 @@ fn data_counts_when_the_counters_of_one_session_rise() {
 }
 
 #[test]
+fn two_messages_each_way_that_agree_are_enough() {
+    let (to_client, to_server) = ([1, 0, 0, 7], [2, 0, 0, 9]);
+    let chunks = vec![
+        (Sender::Client, data(to_server, 5, 128)),
+        (Sender::Server, data(to_client, 6, 128)),
+        (Sender::Client, data(to_server, 6, 128)),
+        (Sender::Server, data(to_client, 8, 128)),
+    ];
+    assert_eq!(tunnels(&fixture("", chunks[..3].to_vec())), []);
+    assert_eq!(tunnels(&fixture("", chunks.clone())), [(Confidence::Likely, true)]);
+    let mut standing = chunks;
+    standing[3].1 = data(to_client, 6, 128);
+    assert_eq!(tunnels(&fixture("", standing)), []);
+}
+
+#[test]
 fn lengths_without_keys_are_no_initiation() {
     let mut zeros = hex("01 00 00 00 a1 a2 a3 a4");
     zeros.resize(148, 0);
