@@ -1,9 +1,10 @@
 //! NoMachine's media over UDP: datagrams in, one [`RemoteDesktop`] out.
 //!
 //! A datagram begins with 16 bits of its own, a 1, its own length and a zero, all little-endian, as the programs send
-//! it: `01 00 01 00 0a 00 00 00 00 00`. One alone proves little, so a claim takes several, of both sides.
+//! it: `01 00 01 00 0a 00 00 00 00 00`. These are 48 bits that are known; a claim takes several of them. Other datagrams
+//! may lie between.
 
-use crate::facts::{RemoteDesktop, Sender, Statement};
+use crate::facts::{RemoteDesktop, Statement};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, Parser, Progress};
 
@@ -22,30 +23,23 @@ fn head(bytes: &[u8]) -> Option<()> {
 
 #[derive(Default)]
 pub(super) struct Datagrams {
-    of_client: u32,
-    of_server: u32,
+    known: u32,
+    foreign: u32,
 }
 
 impl Datagrams {
     const MIN: u32 = 3;
-
-    fn is_known(&self) -> bool {
-        let (of_client, of_server) = (self.of_client, self.of_server);
-        of_client > 0 && of_server > 0 && of_client.saturating_add(of_server) >= Self::MIN
-    }
+    const FOREIGN_MAX: u32 = 8;
 }
 
 impl Parser for Datagrams {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
-        if !is_datagram(chunk.bytes) {
+        let count = if is_datagram(chunk.bytes) { &mut self.known } else { &mut self.foreign };
+        *count = count.saturating_add(1);
+        if self.foreign > Self::FOREIGN_MAX {
             return Progress::Reject;
         }
-        let count = match chunk.sender {
-            Sender::Client => &mut self.of_client,
-            Sender::Server => &mut self.of_server,
-        };
-        *count = count.saturating_add(1);
-        if !self.is_known() {
+        if self.known < Self::MIN {
             return Progress::Continue { consumed: 0 };
         }
         facts.push(Statement::RemoteDesktop(Box::<RemoteDesktop>::default()));

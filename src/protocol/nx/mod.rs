@@ -12,7 +12,9 @@ pub(crate) mod tests;
 use crate::facts::{RemoteDesktop, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
-use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, tls};
+use crate::protocol::{
+    ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, tls,
+};
 
 use datagrams::Datagrams;
 
@@ -21,8 +23,8 @@ pub const PROTOCOL: Protocol = Protocol::new(&"nx");
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,
     transports: &[Transport::Tcp, Transport::Udp],
-    // A greeting (TCP), or a small number (UDP).
-    opens_with: &[(0x00, 0x0f), (b'N', b'N')],
+    // A greeting's letter (TCP), or a number (UDP).
+    opens_with: ANY_BYTE,
     probe,
     start,
     fields: &[
@@ -46,6 +48,9 @@ fn start(start: &Start) -> Box<dyn Parser> {
 fn probe(opening: &Opening<'_>) -> Probe {
     if opening.transport == Transport::Udp {
         return if datagrams::is_datagram(opening.bytes) { Probe::Match } else { Probe::No };
+    }
+    if opening.bytes.first().is_some_and(|&first| first != b'N') {
+        return Probe::No;
     }
     let reads = |greeting| version(&mut Cursor::new(opening.bytes), greeting);
     let speaker = match (reads(CLIENT), reads(SERVER)) {

@@ -27,10 +27,20 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
 }
 
 #[test]
-fn datagrams_of_one_side_or_of_another_length_are_not_nx() {
+fn three_heads_are_nx_whoever_sends_them_and_whatever_lies_between() {
     let media = &fixtures()[1];
-    let of_client: Vec<_> = [0, 2, 0, 2, 0].iter().map(|&at| media.chunks[at].clone()).collect();
-    assert!(media.facts_of(&of_client).is_empty());
+    let mut of_client: Vec<_> = [0, 2, 0].iter().map(|&at| media.chunks[at].clone()).collect();
+    of_client[0].1[0] = 0xc7;
+    assert_eq!(media.facts_of(&of_client).len(), 1);
+    let foreign = |count| vec![(Sender::Server, vec![0x5a; 40]); count];
+    let between = |count| [&media.chunks[..1], &foreign(count), &media.chunks[1..]].concat();
+    assert_eq!(media.facts_of(&between(8)).len(), 1);
+    assert!(media.facts_of(&between(9)).is_empty());
+}
+
+#[test]
+fn datagrams_of_another_length_are_not_nx() {
+    let media = &fixtures()[1];
     let mut longer = media.chunks.clone();
     longer[2].1.push(0);
     assert!(media.facts_of(&longer).is_empty());
