@@ -94,6 +94,7 @@ impl Parser for Stream {
 
 /// Datagrams: each alone proves little.
 struct Datagrams {
+    is_port: bool,
     evidence: u32,
     datagrams: u32,
     is_known: bool,
@@ -108,7 +109,7 @@ impl Datagrams {
 
     fn new(start: &Start) -> Self {
         let is_port = start.client_port == PORT || start.server_port == PORT;
-        Self { evidence: if is_port { 2 } else { 0 }, datagrams: 0, is_known: false, peers: Vec::new() }
+        Self { is_port, evidence: if is_port { 2 } else { 0 }, datagrams: 0, is_known: false, peers: Vec::new() }
     }
 }
 
@@ -119,7 +120,8 @@ impl Parser for Datagrams {
             return if self.is_known { Progress::Done } else { Progress::Reject };
         }
         if !wire::is_datagram(chunk.bytes) {
-            return if self.is_known { Progress::Continue { consumed: 0 } } else { Progress::Reject };
+            let may_follow = self.is_known || self.is_port;
+            return if may_follow { Progress::Continue { consumed: 0 } } else { Progress::Reject };
         }
         let peer = wire::peer(chunk.bytes).filter(|peer| !self.peers.contains(peer));
         if let Some(peer) = peer.filter(|_| self.peers.len() < Self::PEERS_MAX) {

@@ -75,7 +75,10 @@ fn datagrams_with_the_magic_alone_must_be_several() {
     assert_eq!(on_port.facts().len(), 1);
     let mut broken = plain(4);
     broken[1].1[12] = 0x25;
-    assert!(fixture(Transport::Udp, "", broken).facts().is_empty());
+    assert!(fixture(Transport::Udp, "", broken.clone()).facts().is_empty());
+    let on_port = |chunks| Fixture { server_port: PORT, ..fixture(Transport::Udp, "", chunks) };
+    assert_eq!(on_port(broken[..3].to_vec()).facts().len(), 1, "others lie between on the port");
+    assert!(on_port(broken[..2].to_vec()).facts().is_empty());
 }
 
 #[test]
