@@ -95,7 +95,7 @@ impl Parser for X11 {
             (Sender::Server, None) => return self.on_midway(chunk, facts),
             (Sender::Server, Some(setup)) => match answer(&mut cursor, setup.order) {
                 Ok(Some(answer)) => {
-                    facts.push(Statement::RemoteDesktop(Box::new(describe(setup, answer))));
+                    facts.push(Statement::RemoteDesktop(Box::new(describe(setup, Some(answer)))));
                     return Progress::Done;
                 }
                 Ok(None) => {}
@@ -109,6 +109,13 @@ impl Parser for X11 {
     /// Amid a connection the next segment mostly begins with a request or an event.
     fn on_gap(&mut self, _sender: Sender, _len: u32) -> Progress {
         if self.midway.is_some() && self.setup.is_none() { Progress::Continue { consumed: 0 } } else { Progress::Done }
+    }
+
+    /// A display whose answer was not seen.
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
+        if let Some(setup) = &self.setup {
+            facts.push(Statement::RemoteDesktop(Box::new(describe(setup, None))));
+        }
     }
 }
 
@@ -128,12 +135,14 @@ impl X11 {
     }
 }
 
-fn describe(setup: &Setup, answer: Answer) -> RemoteDesktop {
+fn describe(setup: &Setup, answer: Option<Answer>) -> RemoteDesktop {
     let mut desktop = RemoteDesktop::default();
     let authorization = Some(setup.authorization.clone()).filter(|name| !name.is_empty());
     desktop.fields.push_some("x11.authorization", authorization);
-    desktop.fields.push("x11.accepted", answer.is_accepted);
-    desktop.fields.push_some("x11.vendor", answer.vendor);
+    if let Some(answer) = answer {
+        desktop.fields.push("x11.accepted", answer.is_accepted);
+        desktop.fields.push_some("x11.vendor", answer.vendor);
+    }
     desktop
 }
 
