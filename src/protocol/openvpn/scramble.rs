@@ -1,13 +1,13 @@
-//! OpenVPN under a "scramble": the first messages of both sides in, a likely tunnel out.
+//! OpenVPN under a "scramble": the first messages of both sides in, a hello and a likely tunnel of OpenVPN's out.
 //!
 //! The patch that consumer VPNs carry turns each message's bytes over (`xormask` with a password, `xorptrpos` with their
 //! place, `reverse`, or `obfuscate`: all of them) and leaves the lengths alone. A server's reset is 12 bytes longer than
 //! the client's, for it names the client's session and acknowledges a packet. And whatever the mask is, it cancels out
 //! between the two: of the opcodes, which stay in front, and of what both messages have in the same place.
 
-use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
+use crate::facts::{Confidence, Fields, Hello, Sender, Statement, Tunnel};
 use crate::net::Transport;
-use crate::protocol::openvpn::{Framed, framed};
+use crate::protocol::openvpn::{self, Framed, framed};
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
@@ -70,7 +70,9 @@ impl Scramble {
                 let Some(scramble) = scramble(reset, message.bytes) else { return Progress::Reject };
                 let mut fields = Fields::default();
                 fields.push(SCRAMBLE, scramble);
-                let tunnel = Tunnel { fields, ..Tunnel::new(Confidence::Likely, true) };
+                let protocol = Some(openvpn::SPEC.protocol);
+                let tunnel = Tunnel { protocol, fields, ..Tunnel::new(Confidence::Likely, true) };
+                facts.push(Statement::Hello(Box::new(Hello::new(Sender::Client))));
                 facts.push(Statement::Tunnel(Box::new(tunnel)));
                 Progress::Done
             }

@@ -56,8 +56,9 @@ fn obfuscate(bytes: &mut [u8]) {
 fn scramble_of(fixture: &Fixture) -> Option<String> {
     match &fixture.facts()[..] {
         [] => None,
-        [(_, Statement::Tunnel(tunnel))] => {
+        [(_, Statement::Hello(_)), (_, Statement::Tunnel(tunnel))] => {
             assert_eq!((tunnel.confidence, tunnel.established), (Confidence::Likely, true));
+            assert_eq!(tunnel.protocol, Some(openvpn::SPEC.protocol));
             tunnel.fields.get(SCRAMBLE).map(|scramble| format!("{scramble:?}"))
         }
         facts => panic!("{facts:?}"),
