@@ -1,14 +1,18 @@
-//! The data messages of a session that was open already when the capture began in, whether they are OpenVPN's out: both
-//! sides number the same peer in clear, and count what they send (P_DATA_V2 with an AEAD cipher); or on OpenVPN's port
-//! both begin alike, before noise (P_DATA_V1).
+//! The messages of a session that was open already when the capture began in, whether they are OpenVPN's out.
+//!
+//! Of its data: both sides number the same peer in clear, and count what they send (P_DATA_V2 with an AEAD cipher), or one
+//! does for longer; or on OpenVPN's port both begin alike, before noise (P_DATA_V1, and P_DATA_V2 with another cipher). Of
+//! its handshake: one side acknowledges by the other's 64 bits what that sent.
 //!
 //! ```text
 //! opcode:5 key:3 peer:24 | packet:32 | tag:128 | ciphertext          P_DATA_V2
+//! opcode:5 key:3 peer:24 | HMAC | ciphertext                         P_DATA_V2, not AEAD
 //! opcode:5 key:3 | HMAC, or packet:32 and tag:128 | ciphertext       P_DATA_V1
 //! ```
 
 use crate::facts::Sender;
 use crate::protocol::cursor::Cursor;
+use crate::protocol::openvpn::wire::{self, Acknowledging, SessionId, Wrap};
 
 const DATA_V1: u8 = 6;
 const DATA_V2: u8 = 9;
@@ -45,12 +49,14 @@ impl Data {
         }
     }
 
-    fn follows(self, last: Self) -> bool {
+    fn follows(self, last: Self, on_port: bool) -> bool {
         /// The largest step that loss and another path explain.
         const STEP_MAX: u32 = 256;
         let rises = match (self, last) {
             (Self::V2 { packet, .. }, Self::V2 { packet: last, .. }) => {
-                (1..=STEP_MAX).contains(&packet.wrapping_sub(last))
+                let step = packet.wrapping_sub(last);
+                // Numbers that have nothing to do with each other are none.
+                (1..=STEP_MAX).contains(&step) || (on_port && step.min(step.wrapping_neg()) > STEP_MAX)
             }
             _ => true,
         };
@@ -65,10 +71,19 @@ fn is_noise(tag: &[u8; 16]) -> bool {
 }
 
 /// What the messages so far have shown.
-#[derive(Default)]
 pub(super) struct Midway {
+    on_port: bool,
     client: Lane,
     server: Lane,
+}
+
+/// What the messages prove.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Proof {
+    /// The data of both sides.
+    Data,
+    DataOfOneSide,
+    Handshake(Wrap),
 }
 
 #[derive(Default)]
@@ -76,28 +91,55 @@ struct Lane {
     last: Option<Data>,
     /// Messages in a row of one peer, whose numbers rise where they have any.
     run: u32,
+    /// Those whose numbers rise.
+    counted: u32,
+    /// As it names itself in a handshake.
+    session: Option<SessionId>,
+    /// The last of the other side's messages that it acknowledged.
+    acknowledged: Option<Acknowledging>,
 }
 
 impl Midway {
     /// One side's messages in a row that count, beside one of the other side at least.
     const RUN_MIN: u32 = 4;
+    /// The same, where the other side is not seen.
+    const RUN_MIN_OF_ONE: u32 = 8;
 
-    /// Whether the message completes the proof.
-    pub(super) fn is_known_by(&mut self, data: Option<Data>, sender: Sender) -> bool {
-        let lane = match sender {
-            Sender::Client => &mut self.client,
-            Sender::Server => &mut self.server,
+    pub(super) fn new(on_port: bool) -> Self {
+        Self { on_port, client: Lane::default(), server: Lane::default() }
+    }
+
+    /// What is proven with this message.
+    pub(super) fn take(&mut self, message: &[u8], sender: Sender) -> Option<Proof> {
+        let Self { on_port, client, server } = self;
+        let (lane, other) = match sender {
+            Sender::Client => (client, &*server),
+            Sender::Server => (server, &*client),
         };
-        lane.take(data);
-        let both = self.client.last.zip(self.server.last);
-        let is_one_session = both.is_some_and(|(client, server)| client.is_of_one_session(server));
-        is_one_session && self.client.run.max(self.server.run) >= Self::RUN_MIN
+        if let Some(session) = wire::sender_of(message) {
+            lane.session = Some(session);
+            lane.acknowledged = Acknowledging::parse(message).or(lane.acknowledged);
+            let wrap_of = |from: &Lane, to: &Lane| {
+                from.acknowledged.filter(|acknowledged| Some(acknowledged.peer) == to.session).map(|it| it.wrap)
+            };
+            return wrap_of(lane, other).or_else(|| wrap_of(other, lane)).map(Proof::Handshake);
+        }
+        let data = Data::parse(message, *on_port);
+        lane.take(data, *on_port);
+        let Some(last) = other.last else {
+            let is_counted = matches!(data, Some(Data::V2 { .. })) && lane.counted >= Self::RUN_MIN_OF_ONE;
+            return is_counted.then_some(Proof::DataOfOneSide);
+        };
+        let is_one_session = data.is_some_and(|data| data.is_of_one_session(last));
+        (is_one_session && lane.run.max(other.run) >= Self::RUN_MIN).then_some(Proof::Data)
     }
 }
 
 impl Lane {
-    fn take(&mut self, data: Option<Data>) {
-        let rises = self.last.zip(data).is_some_and(|(last, data)| data.follows(last));
+    fn take(&mut self, data: Option<Data>, on_port: bool) {
+        let rises = self.last.zip(data).is_some_and(|(last, data)| data.follows(last, on_port));
+        let is_counted = self.last.zip(data).is_some_and(|(last, data)| data.follows(last, false));
+        self.counted = if is_counted { self.counted.saturating_add(1) } else { data.map_or(0, |_| 1) };
         self.run = match (data, rises) {
             (None, _) => 0,
             (Some(_), false) => 1,

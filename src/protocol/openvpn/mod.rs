@@ -3,7 +3,7 @@
 //!
 //! Opcodes alone fit one random byte in six, so a claim rests on the answer: the server's reset names the session that
 //! the client's reset opened. Under tls-crypt, which hides that, it rests on lengths, replay counters and both opcodes.
-//! Amid a session over UDP, it rests on the numbers of its data. Static-key mode has no handshake and is not claimed.
+//! Amid a session over UDP, it rests on the numbers of its data, or on what acknowledges the other side's. Static-key mode has no handshake and is not claimed.
 
 mod control;
 mod midway;
@@ -19,14 +19,23 @@ use crate::protocol::cursor::Cursor;
 use crate::protocol::tls::hello;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
 use control::Channel;
-use midway::{Data, Midway};
-use wire::ClientReset;
+use midway::{Data, Midway, Proof};
+use wire::{Acknowledging, ClientReset};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new(&"openvpn"),
     transports: &[Transport::Tcp, Transport::Udp],
-    // The high byte of a length (TCP), or a client's reset or data (UDP).
-    opens_with: &[(0x00, 0x04), (0x08, 0x08), (0x30, 0x38), (0x48, 0x50)],
+    // The high byte of a length (TCP), or a reset, what follows it, or data (UDP).
+    opens_with: &[
+        (0x00, 0x04),
+        (0x08, 0x08),
+        (0x10, 0x10),
+        (0x20, 0x20),
+        (0x28, 0x28),
+        (0x30, 0x38),
+        (0x40, 0x40),
+        (0x48, 0x50),
+    ],
     probe,
     start: |start| Box::new(OpenVpn::new(start)),
     fields: &[
@@ -55,12 +64,20 @@ fn probe(opening: &Opening<'_>) -> Probe {
         _ => opening.bytes,
     };
     match (ClientReset::parse(message), opening.sender) {
-        (None, _) if opening.transport == Transport::Udp && Data::parse(message, opening.on_port(PORT)).is_some() => {
-            Probe::Match
-        }
+        (None, sender) if opening.transport == Transport::Udp => probe_midway(message, sender, opening.on_port(PORT)),
         (None, _) => Probe::No,
         (Some(_), Sender::Client) => Probe::Match,
         (Some(_), Sender::Server) => Probe::Reversed,
+    }
+}
+
+fn probe_midway(message: &[u8], sender: Sender, on_port: bool) -> Probe {
+    let is_answer = message.first().is_some_and(|&opcode| wire::is_server_reset(opcode));
+    match Acknowledging::parse(message) {
+        Some(_) if is_answer && sender == Sender::Client => Probe::Reversed,
+        Some(_) => Probe::Match,
+        None if Data::parse(message, on_port).is_some() => Probe::Match,
+        None => Probe::No,
     }
 }
 
@@ -82,7 +99,6 @@ fn framed(bytes: &[u8]) -> Framed<'_> {
 
 struct OpenVpn {
     transport: Transport,
-    on_port: bool,
     reset: Option<ClientReset>,
     /// Messages of the client that go on with its session, where the server is not seen.
     continuations: u32,
@@ -102,9 +118,9 @@ impl OpenVpn {
     const MIDWAY_MESSAGES_MAX: u32 = 10;
 
     fn new(start: &Start) -> Self {
-        let (transport, midway) = (start.transport, Midway::default());
-        let on_port = start.client_port == PORT || start.server_port == PORT;
-        Self { transport, on_port, reset: None, continuations: 0, said: None, messages: 0, midway, channel: None }
+        let transport = start.transport;
+        let midway = Midway::new(start.client_port == PORT || start.server_port == PORT);
+        Self { transport, reset: None, continuations: 0, said: None, messages: 0, midway, channel: None }
     }
 
     fn on_message(&mut self, message: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
@@ -135,8 +151,13 @@ impl OpenVpn {
     }
 
     fn on_midway(&mut self, message: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
-        if self.midway.is_known_by(Data::parse(message.bytes, self.on_port), message.sender) {
-            facts.push(Statement::Tunnel(Box::new(Tunnel::new(Confidence::Likely, true))));
+        if let Some(proof) = self.midway.take(message.bytes, message.sender) {
+            let mut tunnel = Tunnel::new(Confidence::Likely, proof != Proof::DataOfOneSide);
+            if let Proof::Handshake(wrap) = proof {
+                tunnel.confidence = Confidence::Certain;
+                tunnel.fields.push("openvpn.control_channel_wrap", wrap.as_str());
+            }
+            facts.push(Statement::Tunnel(Box::new(tunnel)));
             return Progress::Done;
         }
         if self.messages < Self::MIDWAY_MESSAGES_MAX { Progress::Continue { consumed: 0 } } else { Progress::Reject }

@@ -76,6 +76,56 @@ fn a_client_that_goes_on_is_a_likely_tunnel_without_its_server() {
     assert!(alone.facts().is_empty(), "another session");
 }
 
+#[test]
+fn a_handshake_whose_beginning_was_not_seen_is_told_by_what_it_acknowledges() {
+    for (mut fixture, wrap) in [(plain(), "none"), (tls_auth(), "tls-auth")] {
+        fixture.chunks.remove(0);
+        assert_eq!(tunnels(&fixture), [(Confidence::Certain, true, Value::Word(wrap))], "{wrap}");
+        let mut turned = fixture.clone();
+        turned.chunks.iter_mut().for_each(|(sender, _)| *sender = sender.other());
+        assert_eq!(tunnels(&turned), [(Confidence::Certain, true, Value::Word(wrap))], "{wrap}");
+        // The server's own session, and the one that it answers.
+        fixture.chunks[0].1[3] ^= 1;
+        fixture.chunks[1].1[5] ^= 1;
+        assert_eq!(tunnels(&fixture), [], "{wrap}: strangers");
+    }
+    let acknowledgments = [
+        (Sender::Server, hex("28 7bd4e1e947e1c64e 01 00000000 a68328adbfce3940")),
+        (Sender::Client, hex("20 a68328adbfce3940 00 00000001 1603010110 0100010c")),
+    ];
+    let fixture = Fixture { chunks: acknowledgments.to_vec(), ..plain() };
+    assert_eq!(tunnels(&fixture), [(Confidence::Certain, true, Value::Word("none"))]);
+    assert_eq!(tunnels(&Fixture { chunks: acknowledgments[..1].to_vec(), ..plain() }), []);
+}
+
+#[test]
+fn data_of_one_side_must_be_counted_for_longer() {
+    let said = |numbers: &mut dyn Iterator<Item = u32>| {
+        let chunks = numbers.map(|number| (Sender::Server, data(7, number))).collect();
+        let elsewhere = Fixture { client_port: 40_000, server_port: 40_001, chunks, ..plain() };
+        elsewhere.facts().len()
+    };
+    assert_eq!(said(&mut (55..63)), 1);
+    assert_eq!(said(&mut (55..62)), 0);
+    assert_eq!(said(&mut [55, 56, 57, 58, 59, 60, 61, 61].into_iter()), 0);
+}
+
+#[test]
+fn data_under_another_cipher_is_known_on_the_port() {
+    let message = |peer: u8, seed: u32| {
+        let noise = (0..24_u32).flat_map(|at| (at + seed).wrapping_mul(0x9e37_79b1).rotate_left(at).to_be_bytes());
+        [9 << 3, 0, 0, peer].into_iter().chain(noise).collect::<Vec<u8>>()
+    };
+    let chunks = |peer| {
+        let of = move |seed| [(Sender::Client, message(1, seed)), (Sender::Server, message(peer, seed + 7919))];
+        (100..105).flat_map(of).collect()
+    };
+    let on_port = Fixture { chunks: chunks(1), ..plain() };
+    assert_eq!(on_port.facts().len(), 1);
+    assert_eq!(Fixture { client_port: 40_000, server_port: 40_001, ..on_port }.facts().len(), 0);
+    assert_eq!(Fixture { chunks: chunks(2), ..plain() }.facts().len(), 0, "another peer");
+}
+
 fn tls_auth() -> Fixture {
     udp(
         "openvpn with tls-auth",

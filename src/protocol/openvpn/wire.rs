@@ -42,6 +42,8 @@ pub(super) struct ClientReset {
     pub(super) wrap: Wrap,
 }
 
+const CONTROL_V1: u8 = 4 << 3;
+const ACK_V1: u8 = 5 << 3;
 /// Key id 0 in the low bits: both sides start with it. Version 1 is that of OpenVPN before 2.0.
 const HARD_RESET_CLIENT_V1: u8 = 1 << 3;
 const HARD_RESET_SERVER_V1: u8 = 2 << 3;
@@ -101,8 +103,6 @@ impl ClientReset {
 
     /// Whether `message` goes on with the session, which a client does when it was answered.
     pub(super) fn is_followed_by(&self, message: &[u8]) -> bool {
-        const CONTROL_V1: u8 = 4 << 3;
-        const ACK_V1: u8 = 5 << 3;
         const CONTROL_WITH_WRAPPED_KEY: u8 = 11 << 3;
         let mut cursor = Cursor::new(message);
         matches!(cursor.u8(), Some(CONTROL_V1 | ACK_V1 | CONTROL_WITH_WRAPPED_KEY))
@@ -139,6 +139,64 @@ impl ClientReset {
     }
 }
 
+/// The most acknowledgements of a message.
+const ACKNOWLEDGMENTS_MAX: u8 = 8;
+
+/// Who sends a message of a handshake, as far as it is readable.
+pub(super) fn sender_of(message: &[u8]) -> Option<SessionId> {
+    let mut cursor = Cursor::new(message);
+    let opcode = cursor.u8()?;
+    let is_known = is_server_reset(opcode) || matches!(opcode, CONTROL_V1 | ACK_V1);
+    session(&mut cursor).filter(|_| is_known)
+}
+
+pub(super) const fn is_server_reset(opcode: u8) -> bool {
+    matches!(opcode, HARD_RESET_SERVER_V1 | HARD_RESET_SERVER_V2)
+}
+
+/// A message of a handshake that acknowledges others.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Acknowledging {
+    /// Whose messages it acknowledges.
+    pub(super) peer: SessionId,
+    pub(super) wrap: Wrap,
+}
+
+impl Acknowledging {
+    pub(super) fn parse(message: &[u8]) -> Option<Self> {
+        let mut cursor = Cursor::new(message);
+        let opcode = cursor.u8()?;
+        let own = session(&mut cursor)?;
+        let is_of_others = |&peer: &SessionId| peer != own;
+        if let Some(peer) = Self::peer(opcode, cursor).filter(is_of_others) {
+            return Some(Self { peer, wrap: Wrap::Plain });
+        }
+        HMAC_BYTES.into_iter().find_map(|hmac_bytes| {
+            let mut cursor = cursor;
+            cursor.skip(hmac_bytes)?;
+            replay(&mut cursor)?;
+            let peer = Self::peer(opcode, cursor).filter(is_of_others)?;
+            Some(Self { peer, wrap: Wrap::TlsAuth { hmac_bytes } })
+        })
+    }
+
+    /// Some numbers of messages as they are early in a session, whose they are, and what else the message has.
+    fn peer(opcode: u8, mut cursor: Cursor<'_>) -> Option<SessionId> {
+        const NUMBER_MAX: u32 = 1024;
+        let number = |cursor: &mut Cursor<'_>| cursor.u32().filter(|&number| number <= NUMBER_MAX);
+        for _ in 0..cursor.u8().filter(|count| (1..=ACKNOWLEDGMENTS_MAX).contains(count))? {
+            number(&mut cursor)?;
+        }
+        let peer = session(&mut cursor)?;
+        let fits = match opcode {
+            ACK_V1 => cursor.is_empty(),
+            CONTROL_V1 => number(&mut cursor).is_some(),
+            _ => is_server_reset(opcode) && cursor.u32()? == 0 && cursor.is_empty(),
+        };
+        fits.then_some(peer)
+    }
+}
+
 /// A piece of the TLS stream that a control message carries, and its number.
 pub(super) struct Piece<'a> {
     pub(super) number: u32,
@@ -148,8 +206,6 @@ pub(super) struct Piece<'a> {
 impl<'a> Piece<'a> {
     /// Reads a message of the session, with an HMAC of so many bytes and a replay counter where it is authenticated.
     pub(super) fn parse(message: &'a [u8], session: SessionId, hmac_bytes: Option<usize>) -> Option<Self> {
-        const CONTROL_V1: u8 = 4 << 3;
-        const ACKNOWLEDGMENTS_MAX: u8 = 8;
         let mut cursor = Cursor::new(message);
         if cursor.u8()? != CONTROL_V1 || cursor.array() != Some(session) {
             return None;
