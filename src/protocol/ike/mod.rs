@@ -42,6 +42,8 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
 };
 
 const PORT: u16 = 500;
+/// Group keys (RFC 8263) are asked for in exchanges of IKE.
+const GROUP_PORT: u16 = 848;
 /// IKE and ESP in UDP share it, once a NAT was found (RFC 3948).
 const NAT_PORT: u16 = 4500;
 
@@ -49,10 +51,10 @@ fn probe(opening: &Opening<'_>) -> Probe {
     if opening.transport == Transport::Tcp {
         return probe_stream(opening);
     }
-    let is_on_port = opening.on_port(PORT) || opening.on_port(NAT_PORT);
+    let is_on_port = is_own(opening.client_port) || is_own(opening.server_port);
     let on_nat_port = opening.on_port(NAT_PORT);
     let damaged = || damaged(opening.bytes, on_nat_port).filter(|_| is_on_port);
-    let Some(message) = message(opening.bytes).or_else(damaged) else {
+    let Some(message) = message(opening.bytes, is_on_port).or_else(damaged) else {
         return Probe::No;
     };
     if !is_on_port && !message.opens() {
@@ -62,6 +64,10 @@ fn probe(opening: &Opening<'_>) -> Probe {
         Some(role) if role != opening.sender => Probe::Reversed,
         _ => Probe::Match,
     }
+}
+
+const fn is_own(port: u16) -> bool {
+    matches!(port, PORT | GROUP_PORT | NAT_PORT)
 }
 
 fn probe_stream(opening: &Opening<'_>) -> Probe {
@@ -80,8 +86,9 @@ fn damaged(datagram: &[u8], on_nat_port: bool) -> Option<Message<'_>> {
     Message::parse_header(bytes)
 }
 
-fn message(datagram: &[u8]) -> Option<Message<'_>> {
-    wire::without_marker(datagram).and_then(Message::parse).or_else(|| Message::parse(datagram))
+fn message(datagram: &[u8], is_on_port: bool) -> Option<Message<'_>> {
+    let parse = if is_on_port { Message::parse_on_port } else { Message::parse };
+    wire::without_marker(datagram).and_then(parse).or_else(|| parse(datagram))
 }
 
 /// Whether this is a message with the marker that tells it from ESP in UDP (RFC 3948 §2.2), as far as its header shows.
@@ -102,6 +109,7 @@ fn speaks_as(message: &Message<'_>) -> Option<Sender> {
 
 struct Ike {
     transport: Transport,
+    is_on_port: bool,
     on_nat_port: bool,
     association: Option<Association>,
     said: bool,
@@ -133,6 +141,7 @@ impl Ike {
     const fn new(start: &Start) -> Self {
         Self {
             transport: start.transport,
+            is_on_port: is_own(start.client_port) || is_own(start.server_port),
             on_nat_port: start.client_port == NAT_PORT || start.server_port == NAT_PORT,
             association: None,
             said: false,
@@ -219,7 +228,7 @@ impl Parser for Ike {
             return self.on_stream(chunk, facts);
         }
         self.messages = self.messages.saturating_add(1);
-        if let Some(message) = message(chunk.bytes) {
+        if let Some(message) = message(chunk.bytes, self.is_on_port) {
             self.on_message(chunk.sender, &message, facts);
         } else if self.on_nat_port && esp::is_in_udp(chunk.bytes) && self.association.is_some() {
             self.say(true, facts);

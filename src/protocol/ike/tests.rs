@@ -207,15 +207,39 @@ fn what_does_not_add_up_is_not_ike() {
         |bytes| bytes[18] = 77,    // no such exchange
         |bytes| bytes[19] |= 0x40, // a reserved flag
     ];
-    for spoil in spoil {
+    for (number, spoil) in spoil.into_iter().enumerate() {
         let mut fixture = sound.clone();
         fixture.chunks.truncate(1);
         spoil(&mut fixture.chunks[0].1);
+        (fixture.client_port, fixture.server_port) = (40_000, 40_001);
         assert!(fixture.facts().is_empty());
+        (fixture.client_port, fixture.server_port) = (500, 500);
+        // What a receiver ignores.
+        let is_ignored = matches!(number, 0 | 3);
+        assert_eq!(tunnels(&fixture).len(), usize::from(is_ignored), "{number}");
     }
     let mut elsewhere = behind_a_nat();
     (elsewhere.client_port, elsewhere.server_port) = (40_000, 443);
     assert!(elsewhere.facts().is_empty(), "nothing readable, and not on its ports");
+}
+
+#[test]
+fn on_its_ports_what_a_receiver_ignores_is_ignored() {
+    const RESERVED: u8 = 0x46;
+    let encrypted = |version, exchange, flags| message(INITIATOR, RESPONDER, version, exchange, flags, &[(46, "00")]);
+    for (port, message) in [
+        (500, encrypted(0x20, 39, 0x08)),
+        (500, encrypted(0x23, 36, 0x08 | RESERVED)),
+        (500, encrypted(0x11, 5, 0x01)),
+        (500, encrypted(0x10, 243, 0x01)),
+        (848, encrypted(0x10, 32, 0x01)),
+    ] {
+        let mut fixture = Fixture { client_port: port, server_port: port, ..version_2() };
+        fixture.chunks = vec![(Sender::Client, message.clone()), (Sender::Server, message)];
+        assert!(matches!(&tunnels(&fixture)[..], [(_, Tunnel { established: true, .. })]), "{:?}", fixture.facts());
+        (fixture.client_port, fixture.server_port) = (40_000, 40_001);
+        assert!(fixture.facts().is_empty());
+    }
 }
 
 #[test]

@@ -44,12 +44,14 @@ impl Exchange {
     }
 
     /// Version 1: RFC 2408 §3.1, RFC 2409 appendix A, and the configuration method's draft. Version 2: RFC 7296 §3.1,
-    /// RFC 5723, RFC 9242, RFC 9370.
-    fn of(version: Version, number: u8) -> Option<Self> {
+    /// RFC 5723, RFC 9242, RFC 9370, RFC 9838; private numbers where a port tells.
+    fn of(version: Version, number: u8, on_port: bool) -> Option<Self> {
+        const PRIVATE_FIRST: u8 = 240;
         match (version, number) {
+            (_, PRIVATE_FIRST..) if on_port => Some(Self::Other),
             (Version::V1, 2) => Some(Self::Main),
             (Version::V1, 4) => Some(Self::Aggressive),
-            (Version::V1, 1 | 3 | 5 | 6 | 32 | 33) | (Version::V2, 35..=38 | 43 | 44) => Some(Self::Other),
+            (Version::V1, 1 | 3 | 5 | 6 | 32 | 33) | (Version::V2, 35..=41 | 43 | 44) => Some(Self::Other),
             (Version::V2, 34) => Some(Self::Init),
             _ => None,
         }
@@ -102,22 +104,37 @@ pub(super) fn without_marker(datagram: &[u8]) -> Option<&[u8]> {
 impl<'a> Message<'a> {
     /// A message whose payloads hold together, as far as they are not encrypted.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let holds = |message: &Self| message.is_whole && (message.is_readable || message.is_encrypted);
-        Self::parse_header(bytes).filter(|message| message.initiator != [0; 8] && holds(message))
+        Self::parse_as(bytes, false).filter(Self::holds)
+    }
+
+    /// As [`Self::parse`], where a port says what it should be: what a receiver ignores (RFC 7296 §2.5 and §3.1) is
+    /// ignored, the minor version, reserved flags, and what lies behind the message.
+    pub(super) fn parse_on_port(bytes: &'a [u8]) -> Option<Self> {
+        Self::parse_as(bytes, true).filter(Self::holds)
+    }
+
+    fn holds(&self) -> bool {
+        self.initiator != [0; 8] && self.is_whole && (self.is_readable || self.is_encrypted)
     }
 
     /// A message whose header fits, where a port says what it should be: it may be cut, or its payloads broken; or it is
     /// whole and names no initiator (which RFC 7296 §3.1 forbids, and testers send).
     pub(super) fn parse_header(bytes: &'a [u8]) -> Option<Self> {
+        Self::parse_as(bytes, false)
+    }
+
+    fn parse_as(bytes: &'a [u8], on_port: bool) -> Option<Self> {
         let mut cursor = Cursor::new(bytes);
         let (initiator, responder) = (cursor.array()?, cursor.array()?);
         let first_payload = cursor.u8()?;
         let version = match cursor.u8()? {
             0x10 => Version::V1,
             0x20 => Version::V2,
+            0x11..=0x1f if on_port => Version::V1,
+            0x21..=0x2f if on_port => Version::V2,
             _ => return None,
         };
-        let exchange = Exchange::of(version, cursor.u8()?)?;
+        let exchange = Exchange::of(version, cursor.u8()?, on_port)?;
         let flags = cursor.u8()?;
         let _message_id = cursor.u32()?;
         let len = usize::try_from(cursor.u32()?).ok()?;
@@ -125,11 +142,13 @@ impl<'a> Message<'a> {
             Version::V1 => (V1_FLAGS, flags & V1_ENCRYPTED != 0),
             Version::V2 => (V2_FLAGS, matches!(exchange, Exchange::Other)),
         };
-        let is_whole = len == bytes.len();
+        let is_whole = len <= bytes.len();
         let is_named = is_whole || initiator != [0; 8];
-        if !is_named || len < bytes.len().max(HEADER_BYTES) || flags & !known_flags != 0 {
+        let is_strict = flags & !known_flags == 0 && len >= bytes.len();
+        if !is_named || len < HEADER_BYTES || !(is_strict || on_port) {
             return None;
         }
+        let body_bytes = len.saturating_sub(HEADER_BYTES);
         let mut message = Self {
             initiator,
             responder,
@@ -140,7 +159,7 @@ impl<'a> Message<'a> {
             is_encrypted: encrypted,
             is_whole,
             first_payload,
-            payloads: cursor.rest(),
+            payloads: cursor.rest().get(..body_bytes).unwrap_or(cursor.rest()),
         };
         message.is_readable = !encrypted && message.is_whole && message.payloads_fill();
         Some(message)
