@@ -1,5 +1,6 @@
 //! Telnet (RFC 854): the negotiation of options in, a hello of each side, one for the terminal and the user name that the
-//! client passes on (RFC 1091, RFC 1572) out. What is typed and shown is passed over.
+//! client passes on (RFC 1091, RFC 1572) out. What is typed and shown is passed over. On its port a server that asks for a
+//! name or a password at once, and negotiates nothing, is one, too; and amid a connection keys that come back.
 
 pub mod wire;
 
@@ -9,7 +10,7 @@ pub(crate) mod tests;
 use crate::facts::{Credential, Fields, Hello, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
-use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
 
 use wire::{Command, IAC, Subnegotiation};
 
@@ -18,9 +19,10 @@ pub const PROTOCOL: Protocol = Protocol::new(&"telnet");
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,
     transports: &[Transport::Tcp],
-    opens_with: &[(IAC, IAC)],
+    // IAC; on its port a server's text.
+    opens_with: ANY_BYTE,
     probe,
-    start: |_| Box::<Telnet>::default(),
+    start: |start| Box::new(Telnet::new(start)),
     fields: &[TERMINAL, DISPLAY],
 };
 
@@ -31,13 +33,31 @@ const DISPLAY: FieldSpec =
 
 const PORT: u16 = 23;
 
-/// Options are asked for before anything else is said. One such command tells on Telnet's port, two tell everywhere.
+/// Options are asked for before anything else is said. One such command tells on Telnet's port, two tell everywhere, the
+/// second perhaps what was asked for. On its port a server may greet before.
 fn probe(opening: &Opening<'_>) -> Probe {
-    let wanted = if opening.on_port(PORT) { 1 } else { 2 };
+    let on_port = opening.on_port(PORT);
     let mut cursor = Cursor::new(opening.bytes);
-    for _ in 0..wanted {
+    if on_port && opening.is_midway && opening.sender == Sender::Client && wire::is_key(opening.bytes) {
+        return Probe::Match;
+    }
+    if on_port && opening.sender == Sender::Server {
+        let text = wire::text(&mut cursor);
+        match wire::asks_for_name(text) {
+            true => return Probe::Match,
+            false if text.len() > TEXT_BYTES_MAX => return Probe::No,
+            false if cursor.is_empty() => return Probe::More,
+            false => {}
+        }
+    }
+    if cursor.peek().is_some_and(|first| first != IAC) {
+        return Probe::No;
+    }
+    let wanted = if on_port { 1 } else { 2 };
+    for number in 0..wanted {
         match wire::command(&mut cursor) {
             Ok(Some(Command::Option(option))) if wire::is_registered(option) => {}
+            Ok(Some(Command::Subnegotiation([option, ..]))) if number > 0 && wire::is_registered(*option) => {}
             Ok(None) => return Probe::More,
             _ => return Probe::No,
         }
@@ -45,17 +65,53 @@ fn probe(opening: &Opening<'_>) -> Probe {
     Probe::Match
 }
 
-#[derive(Default)]
+/// The most a server says before it asks.
+const TEXT_BYTES_MAX: usize = 2 << 10;
+
 struct Telnet {
+    on_port: bool,
+    /// As long as the connection may have begun before.
+    echo: Option<Echo>,
     client: Side,
     server: Side,
     told: Told,
+}
+
+/// What was typed and has not come back yet.
+#[derive(Default)]
+struct Echo {
+    typed: Vec<u8>,
+    echoes: u32,
+}
+
+impl Echo {
+    /// So many keys that come back are typed at a terminal.
+    const MIN: u32 = 2;
+    const TYPED_MAX: usize = 16;
+
+    fn is_known_by(&mut self, data: &[u8], sender: Sender) -> bool {
+        match sender {
+            Sender::Client if wire::is_key(data) && self.typed.len() < Self::TYPED_MAX => self.typed.extend(data),
+            Sender::Server if !data.is_empty() && self.typed.starts_with(data) => {
+                self.typed.drain(..data.len());
+                self.echoes = self.echoes.saturating_add(1);
+            }
+            _ if data.is_empty() => {}
+            Sender::Client => self.typed.clear(),
+            // What a command shows.
+            Sender::Server if self.typed.is_empty() => {}
+            Sender::Server => *self = Self::default(),
+        }
+        self.echoes >= Self::MIN
+    }
 }
 
 #[derive(Default)]
 struct Side {
     has_spoken: bool,
     bytes: usize,
+    /// What a server says before it has asked for anything, up to a limit.
+    text: Vec<u8>,
 }
 
 #[derive(Default)]
@@ -69,10 +125,38 @@ impl Telnet {
     /// Negotiation stands at the beginning: after so many bytes of a side nothing is waited for.
     const BYTES_MAX: usize = 8 << 10;
 
+    fn new(start: &Start) -> Self {
+        let on_port = start.client_port == PORT || start.server_port == PORT;
+        let echo = (on_port && start.is_midway).then(Echo::default);
+        Self { on_port, echo, client: Side::default(), server: Side::default(), told: Told::default() }
+    }
+
     const fn side(&mut self, sender: Sender) -> &mut Side {
         match sender {
             Sender::Client => &mut self.client,
             Sender::Server => &mut self.server,
+        }
+    }
+
+    fn on_data(&mut self, data: &[u8], sender: Sender, facts: &mut Vec<Statement>) {
+        if let Some(echo) = &mut self.echo
+            && echo.is_known_by(data, sender)
+        {
+            self.echo = None;
+            if !std::mem::replace(&mut self.client.has_spoken, true) {
+                facts.push(hello(Sender::Client, Fields::default()));
+            }
+        }
+        let server = &mut self.server;
+        if !self.on_port || sender == Sender::Client || server.has_spoken || server.text.len() > TEXT_BYTES_MAX {
+            return;
+        }
+        let room = TEXT_BYTES_MAX.saturating_add(1).saturating_sub(server.text.len());
+        let from = server.text.len().saturating_sub(wire::QUESTION_BYTES_MAX);
+        server.text.extend(data.iter().take(room));
+        if wire::asks_for_name(server.text.get(from..).unwrap_or_default()) {
+            (server.has_spoken, server.text) = (true, Vec::new());
+            facts.push(hello(sender, Fields::default()));
         }
     }
 
@@ -104,7 +188,10 @@ impl Parser for Telnet {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
         loop {
+            let before = cursor;
             wire::skip_data(&mut cursor);
+            let data_bytes = before.len().saturating_sub(cursor.len());
+            self.on_data(before.rest().get(..data_bytes).unwrap_or_default(), chunk.sender, facts);
             match wire::command(&mut cursor) {
                 Ok(Some(command)) => self.on_command(command, chunk.sender, facts),
                 Ok(None) => break,
@@ -114,7 +201,15 @@ impl Parser for Telnet {
         let consumed = chunk.bytes.len().saturating_sub(cursor.len());
         let side = self.side(chunk.sender);
         side.bytes = side.bytes.saturating_add(consumed);
-        if side.bytes > Self::BYTES_MAX { Progress::Done } else { Progress::Continue { consumed } }
+        match side.bytes > Self::BYTES_MAX {
+            false => Progress::Continue { consumed },
+            true if self.client.has_spoken || self.server.has_spoken => Progress::Done,
+            true => Progress::Reject,
+        }
+    }
+
+    fn kept_bytes(&self) -> usize {
+        self.server.text.len()
     }
 }
 

@@ -1,10 +1,16 @@
 use super::*;
 use crate::facts::Value;
+use crate::protocol::session::Session;
 use crate::protocol::tests::{Fixture, hex};
+use crate::time::Timestamp;
 
 /// Conversations as every protocol's tests share them.
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![fixture("a log-on", 23, log_on()), fixture("on another port", 4000, log_on())]
+    vec![
+        fixture("a log-on", 23, log_on()),
+        fixture("on another port", 4000, log_on()),
+        fixture("without a negotiation", 23, plain_log_on()),
+    ]
 }
 
 fn fixture(name: &'static str, server_port: u16, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
@@ -54,6 +60,40 @@ fn a_log_on_tells_terminal_display_and_user_and_nothing_typed() {
     assert!(!format!("{facts:?}").contains("secret"));
 }
 
+fn plain_log_on() -> Vec<(Sender, Vec<u8>)> {
+    vec![
+        (Sender::Server, b"\r\nUser Access Verification\r\n\r\nUsername: ".to_vec()),
+        (Sender::Client, b"bob\r\n".to_vec()),
+        (Sender::Server, b"Password: ".to_vec()),
+    ]
+}
+
+#[test]
+fn a_server_that_asks_for_a_name_tells_on_its_port() {
+    let facts = fixture("", 23, plain_log_on()).facts();
+    assert!(matches!(&facts[..], [(PROTOCOL, Statement::Hello(hello))] if hello.sender == Sender::Server), "{facts:?}");
+    assert!(fixture("", 24, plain_log_on()).facts().is_empty());
+    assert!(fixture("", 23, vec![(Sender::Server, b"220 ready\r\n".to_vec())]).facts().is_empty());
+}
+
+#[test]
+fn keys_that_come_back_tell_amid_a_connection_to_its_port() {
+    let facts = |port, typed: &[u8], shown: &[u8]| {
+        let start = Start { transport: Transport::Tcp, client_port: 49_152, server_port: port, is_midway: true };
+        let (mut session, mut facts) = (Session::new(start), Vec::new());
+        let turns = typed.chunks(1).zip(shown.chunks(1));
+        for (sender, bytes) in turns.flat_map(|(key, echo)| [(Sender::Client, key), (Sender::Server, echo)]) {
+            session.on_bytes(Chunk { at: Timestamp::ZERO, sender, bytes }, &mut facts);
+        }
+        session.on_end(&mut facts);
+        facts.len()
+    };
+    assert_eq!(facts(23, b"ls -l", b"ls -l"), 1);
+    assert_eq!(facts(23, b"l", b"l"), 0);
+    assert_eq!(facts(23, b"ls -l", b"OK. 1"), 0);
+    assert_eq!(facts(24, b"ls -l", b"ls -l"), 0);
+}
+
 #[test]
 fn one_command_tells_on_its_port_only() {
     let probe = |port, bytes: &str| {
@@ -65,6 +105,14 @@ fn one_command_tells_on_its_port_only() {
     assert_eq!(probe(24, "fffd18"), Probe::More);
     assert_eq!(probe(24, "fffd18 fffb01"), Probe::Match);
     assert_eq!(probe(24, "fffd18 0d0a"), Probe::No);
+    assert_eq!(probe(24, "fffd18 fffa1801fff0"), Probe::Match, "what it asked for");
+    assert_eq!(probe(24, "fffd18 fffac801fff0"), Probe::No);
+    assert_eq!(probe(24, "fffa1801fff0 fffd18"), Probe::No);
+    assert_eq!(probe(23, "57656c636f6d65 0d0a"), Probe::More);
+    assert_eq!(probe(23, "57656c636f6d65 0d0a fffd18"), Probe::Match);
+    assert_eq!(probe(23, "57656c636f6d65 0d0a ff21"), Probe::No);
+    assert_eq!(probe(23, "57656c 01"), Probe::No);
+    assert_eq!(probe(24, "57656c636f6d65 0d0a fffd18"), Probe::No);
     assert_eq!(probe(23, "fffdc8"), Probe::No, "an option that nobody registered");
     assert_eq!(probe(23, "ff21"), Probe::No);
 }

@@ -48,6 +48,27 @@ pub fn skip_data(cursor: &mut Cursor<'_>) {
     }
 }
 
+/// Takes the text before the first command: printable, or what moves the cursor and rings.
+pub fn text<'a>(cursor: &mut Cursor<'a>) -> &'a [u8] {
+    let is_text = |byte: &u8| matches!(byte, 0 | 7..=13 | 0x1b | b' '..=0x7e | 0x80..=0xfe);
+    let bytes = cursor.rest();
+    let len = bytes.iter().position(|byte| !is_text(byte)).unwrap_or(bytes.len());
+    cursor.take(len).unwrap_or_default()
+}
+
+/// Whether a client's bytes are a key that shows what it is.
+pub fn is_key(bytes: &[u8]) -> bool {
+    matches!(bytes, [b' '..=b'~'])
+}
+
+pub const QUESTION_BYTES_MAX: usize = 9;
+
+/// Whether a server's text asks who is there.
+pub fn asks_for_name(text: &[u8]) -> bool {
+    const QUESTIONS: [&[u8]; 3] = [b"login:", b"username:", b"password:"];
+    QUESTIONS.iter().any(|question| text.windows(question.len()).any(|bytes| bytes.eq_ignore_ascii_case(question)))
+}
+
 /// Reads a command and moves the cursor behind it; none as long as it has not come whole.
 pub fn command<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Command<'a>>, &'static str> {
     let mut ahead = *cursor;
