@@ -1,5 +1,5 @@
 //! ICA, the protocol of Citrix, and CGP, which carries it where a session outlives its connections: the greeting of both
-//! sides in, one [`RemoteDesktop`] out.
+//! sides in, or of the one that is seen, one [`RemoteDesktop`] out.
 //!
 //! Citrix publishes no specification. Both sides begin with `7f 7f` and `ICA`, a zero behind it, or in CGP with a byte
 //! and its version, `1a CGP/01`, as the programs send it.
@@ -64,5 +64,11 @@ impl Parser for Ica {
         }
         facts.push(Statement::RemoteDesktop(Box::<RemoteDesktop>::default()));
         Progress::Done
+    }
+
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
+        if self.client_greeted || self.server_greeted {
+            facts.push(Statement::RemoteDesktop(Box::<RemoteDesktop>::default()));
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Radmin 3: the first message of each side in, one [`RemoteDesktop`] out.
+//! Radmin 3: the first message of each side in, or of the client on its port, one [`RemoteDesktop`] out.
 //!
 //! Famatech publishes no specification. A message is version 1, a 32-bit length, a 32-bit checksum and as many bytes as
 //! the length says; the client's first body is `08`, and the server answers with 37 bytes that begin with it, as the
@@ -10,7 +10,7 @@ pub(crate) mod tests;
 use crate::facts::{RemoteDesktop, Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
-use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
 
 pub const PROTOCOL: Protocol = Protocol::new(&"radmin");
 
@@ -19,9 +19,11 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     transports: &[Transport::Tcp],
     opens_with: &[(0x01, 0x01)],
     probe,
-    start: |_| Box::<Radmin>::default(),
+    start: |start| Box::new(Radmin::new(start)),
     fields: &[],
 };
+
+const PORT: u16 = 4899;
 
 /// Version, a body of one byte, its checksum and the body.
 const GREETING: [u8; 10] = [0x01, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x08, 0x08];
@@ -35,9 +37,15 @@ fn probe(opening: &Opening<'_>) -> Probe {
     if GREETING.starts_with(opening.bytes) { Probe::More } else { Probe::No }
 }
 
-#[derive(Default)]
 struct Radmin {
+    on_port: bool,
     greeted: bool,
+}
+
+impl Radmin {
+    const fn new(start: &Start) -> Self {
+        Self { on_port: start.client_port == PORT || start.server_port == PORT, greeted: false }
+    }
 }
 
 impl Parser for Radmin {
@@ -56,6 +64,12 @@ impl Parser for Radmin {
                     Progress::Done
                 }
             },
+        }
+    }
+
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
+        if self.greeted && self.on_port {
+            facts.push(Statement::RemoteDesktop(Box::<RemoteDesktop>::default()));
         }
     }
 }
