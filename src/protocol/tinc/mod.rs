@@ -1,5 +1,5 @@
 //! The first lines of a tinc meta connection in, a tunnel between two named nodes out: each side gives its name and the
-//! protocol's version, 17 since 1999.
+//! protocol's version, 17 since 1999. On tinc's port one side is enough for a likely one.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -7,20 +7,22 @@ pub(crate) mod tests;
 use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
-use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new(&"tinc"),
     transports: &[Transport::Tcp],
     opens_with: &[(b'0', b'0')],
     probe,
-    start: |_| Box::new(Tinc::default()),
+    start: |start| Box::new(Tinc::new(start)),
     fields: &[
         FieldSpec { name: "tinc.client_node", help: "The name that the connecting node gives itself." },
         FieldSpec { name: "tinc.server_node", help: "The name that the answering node gives itself." },
         FieldSpec { name: "tinc.version", help: "The version of the protocol that the answering node speaks." },
     ],
 };
+
+const PORT: u16 = 655;
 
 fn probe(opening: &Opening<'_>) -> Probe {
     match Identity::parse(opening.bytes) {
@@ -66,10 +68,25 @@ impl Identity {
     }
 }
 
-#[derive(Default)]
 struct Tinc {
+    on_port: bool,
     client: Option<Identity>,
     server: Option<Identity>,
+}
+
+impl Tinc {
+    const fn new(start: &Start) -> Self {
+        Self { on_port: start.client_port == PORT || start.server_port == PORT, client: None, server: None }
+    }
+
+    fn say(&self, confidence: Confidence, facts: &mut Vec<Statement>) {
+        let mut fields = Fields::default();
+        fields.push_some("tinc.client_node", self.client.as_ref().map(|client| client.name.clone()));
+        fields.push_some("tinc.server_node", self.server.as_ref().map(|server| server.name.clone()));
+        fields.push_some("tinc.version", self.server.as_ref().map(|server| server.version.clone()));
+        let established = self.client.is_some() && self.server.is_some();
+        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
+    }
 }
 
 impl Parser for Tinc {
@@ -89,15 +106,22 @@ impl Parser for Tinc {
                 None => {}
             }
         }
-        let (Some(client), Some(server)) = (&self.client, &self.server) else {
+        if self.client.is_none() || self.server.is_none() {
             return Progress::Continue { consumed };
-        };
-        let mut fields = Fields::default();
-        fields.push("tinc.client_node", client.name.clone());
-        fields.push("tinc.server_node", server.name.clone());
-        fields.push("tinc.version", server.version.clone());
-        let (confidence, established) = (Confidence::Certain, true);
-        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
+        }
+        self.say(Confidence::Certain, facts);
         Progress::Done
+    }
+
+    /// What was lost may have been the other name.
+    fn on_gap(&mut self, _sender: Sender, _len: u32) -> Progress {
+        self.on_port = false;
+        Progress::Done
+    }
+
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
+        if self.on_port && (self.client.is_some() || self.server.is_some()) {
+            self.say(Confidence::Likely, facts);
+        }
     }
 }

@@ -40,3 +40,13 @@ fn what_is_almost_an_identity_is_none() {
         assert!(fixture(&lines).facts().is_empty(), "{lines:?}");
     }
 }
+
+#[test]
+fn one_node_is_a_likely_tunnel_on_the_port_only() {
+    let one = fixture(&["0 alpha 17\n"]);
+    let facts = one.facts();
+    let [(_, Statement::Tunnel(tunnel))] = &facts[..] else { panic!("{facts:?}") };
+    assert_eq!((tunnel.confidence, tunnel.established), (Confidence::Likely, false));
+    assert_eq!(tunnel.fields.get("tinc.client_node"), Some(&Value::Text("alpha".into())));
+    assert!(Fixture { server_port: 656, ..one }.facts().is_empty());
+}
