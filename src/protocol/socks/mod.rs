@@ -27,6 +27,8 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     ],
 };
 
+const PORT: u16 = 1080;
+
 /// A client's first message is told from chance by its shape; the claim waits for the proxy's answer.
 fn probe(opening: &Opening<'_>) -> Probe {
     let mut cursor = Cursor::new(opening.bytes);
@@ -140,7 +142,8 @@ impl Parser for Socks {
     }
 
     fn on_end(&mut self, facts: &mut Vec<Statement>) {
-        let is_likely = self.unanswered.is_some() && !self.has_gap;
+        let is_unanswered = self.phase == Phase::Answer4 && self.start.server_port == PORT;
+        let is_likely = (self.unanswered.is_some() || is_unanswered) && !self.has_gap;
         if self.is_certain || is_likely {
             self.request = self.request.take().or(self.unanswered.take());
             self.say(false, facts);

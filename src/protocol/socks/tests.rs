@@ -77,10 +77,31 @@ fn a_refusal_is_a_tunnel_that_was_not_established() {
 #[test]
 fn a_first_message_without_the_proxys_answer_is_no_claim() {
     for fixture in fixtures() {
-        assert!(fixture.facts_of(&fixture.chunks[..1]).is_empty());
+        // Of version 4 the whole request, which counts on the port.
+        let tunnels = |facts: &[(Protocol, Statement)]| {
+            let tunnel = |kind: &Statement| match kind {
+                Statement::Tunnel(tunnel) => Some((tunnel.confidence, tunnel.established)),
+                _ => None,
+            };
+            facts.iter().filter_map(|(_, kind)| tunnel(kind)).collect::<Vec<_>>()
+        };
+        let is_told = fixture.chunks[0].1[0] == 4 && fixture.server_port == PORT;
+        let expected = vec![(Confidence::Likely, false); usize::from(is_told)];
+        assert_eq!(tunnels(&fixture.facts_of(&fixture.chunks[..1])), expected);
+        let elsewhere = Fixture { server_port: 9999, ..fixture.clone() };
+        assert!(elsewhere.facts_of(&fixture.chunks[..1]).is_empty());
         let other = vec![fixture.chunks[0].clone(), (Sender::Server, b"HTTP/1.1 400 Bad Request\r\n".to_vec())];
         assert!(fixture.facts_of(&other).is_empty());
     }
+}
+
+#[test]
+fn a_user_of_version_4_may_have_a_space_and_a_host_none() {
+    let request = |bytes: &[u8]| wire::request4(&mut Cursor::new(bytes));
+    let Ok(Some((_, Some(user)))) = request(b"\x04\x01\x00\x50\xc0\x00\x02\x07John Doe\0") else { panic!() };
+    assert_eq!(user, Text::from("John Doe"));
+    assert!(request(b"\x04\x01\x00\x50\0\0\0\x01\0a host\0").is_err());
+    assert!(request(b"\x04\x01\x00\x50\xc0\x00\x02\x07John\x01Doe\0").is_err());
 }
 
 #[test]

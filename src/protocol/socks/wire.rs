@@ -31,10 +31,12 @@ pub fn request4(cursor: &mut Cursor<'_>) -> Result<Option<(Request, Option<Text>
         _ => return Err("socks_request"),
     };
     let (Some(port), Some(address)) = (ahead.u16(), ahead.array::<4>()) else { return Ok(None) };
-    let Some(user) = name(&mut ahead)? else { return Ok(None) };
+    // A user's name may have spaces in it, as Windows has them.
+    let is_user = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
+    let Some(user) = name(&mut ahead, is_user)? else { return Ok(None) };
     let destination = match address {
         [0, 0, 0, 0] => return Err("socks_request"),
-        [0, 0, 0, _] => match name(&mut ahead)? {
+        [0, 0, 0, _] => match name(&mut ahead, u8::is_ascii_graphic)? {
             None => return Ok(None),
             Some(host) if host.is_empty() => return Err("socks_request"),
             Some(host) => format!("{host}:{port}"),
@@ -45,10 +47,10 @@ pub fn request4(cursor: &mut Cursor<'_>) -> Result<Option<(Request, Option<Text>
     Ok(Some((Request { command, destination: destination.into() }, Some(user))))
 }
 
-/// Printable text up to a zero.
-fn name(cursor: &mut Cursor<'_>) -> Result<Option<Text>, &'static str> {
+/// Text of certain bytes up to a zero.
+fn name(cursor: &mut Cursor<'_>, is_of_it: impl Fn(&u8) -> bool) -> Result<Option<Text>, &'static str> {
     let bytes = cursor.rest();
-    let is_text = |bytes: &[u8]| bytes.len() <= NAME_BYTES_MAX && bytes.iter().all(u8::is_ascii_graphic);
+    let is_text = |bytes: &[u8]| bytes.len() <= NAME_BYTES_MAX && bytes.iter().all(&is_of_it);
     match cursor.until(0) {
         Some(name) if is_text(name) => Ok(Some(Text::from_latin1(name))),
         None if is_text(bytes) => Ok(None),
