@@ -1,7 +1,9 @@
 //! The UDP transport of RDP ([MS-RDPEUDP]): SYN and SYN+ACK in, one [`RemoteDesktop`] out, and then the hellos of the TLS
-//! or DTLS in its first versions' packets. The third version has packets of another form ([MS-RDPEUDP2]), not read.
+//! or DTLS in its first versions' packets. On RDP's port the numbers of the data are enough. The third version has packets
+//! of another form ([MS-RDPEUDP2]), not read.
 
 mod inside;
+mod midway;
 mod wire;
 
 #[cfg(test)]
@@ -10,6 +12,7 @@ pub(crate) mod tests;
 use crate::facts::{RemoteDesktop, Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::rdpeudp::inside::Inside;
+use crate::protocol::rdpeudp::midway::{Judgement, Midway};
 use crate::protocol::rdpeudp::wire::Syn;
 use crate::protocol::tls::hello;
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, rdp};
@@ -38,9 +41,13 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     ],
 };
 
+const PORT: u16 = 3389;
+
 fn probe(opening: &Opening<'_>) -> Probe {
     let role = match wire::syn(opening.bytes) {
-        None => return Probe::No,
+        None if !opening.on_port(PORT) || wire::data_midway(opening.bytes).is_none() => return Probe::No,
+        None if opening.server_port == PORT => return Probe::Match,
+        None => return Probe::Reversed,
         Some(Syn { acknowledges: None, .. }) => Sender::Client,
         Some(Syn { acknowledges: Some(_), .. }) => Sender::Server,
     };
@@ -51,6 +58,7 @@ fn probe(opening: &Opening<'_>) -> Probe {
 struct RdpUdp {
     syn: Option<Syn>,
     answer: Option<Syn>,
+    midway: Midway,
     /// What is inside, once the handshake is over.
     inside: Option<Inside>,
 }
@@ -64,6 +72,16 @@ impl Parser for RdpUdp {
         match (wire::syn(chunk.bytes), chunk.sender) {
             (Some(syn), Sender::Client) if syn.acknowledges.is_none() => self.syn = Some(syn),
             (Some(answer), Sender::Server) if answer.acknowledges.is_some() => self.answer = Some(answer),
+            (None, sender) if self.syn.is_none() && self.answer.is_none() => {
+                return match self.midway.on_datagram(chunk.bytes, sender) {
+                    Judgement::Foreign => Progress::Reject,
+                    Judgement::Undecided => Progress::Continue { consumed: chunk.bytes.len() },
+                    Judgement::RdpUdp => {
+                        facts.push(Statement::RemoteDesktop(Box::new(of_rdp())));
+                        Progress::Done
+                    }
+                };
+            }
             // A SYN is sent again until it is answered; anything else ends the handshake.
             _ => {
                 self.on_end(facts);
@@ -85,8 +103,7 @@ impl Parser for RdpUdp {
             return;
         }
         let Some(first) = self.syn.or(self.answer) else { return };
-        let mut desktop = RemoteDesktop::default();
-        desktop.fields.push("network.application", rdp::PROTOCOL.as_str());
+        let mut desktop = of_rdp();
         desktop.fields.push("rdpeudp.mode", if first.is_lossy { "lossy" } else { "reliable" });
         desktop.fields.push_some("rdpeudp.version", self.answer.unwrap_or(first).version);
         facts.push(Statement::RemoteDesktop(Box::new(desktop)));
@@ -95,4 +112,10 @@ impl Parser for RdpUdp {
     fn kept_bytes(&self) -> usize {
         self.inside.as_ref().map_or(0, Inside::kept_bytes)
     }
+}
+
+fn of_rdp() -> RemoteDesktop {
+    let mut desktop = RemoteDesktop::default();
+    desktop.fields.push("network.application", rdp::PROTOCOL.as_str());
+    desktop
 }

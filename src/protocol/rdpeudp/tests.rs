@@ -96,3 +96,26 @@ fn a_datagram_that_breaks_a_rule_is_no_syn() {
     assert!(with(12, 0x05).is_none(), "MTU of 1488");
     assert!(with(1231, 0x01).is_none(), "no zero padding");
 }
+
+/// ACK and DATA, one element of acknowledgement and its padding; coded and source packet, a record of DTLS.
+fn data_amid(place: u8) -> Vec<u8> {
+    [&hex("0b127f15 0400 000c 0001 00 1f 0f94ea")[..], &[place], &hex("0f94ea"), &[place], &hex("17 feff 00")].concat()
+}
+
+#[test]
+fn data_whose_numbers_rise_is_a_remote_desktop_on_the_port() {
+    let (client, server) = (Sender::Client, Sender::Server);
+    let of = |places: [u8; 4]| {
+        [server, client, server, server].into_iter().zip(places.map(data_amid)).collect::<Vec<(Sender, Vec<u8>)>>()
+    };
+    let chunks = of([0x10, 0x80, 0x11, 0x13]);
+    assert_eq!(desktops(&chunks).len(), 1);
+    assert_eq!(desktops(&chunks[..3]).len(), 0);
+    assert_eq!(desktops(&of([0x10, 0x80, 0x11, 0x11])).len(), 0, "a number that does not rise");
+    assert_eq!(desktops(&of([0x10, 0x80, 0x11, 0x60])).len(), 0, "one that jumps");
+    let elsewhere = Fixture { server_port: 3390, ..fixtures().remove(0) };
+    assert!(elsewhere.facts_of(&chunks).is_empty());
+    let mut other = chunks;
+    other[3].1[6] = 0x80;
+    assert_eq!(desktops(&other).len(), 0, "a flag that nobody knows");
+}

@@ -57,6 +57,8 @@ pub fn syn(datagram: &[u8]) -> Option<Syn> {
 /// What a datagram after the handshake carries, and its place.
 pub struct Data<'a> {
     pub sequence: u32,
+    /// Counts what repairs others, too.
+    pub coded: u32,
     pub bytes: &'a [u8],
 }
 
@@ -74,8 +76,23 @@ pub fn data(datagram: &[u8]) -> Option<Data<'_>> {
     if flags & ACK_OF_ACKS != 0 {
         cursor.skip(4)?;
     }
-    let (_coded, sequence) = (cursor.u32()?, cursor.u32()?);
-    Some(Data { sequence, bytes: cursor.rest() })
+    let (coded, sequence) = (cursor.u32()?, cursor.u32()?);
+    Some(Data { sequence, coded, bytes: cursor.rest() })
+}
+
+/// As [`data`], where nothing before said that it is this transport's: no flag but those of data, as many
+/// acknowledgements as a datagram may have (§2.2.2.7), and something carried.
+pub fn data_midway(datagram: &[u8]) -> Option<Data<'_>> {
+    const CONGESTION: u16 = 0x0020;
+    const CONGESTION_RESET: u16 = 0x0040;
+    const ACK_DELAYED: u16 = 0x0400;
+    const KNOWN: u16 = ACK | DATA | CONGESTION | CONGESTION_RESET | ACK_OF_ACKS | ACK_DELAYED;
+    const ELEMENTS_MAX: u16 = 2048;
+    let mut cursor = Cursor::new(datagram);
+    cursor.skip(6)?;
+    let flags = cursor.u16()?;
+    let has_room = flags & ACK == 0 || cursor.u16()? <= ELEMENTS_MAX;
+    data(datagram).filter(|data| flags & !KNOWN == 0 && has_room && !data.bytes.is_empty())
 }
 
 /// RDPUDP_SYNDATAEX_PAYLOAD (§2.2.2.9).
