@@ -10,11 +10,13 @@ use crate::facts::{Sender, Shape, Statement};
 use crate::net::Transport;
 use crate::protocol::selection::{self, Selection, Set};
 use crate::protocol::session::late::Late;
+use crate::protocol::session::midway::Midway;
 use crate::protocol::session::pending::Pending;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, shape};
 use crate::time::Timestamp;
 
 mod late;
+mod midway;
 mod pending;
 
 /// Whether the protocol's roles are those of the flow.
@@ -57,8 +59,7 @@ pub struct Session {
     /// The protocols that gave the flow up after they had begun with it: they are not asked again, or the same beginning
     /// would win them over for ever, and it would matter where a stream was cut.
     rejected: Set,
-    /// How often a segment amid the flow was the beginning of nothing.
-    beginnings: u8,
+    midway: Midway,
     late: Late,
     protocol: Option<Protocol>,
     roles: Roles,
@@ -113,9 +114,6 @@ impl Session {
     /// The most bytes of a side that wait for a parser.
     pub const PENDING_BYTES_MAX: usize = 64 << 10;
 
-    /// The most segments amid a flow that may be the beginning of nothing.
-    pub const BEGINNINGS_MAX: u8 = 8;
-
     pub fn new(start: Start) -> Self {
         Self::among(selection::of_all(), start)
     }
@@ -128,7 +126,7 @@ impl Session {
             history: Vec::new(),
             history_bytes: 0,
             rejected: 0,
-            beginnings: 0,
+            midway: Midway::default(),
             late: Late::default(),
             protocol: None,
             roles: Roles::AsOpened,
@@ -195,6 +193,9 @@ impl Session {
         if chunk.bytes.is_empty() {
             return;
         }
+        if matches!(self.state, State::Probing(_)) && self.is_used_up(chunk.sender) {
+            return self.pass_over(chunk.bytes.len());
+        }
         if self.is_stream() && !self.has_room_for(&chunk) {
             self.decide();
         }
@@ -226,8 +227,7 @@ impl Session {
             State::Unknown => self.finish(),
             State::Probing(candidates) => {
                 let candidates = *candidates;
-                // What follows a hole is no opening; amid a flow nothing else is to be had.
-                if self.may_begin_again() { self.begin_again(sender, candidates) } else { self.finish() }
+                self.begin_behind_hole(sender, len, candidates);
             }
             State::Parsing(parsing) => {
                 let sender = self.roles.of(sender);
@@ -262,12 +262,16 @@ impl Session {
     }
 
     fn finish(&mut self) {
-        if self.protocol.is_none() && self.is_stream() {
+        self.judge_shape();
+        self.state = State::Done;
+        self.forget();
+    }
+
+    fn judge_shape(&mut self) {
+        if self.protocol.is_none() && self.is_stream() && !self.midway.is_behind_hole() {
             let opening = self.history.first().filter(|said| said.sender == Sender::Client);
             self.shape = self.shape.or(opening.and_then(|said| shape::of_opening(&said.bytes)));
         }
-        self.state = State::Done;
-        self.forget();
     }
 
     fn forget(&mut self) {
@@ -362,8 +366,13 @@ impl Session {
             }
         }
         *candidates.side(chunk.sender) = Some(mask);
-        if mask == 0 && self.may_begin_again() {
-            return self.begin_again(chunk.sender, candidates);
+        if mask == 0 && self.start.is_midway {
+            self.begin_again(chunk.sender, candidates);
+            // What it was joined to may have ended something, and it may begin something else.
+            if joined.is_some() && matches!(self.state, State::Probing(_)) {
+                self.take(chunk, facts);
+            }
+            return;
         }
         if !of_datagram && candidates.client == Some(0) && candidates.server == Some(0) {
             return self.give_up();
@@ -372,21 +381,6 @@ impl Session {
             return self.finish();
         }
         self.remember(chunk);
-        self.state = State::Probing(candidates);
-    }
-
-    /// Amid a flow the first segments seen may end what began before, and a later one be the opening of something.
-    const fn may_begin_again(&mut self) -> bool {
-        let is_allowed = self.start.is_midway && self.beginnings < Self::BEGINNINGS_MAX;
-        self.beginnings = self.beginnings.saturating_add(1);
-        is_allowed
-    }
-
-    /// What the side said so far is the beginning of nothing.
-    fn begin_again(&mut self, sender: Sender, mut candidates: Candidates) {
-        self.history.retain(|said| said.sender != sender);
-        self.history_bytes = self.history.iter().map(|said| said.bytes.len()).sum();
-        *candidates.side(sender) = None;
         self.state = State::Probing(candidates);
     }
 

@@ -346,7 +346,7 @@ fn a_hole_is_the_parsers_to_judge() {
         (vec!["first Client yes".into(), "first end".into()], true)
     );
     let undecided = Talk::over(Transport::Tcp).client("he").loses(1).client("llo\nyes\n");
-    assert_eq!((undecided.facts.len(), undecided.session.is_done()), (0, true));
+    assert_eq!((undecided.facts.len(), undecided.session.is_done()), (0, false));
 }
 
 #[test]
@@ -362,10 +362,46 @@ fn amid_a_flow_a_later_segment_may_be_the_beginning() {
     assert_eq!(claimed(Talk::over(Transport::Tcp)).len(), 0);
     let behind_a_hole = Talk::amid_a_flow().client("hel").loses(1).client("hello\nyes\n");
     assert_eq!(behind_a_hole.shown(), ["first Client yes"]);
-    let mut patient = Talk::amid_a_flow();
-    for _ in 0..=Session::BEGINNINGS_MAX {
-        patient = patient.server("1\n").client("1\n");
-        assert_eq!(patient.session.buffered_bytes(), 0);
+}
+
+#[test]
+fn what_ends_something_else_does_not_hide_the_beginning_behind_it() {
+    let talk = Talk::amid_a_flow().client("hell").client("hello\nyes\n");
+    assert_eq!(talk.shown(), ["first Client yes"]);
+    let talk = Talk::amid_a_flow().client("hell").client("1 2 3\n").client("hello\nyes\n");
+    assert_eq!(talk.shown(), ["first Client yes"]);
+}
+
+#[test]
+fn each_side_amid_a_flow_has_beginnings_of_its_own_and_only_so_many() {
+    let download = |segments: u8| (0..segments).fold(Talk::amid_a_flow(), |talk, _| talk.server("1\n"));
+    let late = download(4 * Session::BEGINNINGS_MAX);
+    assert_eq!(late.session.buffered_bytes(), 0);
+    assert_eq!(late.client("hello\nyes\n").server("ok\n").shown(), ["first Client yes", "first Server ok"]);
+    let mut both = download(Session::BEGINNINGS_MAX);
+    for _ in 0..Session::BEGINNINGS_MAX {
+        assert!(!both.session.is_done());
+        both = both.client("1\n");
     }
-    assert!(patient.session.is_done());
+    assert!(both.session.is_done());
+    let mut long = download(Session::BEGINNINGS_MAX);
+    for _ in 0..=Session::PASSED_BYTES_MAX / 1000 {
+        assert!(!long.session.is_done() && long.session.buffered_bytes() == 0);
+        long = long.server(&"1".repeat(1000));
+    }
+    assert!(long.session.is_done());
+}
+
+#[test]
+fn behind_a_hole_a_stream_is_as_one_begun_amid() {
+    let talk = Talk::over(Transport::Tcp).client("he").loses(1).client("1\n").client("hello\nyes\n");
+    assert_eq!((talk.shown(), talk.protocol()), (vec!["first Client yes".to_string()], Some("first")));
+    // What went before the hole is not joined to what follows it.
+    let talk = Talk::over(Transport::Tcp).client("hel").loses(2).client("lo\nyes\n");
+    assert_eq!((talk.facts.len(), talk.session.buffered_bytes()), (0, 0));
+    let mut holes = Talk::over(Transport::Tcp).server("1\n");
+    for _ in 0..2 * Session::BEGINNINGS_MAX {
+        holes = holes.loses(1).server("1\n");
+    }
+    assert!(holes.session.is_done());
 }

@@ -1,0 +1,86 @@
+//! A stream whose beginning was not seen, or that has a hole before anybody knows it: the first segments of a side may end
+//! what went before, and a later one be the opening of something.
+
+use crate::facts::Sender;
+use crate::protocol::session::late::Late;
+use crate::protocol::session::{Candidates, Session, State};
+
+/// What was asked about in vain.
+#[derive(Default)]
+pub(super) struct Midway {
+    /// How often what a side sent was the beginning of nothing.
+    client: u8,
+    server: u8,
+    /// A stream that was seen from its beginning has a hole.
+    is_behind_hole: bool,
+    /// What was sent by a side that nobody is asked about any more.
+    passed_bytes: usize,
+}
+
+impl Midway {
+    pub(super) const fn is_behind_hole(&self) -> bool {
+        self.is_behind_hole
+    }
+
+    const fn beginnings(&mut self, sender: Sender) -> &mut u8 {
+        match sender {
+            Sender::Client => &mut self.client,
+            Sender::Server => &mut self.server,
+        }
+    }
+
+    const fn is_used_up(&self, sender: Sender) -> bool {
+        let beginnings = match sender {
+            Sender::Client => self.client,
+            Sender::Server => self.server,
+        };
+        beginnings >= Session::BEGINNINGS_MAX
+    }
+}
+
+impl Session {
+    /// The most segments of a side amid a flow that may be the beginning of nothing.
+    pub const BEGINNINGS_MAX: u8 = 8;
+    /// The most bytes that one side may go on to send then, while the other one may still begin with something: a download
+    /// is not read to its end.
+    pub const PASSED_BYTES_MAX: usize = 512 << 10;
+
+    /// Whether nobody is asked about what this side sends any more.
+    pub(super) const fn is_used_up(&self, sender: Sender) -> bool {
+        self.midway.is_used_up(sender)
+    }
+
+    pub(super) fn pass_over(&mut self, len: usize) {
+        self.midway.passed_bytes = self.midway.passed_bytes.saturating_add(len);
+        if self.midway.passed_bytes > Self::PASSED_BYTES_MAX {
+            self.finish();
+        }
+    }
+
+    /// What the side said so far is the beginning of nothing.
+    pub(super) fn begin_again(&mut self, sender: Sender, mut candidates: Candidates) {
+        self.history.retain(|said| said.sender != sender);
+        self.history_bytes = self.history.iter().fold(0, |sum, said| sum.saturating_add(said.bytes.len()));
+        let beginnings = self.midway.beginnings(sender);
+        *beginnings = beginnings.saturating_add(1);
+        if self.is_used_up(sender) && self.is_used_up(sender.other()) {
+            return self.give_up();
+        }
+        *candidates.side(sender) = if self.is_used_up(sender) { Some(0) } else { None };
+        self.state = State::Probing(candidates);
+    }
+
+    /// What follows a hole is no opening: from here on the stream is as one that was not seen from its beginning.
+    pub(super) fn begin_behind_hole(&mut self, sender: Sender, len: u32, candidates: Candidates) {
+        if !self.start.is_midway {
+            self.judge_shape();
+            self.late = Late::default();
+            self.start.is_midway = true;
+            self.midway.is_behind_hole = true;
+        }
+        if self.is_used_up(sender) {
+            return self.pass_over(usize::try_from(len).unwrap_or(usize::MAX));
+        }
+        self.begin_again(sender, candidates);
+    }
+}
