@@ -7,7 +7,7 @@ pub(super) mod tests;
 use crate::facts::Sender;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::http::hpack::Decoder;
-use crate::protocol::http::wire::{self, FirstLine, Head};
+use crate::protocol::http::wire::{self, FirstLine, Head, Method};
 
 // Frame types (RFC 9113 §6).
 const DATA: u8 = 0x00;
@@ -232,12 +232,12 @@ impl Fields {
         self.fields.iter().find(|field| field.0 == name).map(|field| field.1.as_slice())
     }
 
-    /// The same as the head of a message of HTTP/1 says (RFC 9113 §8.3); none for trailers, and for methods that are not
-    /// known.
+    /// The same as the head of a message of HTTP/1 says (RFC 9113 §8.3); none for trailers, and for methods that are
+    /// none.
     pub(super) fn head(&self) -> Option<Head<'_>> {
         let first_line = match (self.get(b":method"), self.get(b":status")) {
             (Some(method), None) => {
-                let method = wire::METHODS.iter().find(|known| known.as_bytes() == method)?;
+                let method = Method::of(method)?;
                 FirstLine::Request { method, target: self.get(b":path").unwrap_or_default() }
             }
             (None, Some(status)) => FirstLine::Response { status: std::str::from_utf8(status).ok()?.parse().ok()? },

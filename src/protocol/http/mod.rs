@@ -26,14 +26,14 @@ use crate::protocol::{
 
 use http2::{Http2, Said};
 use websocket::WebSocket;
-use wire::{Body, FirstLine, Head};
+use wire::{Body, FirstLine, Head, Method};
 
 pub const PROTOCOL: Protocol = Protocol::new(&"http");
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,
     transports: &[Transport::Tcp],
-    opens_with: &[(b'A', b'D'), (b'G', b'H'), (b'L', b'P'), (b'R', b'V')],
+    opens_with: &[(b'\r', b'\r'), (b'A', b'Z'), (b'a', b'z')],
     probe,
     start,
     fields: &[VERSION, METHOD, CONTENT_TYPE, DOMAIN, PORT, USER_AGENT, STATUS, SERVER, UPGRADE],
@@ -76,7 +76,17 @@ fn probe(opening: &Opening<'_>) -> Probe {
         (None, _) => return Probe::More,
         (Some(false), _) => {}
     }
-    match (wire::first_line(opening.bytes), opening.sender) {
+    // An empty line before the first request is passed over (RFC 9112 §2.2).
+    let bytes = match opening.bytes {
+        [b'\r'] => return Probe::More,
+        [b'\r', b'\n', rest @ ..] => rest,
+        bytes => bytes,
+    };
+    match (wire::first_line(bytes), opening.sender) {
+        // The end of something else makes no method of the one behind it.
+        (Ok(Some(FirstLine::Request { method: Method::Other(_), .. })), _) if opening.is_midway => Probe::No,
+        (Ok(None), _) if opening.is_midway && !wire::opens_as_known(bytes) => Probe::No,
+        (Ok(Some(FirstLine::Response { .. })), _) if bytes.len() < opening.bytes.len() => Probe::No,
         (Ok(None), _) => Probe::More,
         (Ok(Some(FirstLine::Request { .. })), Sender::Client)
         | (Ok(Some(FirstLine::Response { .. })), Sender::Server) => Probe::Match,
@@ -117,6 +127,18 @@ struct Side {
     /// The end of a body cannot be found, or bytes were lost.
     is_over: bool,
     has_spoken: bool,
+    place: Place,
+}
+
+/// Whether it is known where the next head of a client begins.
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
+enum Place {
+    #[default]
+    Known,
+    /// What it says cannot be read: not in this turn.
+    Lost,
+    /// A turn of its, or what follows a hole, may begin with one.
+    Perhaps,
 }
 
 /// Where in a body in chunks (RFC 9112 §7.1) a side is, behind `body_bytes`.
@@ -176,15 +198,17 @@ impl Parser for Http {
         facts.extend(self.begun.take().filter(|_| !self.client.has_spoken && !self.server.has_spoken));
     }
 
-    /// Where the next head begins is not known any more.
+    /// Where the next head begins is not known any more; a client's next turn may begin with one.
     fn on_gap(&mut self, sender: Sender, len: u32) -> Progress {
         if self.http2.is_some() || self.web_socket.is_some() {
             return Progress::Done;
         }
+        let has_tunnel = self.tunnel != Tunnel::No;
         let side = self.side(sender);
         match side.body_bytes.checked_sub(u64::from(len)) {
             Some(left) => side.body_bytes = left,
-            None => side.is_over = true,
+            None if sender == Sender::Server || has_tunnel => side.is_over = true,
+            None => *side = Side { place: Place::Perhaps, has_spoken: side.has_spoken, ..Side::default() },
         }
         self.progress(0)
     }
@@ -231,8 +255,21 @@ impl Http {
     fn read(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Result<Progress, &'static str> {
         let mut cursor = Cursor::new(chunk.bytes);
         let consumed = |cursor: &Cursor<'_>| chunk.bytes.len().saturating_sub(cursor.len());
+        if chunk.sender == Sender::Server && self.client.place == Place::Lost {
+            self.client.place = Place::Perhaps;
+        }
         loop {
             let side = self.side(chunk.sender);
+            if side.place == Place::Perhaps && !cursor.is_empty() {
+                match wire::first_line(cursor.rest()) {
+                    Ok(None) => return Ok(self.progress(consumed(&cursor))),
+                    Ok(Some(FirstLine::Request { method: Method::Known(_), .. })) => side.place = Place::Known,
+                    Ok(Some(_)) | Err(_) => side.place = Place::Lost,
+                }
+            }
+            if side.place == Place::Lost {
+                return Ok(self.progress(chunk.bytes.len()));
+            }
             side.skip_body(&mut cursor);
             if side.is_over {
                 return Ok(self.progress(chunk.bytes.len()));
@@ -249,9 +286,9 @@ impl Http {
                     Inner::None => return Ok(Progress::Done),
                 }
             }
-            if chunk.sender == Sender::Client && self.client.has_spoken {
+            if chunk.sender == Sender::Client {
                 match cursor.rest() {
-                    // Behind a body a client may send an empty line too many (RFC 9112 §2.2).
+                    // Before a request a client may send an empty line too many (RFC 9112 §2.2).
                     [b'\r', b'\n', ..] => {
                         cursor.skip(2);
                         continue;
@@ -313,11 +350,17 @@ impl Http {
         })
     }
 
-    /// The next head. A server whose framing is lost is not read on; a client's is not HTTP any more.
+    /// The next head. A server whose framing is lost is not read on; a client's is not HTTP any more, unless it has said
+    /// nothing yet: servers answer in HTTP whatever they are asked.
     fn head<'a>(&mut self, sender: Sender, cursor: &mut Cursor<'a>) -> Result<Option<Head<'a>>, &'static str> {
         match wire::head(cursor) {
             Err(_) if sender == Sender::Server && self.server.has_spoken => {
                 self.server.is_over = true;
+                cursor.skip(cursor.len());
+                Ok(None)
+            }
+            Err(_) if sender == Sender::Client && !self.client.has_spoken => {
+                self.client.place = Place::Lost;
                 cursor.skip(cursor.len());
                 Ok(None)
             }
@@ -333,7 +376,8 @@ impl Http {
         }
     }
 
-    fn on_request(&mut self, head: &Head<'_>, method: &'static str, target: &[u8], facts: &mut Vec<Statement>) -> Next {
+    fn on_request(&mut self, head: &Head<'_>, method: Method<'_>, target: &[u8], facts: &mut Vec<Statement>) -> Next {
+        let (name, method) = (method.value(), method.as_str());
         self.client.has_spoken = true;
         self.requests = self.requests.saturating_add(1);
         self.is_bodiless = method == "HEAD";
@@ -351,7 +395,7 @@ impl Http {
             self.told = seen;
             let mut fields = Fields::default();
             fields.push_some(VERSION.name, self.is_http2.then_some("2"));
-            fields.push(METHOD.name, method);
+            fields.push(METHOD.name, name);
             fields.push_some(CONTENT_TYPE.name, head.content_type.map(Text::from_utf8));
             fields.push_some(DOMAIN.name, domain);
             fields.push_some(PORT.name, port);
@@ -522,7 +566,7 @@ fn is_compressed_guacamole(head: &Head<'_>) -> bool {
 fn begun(sender: Sender, bytes: &[u8]) -> Option<Statement> {
     let mut fields = Fields::default();
     match (wire::first_line(bytes).ok()??, sender) {
-        (FirstLine::Request { method, .. }, Sender::Client) => fields.push(METHOD.name, method),
+        (FirstLine::Request { method, .. }, Sender::Client) => fields.push(METHOD.name, method.value()),
         (FirstLine::Response { status }, Sender::Server) => fields.push(STATUS.name, status),
         _ => return None,
     }

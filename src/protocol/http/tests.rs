@@ -1,5 +1,6 @@
 use super::*;
 use crate::facts::Value;
+use crate::protocol::session::Session;
 use crate::protocol::tests::Fixture;
 use crate::protocol::{gss, tls};
 
@@ -252,8 +253,94 @@ fn a_hole_within_a_body_loses_nothing() {
     say(&mut parser, "PUT /a HTTP/1.1\r\nHost: one.example\r\nContent-Length: 1000\r\n\r\n1234567890");
     assert_eq!(parser.on_gap(Sender::Client, 980), Progress::Continue { consumed: 0 });
     say(&mut parser, "1234567890GET / HTTP/1.1\r\nHost: two.example\r\n\r\n");
-    assert_eq!(parser.on_gap(Sender::Client, 1), Progress::Done);
     assert_eq!(facts.len(), 2);
+}
+
+#[test]
+fn behind_a_hole_a_client_is_read_on_from_the_next_turn_that_begins_with_a_request() {
+    let asks = |host: &str| format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let hosts = |behind: &[String]| {
+        let mut session = Session::new(fixture("", Vec::new()).start());
+        let mut facts = Vec::new();
+        let mut say = |session: &mut Session, (sender, bytes): (Sender, Vec<u8>)| {
+            session.on_bytes(Chunk { at: Default::default(), sender, bytes: &bytes }, &mut facts);
+        };
+        say(&mut session, client(&asks("one.example")));
+        session.on_gap(Sender::Client, 100, &mut Vec::new());
+        for text in behind {
+            say(&mut session, client(&text[..3]));
+            say(&mut session, client(&text[3..]));
+            say(&mut session, server("HTTP/1.1 204 No Content\r\n\r\n"));
+        }
+        fields(&facts, "url.domain")
+    };
+    assert_eq!(hosts(&[asks("two.example")]), ["one.example", "two.example"]);
+    let rest = format!("Accept: */*\r\n\r\n{}", asks("two.example"));
+    assert_eq!(hosts(&[rest, asks("three.example")]), ["one.example", "three.example"]);
+}
+
+/// Whatever a client asks, a server of HTTP answers in HTTP: RFC 9112 §2.2 and §3.
+#[test]
+fn a_request_that_cannot_be_read_does_not_hide_the_answer() {
+    let answer = "HTTP/1.1 400 Bad Request\r\nServer: nginx\r\nContent-Length: 0\r\n\r\n";
+    for odd in ["GET /x\r\n", "GET HTTP/1.1\r\n\r\n", "BREW pot HTTP/1.1\r\nHost: a.example\r\n\r\n", "\u{1}\u{2}\u{3}"]
+    {
+        let chunks = vec![client(odd), server(answer), client("GET / HTTP/1.1\r\nHost: two.example\r\n\r\n")];
+        for cut in 0..odd.len() {
+            let (begin, rest) = odd.split_at(cut);
+            let mut chunks = chunks.clone();
+            chunks.splice(..1, [client(begin), client(rest)]);
+            let facts = fixture("", chunks).facts();
+            assert_eq!(fields(&facts, "http.server"), ["nginx"], "{odd:?} {cut}");
+            assert_eq!(fields(&facts, "url.domain"), ["two.example"], "{odd:?} {cut}");
+        }
+        assert_eq!(fixture("", vec![client(odd), server("HTTP 400\r\n")]).facts().len(), 0);
+    }
+}
+
+#[test]
+fn the_end_of_something_else_amid_a_flow_is_no_part_of_a_method_or_an_answer() {
+    let request = client("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
+    let answer = server("HTTP/1.1 204 No Content\r\n\r\n");
+    for chunks in [
+        vec![client("z"), request.clone(), answer.clone()],
+        vec![client("zzz"), server("yyy"), request.clone(), answer.clone()],
+        vec![server("yyy"), request, answer],
+    ] {
+        let mut session = Session::new(Start { is_midway: true, ..fixture("", Vec::new()).start() });
+        let mut facts = Vec::new();
+        for (sender, bytes) in &chunks {
+            session.on_bytes(Chunk { at: Default::default(), sender: *sender, bytes }, &mut facts);
+        }
+        assert_eq!(fields(&facts, "http.request.method"), ["GET"], "{chunks:?}");
+        assert_eq!(fields(&facts, "http.response.status_code"), ["204"], "{chunks:?}");
+    }
+}
+
+/// RFC 9110 §9.1, RFC 9112 §2.2 and §2.3.
+#[test]
+fn odd_requests_are_read_where_they_cannot_be_anything_else() {
+    let asked = |text: &str| fields(&fixture("", vec![client(text)]).facts(), "http.request.method");
+    let headers = "Host: a.example\r\n\r\n";
+    for (line, method) in [
+        ("get / http/1.1", "get"),
+        ("BREW /pot HTTP/1.1", "BREW"),
+        ("SOURCE http://a.example/ HTTP/1.0", "SOURCE"),
+        ("GET  HTTP/1.1", "GET"),
+        ("GET / HTTP/1.2", "GET"),
+        ("\r\nGET / HTTP/1.1", "GET"),
+    ] {
+        assert_eq!(asked(&format!("{line}\r\n{headers}")), [method], "{line:?}");
+    }
+    for line in [
+        "BREW pot HTTP/1.1",
+        "BREW /pot HTTP/2.0",
+        "DESCRIBE /x RTSP/1.0",
+        "A-METHOD-OF-TOO-MANY-LETTERS / HTTP/1.1",
+        "\r\n\r\nBREW / HTTP/1.1",
+    ] {
+        assert_eq!(asked(&format!("{line}\r\n{headers}")), [""; 0], "{line:?}");
+    }
 }
 
 #[test]
@@ -312,10 +399,12 @@ fn first_lines_are_judged_strictly() {
     let line = |text: &str| wire::first_line(text.as_bytes()).map(|line| line.is_some());
     assert_eq!(line("GET / HTTP/1.1\r\n"), Ok(true));
     assert_eq!(line("HTTP/1.0 200\r\n"), Ok(true));
+    assert_eq!(line("http/1.1 200 ok\r\n"), Ok(true));
     assert_eq!(line("CONNECT mail.example:25 / HTTP/1.0\r\n"), Ok(true));
     assert_eq!(line("GET / HTTP/1.1"), Ok(false));
     assert_eq!(line("RDG_OUT"), Ok(false));
-    for text in ["GET / HTTP/2.0\r\n", "GET /\r\n", "GETS", "HELO example.com\r\n", "HTTP/1.1 abc\r\n", "HTTP/3"] {
+    assert_eq!(line("BREW /pot"), Ok(false));
+    for text in ["GET / HTTP/2.0\r\n", "GET /\r\n", "GETS x", "HELO example.com\r\n", "HTTP/1.1 abc\r\n", "HTTP/3"] {
         assert_eq!(line(text), Err("first_line"), "{text}");
     }
     let endless = format!("GET /{}", "a".repeat(wire::HEAD_BYTES_MAX));

@@ -3,12 +3,14 @@
 //! Read by hand: of a head only some headers matter, secrets among the others must not be touched, and what real
 //! servers send (bare line feeds, bytes beyond ASCII) must not cost the flow.
 
+use crate::facts::Value;
+use crate::net::Text;
 use crate::protocol::cursor::Cursor;
 
 /// The longest head that is read.
 pub const HEAD_BYTES_MAX: usize = 16 << 10;
 
-/// The methods a request can open with: IANA's registry (RFC 9110 §9, RFC 5789, WebDAV and its extensions), RPC over HTTP
+/// The methods a request can open with whatever its target is: IANA's registry (RFC 9110 §9, RFC 5789, WebDAV and its extensions), RPC over HTTP
 /// (MS-RPCH), the Remote Desktop gateway (MS-TSGU), SSTP (MS-SSTP), uploads of BITS (MC-BUP), Configuration Manager's
 /// clients, and the discovery and events of UPnP.
 pub const METHODS: &[&str] = &[
@@ -32,6 +34,7 @@ pub const METHODS: &[&str] = &[
     "MKACTIVITY",
     "MKCALENDAR",
     "MKCOL",
+    "MKREDIRECTREF",
     "MKWORKSPACE",
     "MOVE",
     "NOTIFY",
@@ -42,6 +45,7 @@ pub const METHODS: &[&str] = &[
     "PROPFIND",
     "PROPPATCH",
     "PUT",
+    "QUERY",
     "RDG_IN_DATA",
     "RDG_OUT_DATA",
     "REBIND",
@@ -58,10 +62,14 @@ pub const METHODS: &[&str] = &[
     "UNLOCK",
     "UNSUBSCRIBE",
     "UPDATE",
+    "UPDATEREDIRECTREF",
     "VERSION-CONTROL",
 ];
 
 const RESPONSE: &[u8] = b"HTTP/1.";
+
+/// The longest method that is no known one.
+const METHOD_BYTES_MAX: usize = 20;
 
 /// What a client begins HTTP/2 with (RFC 9113 §3.4).
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -77,8 +85,39 @@ pub fn is_preface(bytes: &[u8]) -> Option<bool> {
 /// What a stream begins with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum FirstLine<'a> {
-    Request { method: &'static str, target: &'a [u8] },
+    Request { method: Method<'a>, target: &'a [u8] },
     Response { status: u16 },
+}
+
+/// A method: a known one, or any other token (RFC 9110 §9.1).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Method<'a> {
+    Known(&'static str),
+    Other(&'a str),
+}
+
+impl<'a> Method<'a> {
+    pub fn of(name: &'a [u8]) -> Option<Self> {
+        if let Some(known) = METHODS.iter().find(|method| method.as_bytes() == name) {
+            return Some(Self::Known(known));
+        }
+        let is_token = (1..=METHOD_BYTES_MAX).contains(&name.len()) && name.iter().all(|&byte| is_of_method(byte));
+        std::str::from_utf8(name).ok().filter(|_| is_token).map(Self::Other)
+    }
+
+    pub const fn as_str(self) -> &'a str {
+        match self {
+            Self::Known(name) => name,
+            Self::Other(name) => name,
+        }
+    }
+
+    pub fn value(self) -> Value {
+        match self {
+            Self::Known(name) => name.into(),
+            Self::Other(name) => Text::from(name).into(),
+        }
+    }
 }
 
 /// A head and the headers that are read, the first of each name.
@@ -123,18 +162,19 @@ pub enum Body {
 pub fn first_line<'a>(bytes: &'a [u8]) -> Result<Option<FirstLine<'a>>, &'static str> {
     const MALFORMED: &str = "first_line";
     let Some(line) = line(&mut Cursor::new(bytes)) else {
-        let may_come = opens_as_response(bytes) || METHODS.iter().any(|method| opens_as_request(bytes, method));
+        let may_come = opens_as_known(bytes) || opens_with_other_method(bytes);
         return if may_come && bytes.len() < HEAD_BYTES_MAX { Ok(None) } else { Err(MALFORMED) };
     };
-    if line.starts_with(RESPONSE) {
+    if is_response(line) {
         return status(line).map(|status| Some(FirstLine::Response { status })).ok_or(MALFORMED);
     }
     let mut words = Cursor::new(line);
-    let method = words.until(b' ').and_then(|word| METHODS.iter().find(|method| method.as_bytes() == word));
-    let target = words.until(b' ').filter(|target| !target.is_empty());
+    let method = words.until(b' ').and_then(Method::of);
+    let target = words.until(b' ');
     // A target with a space in it is wrong and sent all the same (RFC 9112 §3.2); its first word will do.
     let version = words.rest().rsplit(|&byte| byte == b' ').next().unwrap_or_default();
     match (method, target) {
+        (Some(Method::Other(_)), Some(target)) if !is_plain_target(target) => Err(MALFORMED),
         (Some(method), Some(target)) if is_version(version) => Ok(Some(FirstLine::Request { method, target })),
         _ => Err(MALFORMED),
     }
@@ -328,12 +368,44 @@ fn status(line: &[u8]) -> Option<u16> {
     std::str::from_utf8(digits).ok()?.parse().ok().filter(|status| (100..=999).contains(status))
 }
 
+/// HTTP/1 and any minor version, in any case: a server judges them, and answers (RFC 9112 §2.3).
 fn is_version(text: &[u8]) -> bool {
-    text.strip_prefix(RESPONSE).is_some_and(|minor| matches!(minor, b"0" | b"1"))
+    let parts = text.split_at_checked(RESPONSE.len());
+    parts.is_some_and(|(name, minor)| name.eq_ignore_ascii_case(RESPONSE) && matches!(minor, [b'0'..=b'9']))
+}
+
+const fn is_of_method(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+/// A target that nothing but one looks like: in origin form, asterisk form or absolute form (RFC 9112 §3.2).
+fn is_plain_target(target: &[u8]) -> bool {
+    target.starts_with(b"/") || target == b"*" || authority_of(target).is_some()
+}
+
+/// Whether a request with a method that is no known one may come of these bytes, which have no end of line.
+fn opens_with_other_method(bytes: &[u8]) -> bool {
+    let mut words = Cursor::new(bytes);
+    let Some(method) = words.until(b' ') else {
+        return bytes.len() <= METHOD_BYTES_MAX && bytes.iter().all(|&byte| is_of_method(byte));
+    };
+    let target = words.rest();
+    let is_target = matches!(target, [] | [b'/', ..] | [b'*'] | [b'*', b' ', ..])
+        || [&b"http://"[..], b"https://"].iter().any(|scheme| target.starts_with(scheme) || scheme.starts_with(target));
+    Method::of(method).is_some() && is_target
+}
+
+/// Whether a response, or a request with a known method, may come of these bytes.
+pub fn opens_as_known(bytes: &[u8]) -> bool {
+    opens_as_response(bytes) || METHODS.iter().any(|method| opens_as_request(bytes, method))
+}
+
+fn is_response(line: &[u8]) -> bool {
+    line.len() >= RESPONSE.len() && opens_as_response(line)
 }
 
 fn opens_as_response(bytes: &[u8]) -> bool {
-    bytes.starts_with(RESPONSE) || RESPONSE.starts_with(bytes)
+    bytes.iter().zip(RESPONSE).all(|(byte, other)| byte.eq_ignore_ascii_case(other))
 }
 
 fn opens_as_request(bytes: &[u8], method: &str) -> bool {

@@ -7,7 +7,7 @@ pub(crate) mod tests;
 use crate::facts::{Fields, Hello, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
-use crate::protocol::http::wire::{self, FirstLine, Head};
+use crate::protocol::http::wire::{self, FirstLine, Head, Method};
 use crate::protocol::http::{DOMAIN, METHOD, SERVER, STATUS, USER_AGENT, domain};
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
@@ -58,7 +58,7 @@ fn message(datagram: &[u8], on_port: bool) -> Option<(Head<'_>, Sender)> {
     }
     let head = wire::head(&mut Cursor::new(datagram)).ok()??;
     match head.first_line {
-        FirstLine::Request { method: "M-SEARCH" | "NOTIFY", target: b"*" } => {
+        FirstLine::Request { method: Method::Known("M-SEARCH" | "NOTIFY"), target: b"*" } => {
             head.device_kind.is_some().then_some((head, Sender::Client))
         }
         FirstLine::Response { status: 200 } => {
@@ -105,8 +105,8 @@ impl Parser for Ssdp {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let Some((head, _)) = message(chunk.bytes, self.on_port) else { return Progress::Continue { consumed: 0 } };
         let method = match head.first_line {
-            FirstLine::Request { method, .. } => Some(method),
-            FirstLine::Response { .. } => None,
+            FirstLine::Request { method: Method::Known(method), .. } => Some(method),
+            FirstLine::Request { .. } | FirstLine::Response { .. } => None,
         };
         let (user_agent, server) = (head.user_agent.map(Text::from_utf8), head.server.map(Text::from_utf8));
         let device_kind = head.device_kind.map(Text::from_utf8);
@@ -118,7 +118,7 @@ impl Parser for Ssdp {
         self.told.push(told);
         let mut fields = Fields::default();
         match head.first_line {
-            FirstLine::Request { method, .. } => fields.push(METHOD.name, method),
+            FirstLine::Request { method, .. } => fields.push(METHOD.name, method.value()),
             FirstLine::Response { status } => fields.push(STATUS.name, status),
         }
         fields.push_some(DOMAIN.name, head.host.and_then(|host| domain(host).0));
