@@ -15,6 +15,7 @@ use crate::protocol::session::pending::Pending;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, shape};
 use crate::time::Timestamp;
 
+mod handover;
 mod late;
 mod midway;
 mod pending;
@@ -98,6 +99,8 @@ struct Parsing {
     pending: Pending,
     /// The candidates to go back to on a rejection; none once the flow is claimed or upgraded.
     others: Option<Candidates>,
+    /// Something that the server said was read.
+    is_answered: bool,
 }
 
 enum Step {
@@ -209,7 +212,7 @@ impl Session {
                 let unclaimed = parsing.others.is_some();
                 match self.feed(chunk, facts) {
                     Step::Go => {
-                        if unclaimed && self.protocol.is_none() {
+                        if unclaimed && self.is_unclaimed() {
                             self.remember_or_decide(chunk);
                         }
                     }
@@ -357,6 +360,10 @@ impl Session {
                 Probe::Reversed => Roles::Reversed,
             };
             mask &= !bit;
+            // Who asked first stays the client, whatever the answer looks like.
+            if self.protocol.is_some() && roles != self.roles {
+                continue;
+            }
             *candidates.side(chunk.sender) = Some(mask);
             match self.begin((bit, candidate), roles, candidates, chunk, facts) {
                 Step::Go => return,
@@ -401,6 +408,7 @@ impl Session {
             parser: (candidate.start)(&start),
             pending: Pending::default(),
             others: Some(others),
+            is_answered: false,
         });
         let (history, history_bytes) = (std::mem::take(&mut self.history), std::mem::take(&mut self.history_bytes));
         let mut step = Step::Go;
@@ -413,13 +421,18 @@ impl Session {
         if matches!(step, Step::Go) {
             step = self.feed(chunk, facts);
         }
-        if self.protocol.is_none() {
+        if self.is_unclaimed() {
             (self.history, self.history_bytes) = (history, history_bytes);
             if matches!(step, Step::Go) {
                 self.remember(chunk);
             }
         }
         step
+    }
+
+    /// Whether who reads the flow may still reject it.
+    const fn is_unclaimed(&self) -> bool {
+        matches!(&self.state, State::Parsing(Parsing { others: Some(_), .. }))
     }
 
     const fn start_in_role(&self) -> Start {
@@ -447,7 +460,9 @@ impl Session {
             return self.finish();
         };
         self.rejected |= bit;
-        self.roles = Roles::AsOpened;
+        if self.protocol.is_none() {
+            self.roles = Roles::AsOpened;
+        }
         let history = std::mem::take(&mut self.history);
         self.history_bytes = 0;
         self.state = State::Probing(others);
@@ -479,8 +494,10 @@ impl Session {
             }
             facts.extend(said.drain(..).map(|kind| (kind.carried().unwrap_or(protocol), kind)));
         }
+        let is_silent = said.is_empty();
         SAID.set(said);
         let claimed = parsing.others.is_none();
+        let is_answer = sender == Sender::Server && !parsing.is_answered && is_silent;
         match progress {
             Progress::Continue { .. } if of_datagram => Step::Go,
             Progress::Continue { consumed } => {
@@ -493,9 +510,16 @@ impl Session {
                     pending.drain(..consumed.min(pending.len()));
                 }
                 parsing.pending.keep(sender, pending);
+                parsing.is_answered |= sender == Sender::Server && consumed > 0;
                 Step::Go
             }
             Progress::Done => Step::Stop,
+            Progress::Malformed(reason) if claimed && is_answer && !of_datagram => {
+                facts.push((protocol, Statement::Malformed(reason)));
+                let answer: Vec<u8> = bytes.into();
+                self.ask_about_answer(Chunk { at: chunk.at, sender: chunk.sender, bytes: &answer }, facts);
+                Step::Go
+            }
             Progress::Malformed(reason) => Self::malformed(claimed, protocol, reason, facts),
             Progress::Reject if claimed => Step::Stop,
             Progress::Reject => Step::Reject,
@@ -517,47 +541,6 @@ impl Session {
         }
         facts.push((protocol, Statement::Malformed(reason)));
         Step::Stop
-    }
-
-    /// Datagrams of peers: whoever asked first need not be the client of what follows.
-    fn turn_roles(&mut self, next: &ProtocolSpec, rest: &Chunk<'_>) {
-        let start = self.start_in_role();
-        let Start { transport, client_port, server_port, is_midway } = start;
-        let (sender, bytes) = (self.roles.of(rest.sender), rest.bytes);
-        let opening = Opening { transport, sender, client_port, server_port, is_midway, bytes };
-        if transport == Transport::Udp && (next.probe)(&opening) == Probe::Reversed {
-            self.roles = self.roles.turned();
-        }
-    }
-
-    /// Hands the flow to another protocol, and what both sides sent and nobody consumed with it.
-    fn upgrade(&mut self, to: Protocol, rest: Chunk<'_>, facts: &mut Vec<(Protocol, Statement)>) -> Step {
-        let Some(next) = self.selection.spec(to) else {
-            return Step::Stop;
-        };
-        self.turn_roles(next, &rest);
-        let start = self.start_in_role();
-        let State::Parsing(parsing) = &mut self.state else {
-            return Step::Stop;
-        };
-        self.protocol.get_or_insert(parsing.protocol);
-        (self.history, self.history_bytes) = (Vec::new(), 0);
-        parsing.others = None;
-        parsing.protocol = to;
-        parsing.parser = (next.start)(&start);
-        let sender = rest.sender.other();
-        let waiting = parsing.pending.take(self.roles.of(sender));
-        parsing.pending.take(self.roles.of(rest.sender));
-        for chunk in [Chunk { at: rest.at, sender, bytes: &waiting }, rest] {
-            if chunk.bytes.is_empty() {
-                continue;
-            }
-            let step = self.feed(chunk, facts);
-            if !matches!(step, Step::Go) {
-                return Step::Stop;
-            }
-        }
-        Step::Go
     }
 }
 

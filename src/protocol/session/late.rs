@@ -11,13 +11,12 @@ use crate::protocol::{Chunk, Protocol, tls};
 pub(super) struct Late {
     /// Whose turn it is.
     sender: Option<Sender>,
-    client_has_spoken: bool,
     turn: Turn,
     turns: u8,
     bytes: usize,
 }
 
-/// What the client says in this turn, which is not its first.
+/// What the client says in this turn, which is not the stream's first.
 #[derive(Default)]
 enum Turn {
     /// It, or the server's, begins with something else.
@@ -38,9 +37,8 @@ impl Late {
         if self.sender != Some(chunk.sender) {
             self.sender = Some(chunk.sender);
             self.turns = self.turns.saturating_add(1);
-            let is_later = chunk.sender == Sender::Client && self.client_has_spoken;
+            let is_later = chunk.sender == Sender::Client && self.turns > 1;
             self.turn = if is_later { Turn::Undecided(Vec::new()) } else { Turn::Other };
-            self.client_has_spoken |= chunk.sender == Sender::Client;
         }
         self.bytes = self.bytes.saturating_add(chunk.bytes.len());
         self.turn = match std::mem::take(&mut self.turn) {
@@ -90,7 +88,7 @@ impl Session {
     /// Nobody is left to claim the stream: what follows may be TLS still, where its beginning was seen.
     pub(super) fn give_up(&mut self) {
         self.finish();
-        if !self.start.is_midway && self.selection.spec(tls::PROTOCOL).is_some() {
+        if !self.start.is_midway && self.protocol.is_none() && self.selection.spec(tls::PROTOCOL).is_some() {
             self.state = State::Unknown;
         }
     }
@@ -110,6 +108,7 @@ impl Session {
             parser: (spec.start)(&self.start),
             pending: Pending::default(),
             others: None,
+            is_answered: false,
         });
         if !matches!(self.feed(Chunk { bytes: &said, ..chunk }, facts), Step::Go) {
             self.finish();

@@ -14,7 +14,7 @@ pub(super) struct Midway {
     /// A stream that was seen from its beginning has a hole.
     is_behind_hole: bool,
     /// What was sent by a side that nobody is asked about any more.
-    passed_bytes: usize,
+    passed_bytes: u32,
 }
 
 impl Midway {
@@ -43,7 +43,7 @@ impl Session {
     pub const BEGINNINGS_MAX: u8 = 8;
     /// The most bytes that one side may go on to send then, while the other one may still begin with something: a download
     /// is not read to its end.
-    pub const PASSED_BYTES_MAX: usize = 512 << 10;
+    pub const PASSED_BYTES_MAX: u32 = 512 << 10;
 
     /// Whether nobody is asked about what this side sends any more.
     pub(super) const fn is_used_up(&self, sender: Sender) -> bool {
@@ -51,7 +51,7 @@ impl Session {
     }
 
     pub(super) fn pass_over(&mut self, len: usize) {
-        self.midway.passed_bytes = self.midway.passed_bytes.saturating_add(len);
+        self.midway.passed_bytes = self.midway.passed_bytes.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
         if self.midway.passed_bytes > Self::PASSED_BYTES_MAX {
             self.finish();
         }

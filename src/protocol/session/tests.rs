@@ -405,3 +405,51 @@ fn behind_a_hole_a_stream_is_as_one_begun_amid() {
     }
     assert!(holes.session.is_done());
 }
+
+/// A ClientHello as short as one can be (RFC 8446 §4.1.2).
+fn client_hello() -> Vec<u8> {
+    let body = [&[3, 3][..], &[0x5a; 32], &[0, 0, 2, 0x13, 0x01, 1, 0]].concat();
+    let message = [&[1, 0, 0, body.len() as u8][..], &body].concat();
+    [&[0x16, 3, 1, 0, message.len() as u8][..], &message].concat()
+}
+
+fn among_all(turns: &[(Sender, &[u8])], len: usize) -> (Vec<String>, Option<&'static str>) {
+    let start = Start { transport: Transport::Tcp, client_port: 40_000, server_port: 9, is_midway: false };
+    let (mut session, mut facts) = (Session::new(start), Vec::new());
+    for (sender, bytes) in turns {
+        for bytes in bytes.chunks(len) {
+            session.on_bytes(Chunk { at: Timestamp::ZERO, sender: *sender, bytes }, &mut facts);
+        }
+    }
+    session.on_end(&mut facts);
+    let said = facts.iter().filter(|(_, kind)| !matches!(kind, Statement::Malformed(_)));
+    (said.map(|(protocol, _)| protocol.to_string()).collect(), session.protocol().map(Protocol::as_str))
+}
+
+#[test]
+fn a_server_that_answers_in_another_protocol_is_read_in_that_one() {
+    let (hello, refusal) = (client_hello(), &b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n\r\n"[..]);
+    let request = &b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"[..];
+    let ssh = &b"SSH-2.0-OpenSSH_9.6\r\n"[..];
+    for len in [1, 3, 7, 1000] {
+        let (said, protocol) = among_all(&[(Sender::Client, &hello), (Sender::Server, refusal)], len);
+        assert_eq!((said, protocol), (vec!["tls".to_string(), "http".to_string()], Some("tls")), "{len}");
+        let (said, protocol) = among_all(&[(Sender::Client, request), (Sender::Server, ssh)], len);
+        assert_eq!((said, protocol), (vec!["http".to_string(), "ssh".to_string()], Some("http")), "{len}");
+        let as_client = among_all(&[(Sender::Client, request), (Sender::Server, &hello)], len);
+        assert_eq!(as_client.0, ["http"], "a server asks nothing, {len}");
+        let noise = (Sender::Server, &[0xee; 9][..]);
+        assert_eq!(among_all(&[(Sender::Client, request), noise, (Sender::Server, ssh)], len).0, ["http"], "{len}");
+    }
+}
+
+#[test]
+fn a_client_may_begin_with_tls_when_the_server_has_greeted_it() {
+    let hello = client_hello();
+    for greeting in ["hello, who is there?\r\n", "220 mail.example\r\n", "\u{1}"] {
+        for len in [1, 7, 1000] {
+            let turns = [(Sender::Server, greeting.as_bytes()), (Sender::Client, &hello)];
+            assert!(among_all(&turns, len).0.contains(&"tls".to_string()), "{greeting:?} {len}");
+        }
+    }
+}
