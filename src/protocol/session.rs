@@ -12,6 +12,7 @@ use crate::protocol::selection::{self, Selection, Set};
 use crate::protocol::session::late::Late;
 use crate::protocol::session::midway::Midway;
 use crate::protocol::session::pending::Pending;
+use crate::protocol::session::proxy::Preamble;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, shape};
 use crate::time::Timestamp;
 
@@ -19,6 +20,7 @@ mod handover;
 mod late;
 mod midway;
 mod pending;
+mod proxy;
 
 /// Whether the protocol's roles are those of the flow.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -61,6 +63,7 @@ pub struct Session {
     /// would win them over for ever, and it would matter where a stream was cut.
     rejected: Set,
     midway: Midway,
+    preamble: Preamble,
     late: Late,
     protocol: Option<Protocol>,
     roles: Roles,
@@ -130,6 +133,7 @@ impl Session {
             history_bytes: 0,
             rejected: 0,
             midway: Midway::default(),
+            preamble: Preamble::default(),
             late: Late::default(),
             protocol: None,
             roles: Roles::AsOpened,
@@ -159,6 +163,7 @@ impl Session {
     /// Bytes that wait for a decision or for more.
     pub fn buffered_bytes(&self) -> usize {
         let undecided = self.history_bytes.saturating_add(self.late.buffered_bytes());
+        let undecided = undecided.saturating_add(self.preamble.buffered_bytes());
         match &self.state {
             State::Parsing(parsing) => {
                 undecided.saturating_add(parsing.pending.len()).saturating_add(parsing.parser.kept_bytes())
@@ -171,6 +176,19 @@ impl Session {
     pub fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, Statement)>) {
         if !self.is_stream() {
             return self.take(chunk, facts);
+        }
+        if chunk.sender == Sender::Client && !self.preamble.is_over() {
+            if let Some(bytes) = self.preamble.behind(chunk) {
+                self.on_stream(Chunk { bytes: &bytes, ..chunk }, facts);
+            }
+            return;
+        }
+        self.on_stream(chunk, facts);
+    }
+
+    fn on_stream(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, Statement)>) {
+        if chunk.bytes.is_empty() {
+            return;
         }
         if self.protocol.is_none() && !self.start.is_midway {
             self.late.on_bytes(chunk);
@@ -225,6 +243,9 @@ impl Session {
 
     /// `len` bytes of the flow's `sender` were lost.
     pub fn on_gap(&mut self, sender: Sender, len: u32, facts: &mut Vec<(Protocol, Statement)>) {
+        if sender == Sender::Client {
+            self.preamble = Preamble::Over;
+        }
         match &mut self.state {
             State::Done => {}
             State::Unknown => self.finish(),
@@ -249,6 +270,9 @@ impl Session {
 
     /// The flow is over. Who began to read it and knows nothing leaves what there is of it to the others.
     pub fn on_end(&mut self, facts: &mut Vec<(Protocol, Statement)>) {
+        if let Some((at, said)) = self.preamble.take() {
+            self.on_stream(Chunk { at, sender: Sender::Client, bytes: &said }, facts);
+        }
         while let State::Parsing(parsing) = &mut self.state {
             let mut said = Vec::new();
             parsing.parser.on_end(&mut said);

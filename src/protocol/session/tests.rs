@@ -453,3 +453,22 @@ fn a_client_may_begin_with_tls_when_the_server_has_greeted_it() {
         }
     }
 }
+
+#[test]
+fn what_a_load_balancer_says_before_a_stream_is_passed_over() {
+    let hello = client_hello();
+    let request = &b"POST / HTTP/1.1\r\nHost: a.example\r\n\r\n"[..];
+    let line = &b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 443\r\n"[..];
+    let binary = &b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc0\0\x02\x02\x9c\x40\x01\xbb"[..];
+    for len in [1, 7, 1000] {
+        for header in [line, binary, b""] {
+            for (stream, protocol) in [(&hello[..], "tls"), (request, "http")] {
+                let turns = [(Sender::Client, &*[header, stream].concat())];
+                assert_eq!(among_all(&turns, len).1, Some(protocol), "{header:?} {len}");
+            }
+        }
+        let twice = (Sender::Client, &*[line, line, &hello].concat());
+        assert_eq!(among_all(&[twice], len).1, None, "{len}");
+    }
+    assert_eq!(among_all(&[(Sender::Client, b"P")], 1).1, None);
+}
