@@ -29,10 +29,7 @@ pub const PROTOCOL: Protocol = Protocol::new(&"dtls");
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,
     transports: &[Transport::Udp],
-    opens_with: &[
-        (content::CHANGE_CIPHER_SPEC, content::CHANGE_CIPHER_SPEC),
-        (content::HANDSHAKE, content::APPLICATION_DATA),
-    ],
+    opens_with: &[(content::CHANGE_CIPHER_SPEC, content::APPLICATION_DATA)],
     probe,
     start,
     fields: &[
@@ -58,6 +55,9 @@ const ANYCONNECT_PORT: u16 = 443;
 /// OpenSSL's before RFC 4347 was final.
 const CISCOS_VERSION: u16 = 0x0100;
 
+/// Level, description and the shortest authentication (RFC 6347 §4.1.2).
+const ENCRYPTED_ALERT_BYTES_MIN: usize = 18;
+
 fn start(start: &Start) -> Box<dyn Parser> {
     Box::new(Dtls { is_vpn_port: start.server_port == ANYCONNECT_PORT, ..Dtls::default() })
 }
@@ -81,6 +81,7 @@ fn is_encrypted(datagram: &[u8]) -> bool {
             (content::CHANGE_CIPHER_SPEC, 0) => matches!(record.body, [1] | [1, _, _]),
             (content::HANDSHAKE, 0) => Fragment::read(&mut Cursor::new(record.body)).is_some(),
             (content::APPLICATION_DATA | content::HANDSHAKE, 1..) => !record.body.is_empty(),
+            (content::ALERT, 1..) => record.body.len() >= ENCRYPTED_ALERT_BYTES_MIN,
             _ => false,
         };
         if !fits {
@@ -116,6 +117,8 @@ struct Dtls {
     /// What its hello says for a VPN.
     sign: Option<&'static str>,
     is_vpn_port: bool,
+    /// The server asked for the hello once more, with a cookie (RFC 6347 §4.2.1).
+    has_asked_again: bool,
     datagrams: u32,
 }
 
@@ -165,11 +168,13 @@ impl Parser for Dtls {
         Progress::Continue { consumed: chunk.bytes.len() }
     }
 
-    /// Of a hello whose other fragments were not seen there is no more to say than that it was one.
+    /// Of a hello that was not seen, or not whole, there is no more to say than that it was one.
     fn on_end(&mut self, facts: &mut Vec<Statement>) {
         let has_begun = |side: &Side| side.partial.iter().any(|partial| partial.kind == handshake::CLIENT_HELLO);
         if self.is_unheard() && has_begun(&self.client) {
             facts.push(Statement::Hello(Box::new(Hello::new(Sender::Client))));
+        } else if self.is_unheard() && self.has_asked_again {
+            facts.push(Statement::Hello(Box::new(Hello::new(Sender::Server))));
         }
     }
 
@@ -201,7 +206,8 @@ impl Dtls {
         facts: &mut Vec<Statement>,
     ) -> Result<Next, &'static str> {
         if record.epoch > 0 {
-            if matches!(record.content, content::APPLICATION_DATA | content::HANDSHAKE) && self.is_unheard() {
+            let is_told = matches!(record.content, content::ALERT | content::APPLICATION_DATA | content::HANDSHAKE);
+            if is_told && self.is_unheard() {
                 facts.push(Statement::Hello(Box::new(hello::of_established(sender))));
                 return Ok(Next::Done);
             }
@@ -225,6 +231,7 @@ impl Dtls {
         let mut body = Cursor::new(body);
         while !body.is_empty() {
             let fragment = Fragment::read(&mut body).ok_or("handshake_fragment")?;
+            self.has_asked_again |= sender == Sender::Server && fragment.is_hello_verify_request();
             let Some(message) = self.side(sender).join(fragment)? else { continue };
             let Some((fact, next)) = self.on_message(&message, fragment.kind, sender)? else { continue };
             facts.push(Statement::Hello(Box::new(fact)));

@@ -61,6 +61,22 @@ fn a_capture_that_began_amid_a_session_finds_its_records() {
     assert!(fixture("", vec![(Sender::Client, longer)]).facts().is_empty(), "records fill the datagram");
 }
 
+#[test]
+fn an_alert_amid_a_session_shows_that_there_is_one() {
+    let alert = |len: usize| [&hex("15 fefd 0001 00000000002b")[..], &vec16(&vec![0xee; len])].concat();
+    let [session] = &*hellos(&[(Sender::Client, alert(26))]) else { panic!() };
+    assert_eq!(session.fields.get("tls.established"), Some(&Value::Bool(true)));
+    assert!(hellos(&[(Sender::Client, alert(2))]).is_empty(), "not encrypted");
+}
+
+#[test]
+fn a_server_that_asks_for_the_hello_once_more_is_told() {
+    let asked = |body: &str| hellos(&[(Sender::Server, record(3, 0, &hex(body)))]);
+    let [hello] = &*asked("feff 08 0102030405060708") else { panic!() };
+    assert!(hello.fields.get("tls.version").is_none() && hello.sender == Sender::Server);
+    assert!(asked("feff 09 0102030405060708").is_empty() && asked("0303 02 0102").is_empty());
+}
+
 /// What a side changes to encryption with: ChangeCipherSpec and Finished.
 fn change() -> Vec<u8> {
     [&hex("14 feff 0000 000000000003 0001 01  16 feff 0001 000000000000")[..], &vec16(&[0xee; 48])].concat()

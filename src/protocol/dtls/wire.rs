@@ -1,7 +1,7 @@
 //! Datagrams in, DTLS records and handshake fragments out (RFC 6347 §4, RFC 9147 §4 and §5).
 
 use crate::protocol::cursor::Cursor;
-use crate::protocol::tls::wire::content;
+use crate::protocol::tls::wire::{content, handshake};
 
 /// A record that is not encrypted, or one that is and therefore is not looked into.
 #[derive(Clone, Copy, Debug)]
@@ -57,5 +57,13 @@ impl<'a> Fragment<'a> {
         let bytes = record.vec24()?.rest();
         let is_within = offset.saturating_add(bytes.len()) <= len;
         is_within.then_some(Self { kind, len, sequence, offset, bytes })
+    }
+
+    /// Whether it is a whole HelloVerifyRequest: a version and a cookie (RFC 6347 §4.2.1).
+    pub fn is_hello_verify_request(&self) -> bool {
+        let mut body = Cursor::new(self.bytes);
+        let has_version = body.u16().is_some_and(is_record_version);
+        let has_cookie = body.vec8().is_some_and(|cookie| !cookie.is_empty()) && body.is_empty();
+        self.kind == handshake::HELLO_VERIFY_REQUEST && self.bytes.len() == self.len && has_version && has_cookie
     }
 }
