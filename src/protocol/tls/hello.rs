@@ -22,7 +22,7 @@ pub const CIPHER: FieldSpec = FieldSpec {
 };
 pub const ESTABLISHED: FieldSpec = FieldSpec {
     name: "tls.established",
-    help: "True where the capture began amid an encrypted session, of which nothing else can be read.",
+    help: "True where the session was encrypted already when it was first seen: nothing else can be read of it.",
 };
 pub const HELLO_RETRY: FieldSpec = FieldSpec {
     name: "tls.hello_retry",

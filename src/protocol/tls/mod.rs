@@ -8,6 +8,7 @@ pub mod fingerprint;
 pub mod fragments;
 pub mod hello;
 pub mod messages;
+mod midway;
 mod sslv2;
 pub mod wire;
 
@@ -28,7 +29,7 @@ pub const PROTOCOL: Protocol = Protocol::new(&"tls");
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,
     transports: &[Transport::Tcp],
-    opens_with: &[(content::HANDSHAKE, content::APPLICATION_DATA), sslv2::OPENS_WITH],
+    opens_with: &[(content::CHANGE_CIPHER_SPEC, content::HEARTBEAT), sslv2::OPENS_WITH],
     probe,
     start,
     fields: &[
@@ -42,8 +43,8 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     ],
 };
 
-fn start(_: &Start) -> Box<dyn Parser> {
-    Box::new(Tls::default())
+fn start(start: &Start) -> Box<dyn Parser> {
+    Box::new(Tls { is_midway: start.is_midway, ..Tls::default() })
 }
 
 fn probe(opening: &Opening<'_>) -> Probe {
@@ -51,12 +52,21 @@ fn probe(opening: &Opening<'_>) -> Probe {
     match cursor.peek() {
         Some(content::HANDSHAKE) => match first_message(&mut cursor) {
             Some(Ok(from)) => role(Probe::Match, from, opening.sender),
+            Some(Err(())) if opening.is_midway => amid(opening),
             Some(Err(())) => Probe::No,
             None => Probe::More,
         },
         Some(content::APPLICATION_DATA) => encrypted_record(&mut cursor, opening.is_midway),
+        Some(content::CHANGE_CIPHER_SPEC | content::ALERT | content::HEARTBEAT) if opening.is_midway => amid(opening),
+        Some(content::ALERT) if opening.sender == Sender::Server => midway::refusal(opening.bytes),
+        Some(content::CHANGE_CIPHER_SPEC | content::ALERT | content::HEARTBEAT) => Probe::No,
         _ => role(sslv2::probe(opening.bytes), Sender::Client, opening.sender),
     }
+}
+
+fn amid(opening: &Opening<'_>) -> Probe {
+    let (probe, from) = midway::probe(opening.bytes);
+    role(probe, from.unwrap_or(opening.sender), opening.sender)
 }
 
 /// Amid a session: a record that ends where the next one begins. Where the capture began amid the flow, its segments may
@@ -68,6 +78,8 @@ fn encrypted_record(cursor: &mut Cursor<'_>, is_midway: bool) -> Probe {
         Ok(None) => Probe::More,
         Ok(Some(record)) if record.body.is_empty() => Probe::No,
         Ok(Some(_)) if cursor.is_empty() && is_midway => Probe::Match,
+        // The parser waits for the other side's.
+        Ok(Some(record)) if cursor.is_empty() && record.body.len() >= midway::ENCRYPTED_BYTES_MIN => Probe::Match,
         Ok(Some(_)) if cursor.is_empty() => Probe::More,
         Ok(Some(_)) if cursor.peek() != Some(content::APPLICATION_DATA) => Probe::No,
         Ok(Some(_)) if cursor.len() < 3 => Probe::More,
@@ -101,8 +113,11 @@ fn first_message(cursor: &mut Cursor<'_>) -> Option<Result<Sender, ()>> {
     }
     let len = usize::try_from(cursor.u24()?).unwrap_or(usize::MAX);
     let version = cursor.u16()?;
-    let is_sane = (38..=Messages::MESSAGE_BYTES_MAX).contains(&len)
-        && (wire::is_record_version(version) || (from == Sender::Server && wire::is_1_3(version)));
+    let is_known = match from {
+        Sender::Client => wire::is_offered_version(version),
+        Sender::Server => wire::is_record_version(version) || wire::is_1_3(version),
+    };
+    let is_sane = (38..=Messages::MESSAGE_BYTES_MAX).contains(&len) && is_known;
     Some(if is_sane { Ok(from) } else { Err(()) })
 }
 
@@ -127,8 +142,13 @@ struct Tls {
     offered_session_id: Option<Vec<u8>>,
     /// A ServerHello up to TLS 1.2 was seen: a side that changes its cipher encrypts.
     is_agreed: bool,
-    /// Who began with a hello whose end has not come.
+    /// Who began with a hello whose end has not come, or amid a connection.
     begun: Option<Sender>,
+    /// The beginning of the connection was not seen.
+    is_midway: bool,
+    has_said: bool,
+    /// Whose first record is encrypted though its beginning was seen, and the version of it.
+    encrypted: Option<(Sender, u16)>,
 }
 
 #[derive(Debug, Default)]
@@ -174,7 +194,8 @@ impl Parser for Tls {
 
     /// A hello that the capture cut short says at least that it was one.
     fn on_end(&mut self, facts: &mut Vec<Statement>) {
-        if let Some(sender) = self.begun.filter(|_| self.is_unheard()) {
+        let is_open = if self.is_midway { !self.has_said } else { self.is_unheard() };
+        if let Some(sender) = self.begun.filter(|_| is_open) {
             facts.push(Statement::Hello(Box::new(Hello::new(sender))));
         }
     }
@@ -214,6 +235,12 @@ impl Tls {
                 if self.is_unheard() && begins_with_hello(cursor, chunk.sender) {
                     self.begun = Some(chunk.sender);
                 }
+                if let Some((first, version)) = self.encrypted
+                    && Record::begins_with(cursor, content::APPLICATION_DATA, version)
+                {
+                    established(first, facts);
+                    return Ok(Progress::Done);
+                }
                 return Ok(Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) });
             };
             if matches!(self.on_record(record, chunk.sender, facts)?, Next::Done) {
@@ -252,18 +279,34 @@ impl Tls {
         sender: Sender,
         facts: &mut Vec<Statement>,
     ) -> Result<Next, &'static str> {
+        if self.is_midway {
+            self.begun.get_or_insert(sender);
+        }
+        let is_encrypted = record.body.len() >= midway::ENCRYPTED_BYTES_MIN;
         match record.content {
+            _ if self.encrypted.is_some() && record.content != content::APPLICATION_DATA => {
+                return Err("unexpected_record");
+            }
             content::HANDSHAKE => return self.on_handshake(record.body, sender, facts),
             content::ALERT => {
                 if let Some((wire::FATAL, description)) = wire::alert(record.body) {
                     facts.push(Statement::Hello(Box::new(hello::of_alert(description, sender))));
                     return Ok(Next::Done);
                 }
+                if is_encrypted && self.is_midway && !self.has_said {
+                    return Ok(established(sender, facts));
+                }
             }
-            content::APPLICATION_DATA if self.is_unheard() => {
-                facts.push(Statement::Hello(Box::new(hello::of_established(sender))));
-                return Ok(Next::Done);
+            content::HEARTBEAT if is_encrypted && self.is_midway && !self.has_said => {
+                return Ok(established(sender, facts));
             }
+            content::APPLICATION_DATA if self.is_midway && !self.has_said => return Ok(established(sender, facts)),
+            // Where the beginning was seen it takes two of them, of a side or of both.
+            content::APPLICATION_DATA if self.is_unheard() => match self.encrypted {
+                None => self.encrypted = Some((sender, record.version)),
+                Some((first, version)) if version == record.version => return Ok(established(first, facts)),
+                Some(_) => return Err("record_version"),
+            },
             // Early data can stand before the second ClientHello too (RFC 8446 §4.2.10).
             content::CHANGE_CIPHER_SPEC | content::APPLICATION_DATA => {
                 self.side(sender).stage = if self.is_agreed { Stage::Over } else { Stage::Doubtful };
@@ -277,7 +320,7 @@ impl Tls {
         let side = self.side(sender);
         if side.stage == Stage::Doubtful && !opens_with_hello(bytes) {
             side.stage = Stage::Over;
-            return Ok(Next::Record);
+            return Ok(if self.is_midway && !self.has_said { established(sender, facts) } else { Next::Record });
         }
         side.stage = Stage::Clear;
         let mut messages = std::mem::take(&mut side.messages);
@@ -319,9 +362,16 @@ impl Tls {
             }
             _ => return Err("unexpected_message"),
         };
+        self.has_said = true;
         facts.push(Statement::Hello(Box::new(fact)));
         Ok(Next::Record)
     }
+}
+
+/// Of a connection that was encrypted before it was first seen there is nothing more to read.
+fn established(sender: Sender, facts: &mut Vec<Statement>) -> Next {
+    facts.push(Statement::Hello(Box::new(hello::of_established(sender))));
+    Next::Done
 }
 
 /// Whether a handshake record begins with a hello and not with the noise of an encrypted message.

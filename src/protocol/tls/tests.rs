@@ -1,6 +1,7 @@
 use super::wire::extension;
 use super::*;
 use crate::facts::{Fingerprint, FingerprintMethod, Value};
+use crate::protocol::session::Session;
 use crate::protocol::tests::{Fixture, hex};
 
 /// Conversations as every protocol's tests share them.
@@ -306,11 +307,121 @@ fn a_capture_that_began_amid_a_session_finds_its_records() {
     assert_eq!((session.sender, field(session, "tls.established")), (Sender::Server, Some(&Value::Bool(true))));
     let mut bytes = amid_a_session();
     assert_eq!(probe(&opening(&bytes)), Probe::Match);
-    assert_eq!(probe(&opening(&bytes[..45])), Probe::More, "a cut would make it TLS");
+    let cut = Fixture { chunks: vec![(Sender::Server, bytes[..45].to_vec())], ..fixture("", "") };
+    assert!(hellos(&cut).is_empty(), "a cut would make it TLS");
     assert_eq!(probe(&Opening { is_midway: true, ..opening(&bytes[..45]) }), Probe::Match);
     assert_eq!(probe(&opening(&bytes[..46])), Probe::More);
     bytes[45] = 0x47;
     assert_eq!(probe(&opening(&bytes)), Probe::No, "what follows is no record");
+}
+
+/// What segments of a connection say whose beginning was not seen.
+fn amid(chunks: &[(Sender, Vec<u8>)]) -> Vec<Hello> {
+    let start = Start { is_midway: true, ..fixture("", "").start() };
+    let (mut session, mut facts) = (Session::new(start), Vec::new());
+    for (sender, bytes) in chunks {
+        session.on_bytes(Chunk { at: Default::default(), sender: *sender, bytes }, &mut facts);
+    }
+    session.on_end(&mut facts);
+    assert!(facts.iter().all(|(protocol, _)| *protocol == PROTOCOL), "{facts:?}");
+    hellos_of(&facts)
+}
+
+#[test]
+fn the_end_of_a_handshake_and_what_is_sent_rarely_are_known_amid_a_connection() {
+    let finished = [record(content::CHANGE_CIPHER_SPEC, &[1]), record(content::HANDSHAKE, &[0xee; 40])].concat();
+    let ticket = message(4, &[&[0, 0, 0x1c, 0x20][..], &vec16(&[0xee; 160])].concat());
+    for bytes in [
+        record(content::ALERT, &[0xee; 26]),
+        record(content::HEARTBEAT, &[0xee; 40]),
+        finished.clone(),
+        [record(content::HANDSHAKE, &ticket), finished.clone()].concat(),
+        [record(content::HANDSHAKE, &message(16, &vec8(&[4; 65]))), finished.clone()].concat(),
+    ] {
+        for sender in [Sender::Client, Sender::Server] {
+            let [hello] = &amid(&[(sender, bytes.clone())])[..] else { panic!("{bytes:x?}") };
+            assert_eq!(field(hello, "tls.established"), Some(&Value::Bool(true)), "{bytes:x?}");
+        }
+    }
+    let refused = amid(&[(Sender::Server, record(content::ALERT, &[2, 40]))]);
+    assert_eq!(field(&refused[0], "tls.alert"), Some(&"handshake_failure".into()));
+    for body in [message(14, &[]), message(22, &hex("01 000003 300102")), message(16, &vec16(&[0xee; 256]))] {
+        let [hello] = &amid(&[(Sender::Client, record(content::HANDSHAKE, &body))])[..] else { panic!("{body:x?}") };
+        let unknown = Hello::new(hello.sender);
+        assert_eq!(format!("{hello:?}"), format!("{unknown:?}"), "nothing is known of it");
+    }
+}
+
+#[test]
+fn a_certificate_is_read_where_the_hello_before_it_was_not_seen() {
+    let shown = |hellos: Vec<Hello>| {
+        hellos.into_iter().find_map(|hello| hello.certificate).map(|certificate| format!("{certificate:?}"))
+    };
+    let whole = fixtures().swap_remove(2);
+    let stream: Vec<u8> = whole
+        .chunks
+        .iter()
+        .filter(|(sender, _)| *sender == Sender::Server)
+        .flat_map(|(_, bytes)| bytes.clone())
+        .collect();
+    let mut rest = Cursor::new(&stream);
+    let behind_hello = loop {
+        let before = rest.rest();
+        let record = Record::read(&mut rest).unwrap().unwrap();
+        if record.body[0] == handshake::CERTIFICATE {
+            break before;
+        }
+    };
+    let mut end = Cursor::new(behind_hello);
+    while Record::read(&mut end).unwrap().unwrap().body != [14, 0, 0, 0] {}
+    let flight = behind_hello[..behind_hello.len() - end.len()].to_vec();
+    let certificate = shown(amid(&[(Sender::Server, flight)]));
+    assert!(certificate.is_some());
+    assert_eq!(certificate, shown(hellos(&whole)));
+}
+
+#[test]
+fn what_only_looks_like_a_record_amid_a_connection_is_none() {
+    let ccs = record(content::CHANGE_CIPHER_SPEC, &[1]);
+    let mut other_version = [ccs.clone(), record(content::HANDSHAKE, &[0xee; 40])].concat();
+    other_version[8] = 3;
+    for bytes in [
+        record(content::ALERT, &[2, 200]),
+        record(content::ALERT, &[3, 40]),
+        record(content::ALERT, &[0xee; 9]),
+        record(content::HEARTBEAT, &[1; 4]),
+        ccs.clone(),
+        record(content::CHANGE_CIPHER_SPEC, &[2]),
+        [ccs, record(content::HANDSHAKE, &[0xee; 9])].concat(),
+        record(content::HANDSHAKE, &message(14, &[0])),
+        record(content::HANDSHAKE, &message(4, &[0xee; 40])),
+        record(content::HANDSHAKE, &[0xee; 60]),
+        [record(content::ALERT, &[0xee; 26]), vec![0xee]].concat(),
+        other_version,
+    ] {
+        assert!(amid(&[(Sender::Client, bytes.clone())]).is_empty(), "{bytes:x?}");
+    }
+    // Where the beginning was seen, a refusal is the only one of them that a server begins with.
+    let begins = |sender, bytes: Vec<u8>| Fixture { chunks: vec![(sender, bytes)], ..fixture("", "") };
+    assert_eq!(hellos(&begins(Sender::Server, record(content::ALERT, &[2, 70]))).len(), 1);
+    assert!(hellos(&begins(Sender::Server, record(content::ALERT, &[1, 0]))).is_empty());
+    assert!(hellos(&begins(Sender::Server, record(content::ALERT, &[0xee; 26]))).is_empty());
+    assert!(hellos(&begins(Sender::Client, record(content::ALERT, &[2, 70]))).is_empty());
+}
+
+#[test]
+fn a_session_that_both_sides_begin_encrypted_is_one() {
+    let data = |len: usize| record(content::APPLICATION_DATA, &vec![0xee; len]);
+    let begins = |client: Vec<u8>, server: Vec<u8>| {
+        hellos(&Fixture { chunks: vec![(Sender::Client, client), (Sender::Server, server)], ..fixture("", "") })
+    };
+    let [session] = &begins(data(40), data(200))[..] else { panic!("one session") };
+    assert_eq!((session.sender, field(session, "tls.established")), (Sender::Client, Some(&Value::Bool(true))));
+    assert!(begins(data(40), vec![0xee; 40]).is_empty());
+    assert!(begins(data(4), data(4)).is_empty(), "too short to be encrypted");
+    let mut other_version = data(200);
+    other_version[2] = 3;
+    assert!(begins(data(40), other_version).is_empty());
 }
 
 #[test]
@@ -319,6 +430,26 @@ fn a_hello_is_read_out_of_one_byte_records() {
     let stream: Vec<u8> = hello.iter().flat_map(|&byte| record(content::HANDSHAKE, &[byte])).collect();
     let fixture = Fixture { chunks: vec![(Sender::Client, stream)], ..fixture("", "") };
     assert_eq!(hellos(&fixture).len(), 1);
+}
+
+#[test]
+fn a_hello_of_a_version_that_few_know_is_read() {
+    for (of_record, version, is_one) in [
+        ([1, 1], 0x0101, true),
+        ([3, 1], 0x03ff, true),
+        ([3, 1], 0x7f1c, true),
+        ([3, 1], 0x0505, false),
+        ([1, 2], 0x0101, false),
+    ] {
+        let hello = message(handshake::CLIENT_HELLO, &HelloShape { version, ..published_client() }.body());
+        let stream = [&[content::HANDSHAKE][..], &of_record, &vec16(&hello)].concat();
+        let hellos = hellos(&Fixture { chunks: vec![(Sender::Client, stream)], ..fixture("", "") });
+        assert_eq!(hellos.iter().any(|hello| hello.server_name == Some("example.com".into())), is_one, "{version:x}");
+    }
+    let mut long = published_client().body();
+    long.splice(34..35, [&[40][..], &[0x5a; 40]].concat());
+    let hello = ClientHello::parse(&long, Framing::Stream).unwrap();
+    assert_eq!((hello.session_id.len(), hello.server_name()), (40, Some(&b"example.com"[..])));
 }
 
 #[test]

@@ -46,6 +46,7 @@ pub const fn is_grease(number: u16) -> bool {
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     pub content: u8,
+    pub version: u16,
     pub body: &'a [u8],
 }
 
@@ -70,13 +71,23 @@ impl<'a> Record<'a> {
         }
         let Some(body) = ahead.take(len) else { return Ok(None) };
         *cursor = ahead;
-        Ok(Some(Self { content, body }))
+        Ok(Some(Self { content, version, body }))
+    }
+
+    /// Whether what is there of a record begins with this content type and version.
+    pub fn begins_with(mut cursor: Cursor<'_>, content: u8, version: u16) -> bool {
+        cursor.u8() == Some(content) && cursor.u16() == Some(version)
     }
 }
 
-/// SSL 3.0 to TLS 1.3, as the record layer writes it.
+/// SSL 3.0 to TLS 1.3, as the record layer writes it, and TLCP (GB/T 38636).
 pub const fn is_record_version(version: u16) -> bool {
-    matches!(version, 0x0300..=0x0304)
+    matches!(version, 0x0101 | 0x0300..=0x0304)
+}
+
+/// The same as a ClientHello writes it: a client may offer what is not there yet (RFC 5246 §E.1), or a draft.
+pub const fn is_offered_version(version: u16) -> bool {
+    is_record_version(version) || matches!(version, 0x0300..=0x03ff | 0x7f00..=0x7fff)
 }
 
 /// Whether the ClientHello is read out of a stream or out of datagrams, where it carries a cookie (RFC 6347 §4.2.1).
@@ -103,12 +114,13 @@ pub struct ClientHello<'a> {
 }
 
 impl<'a> ClientHello<'a> {
-    /// Reads the body of the message; none where its lengths contradict each other.
+    /// Reads the body of the message; none where its lengths contradict each other. A session longer than it may be is the
+    /// server's to refuse.
     pub fn parse(body: &'a [u8], framing: Framing) -> Option<Self> {
         let mut cursor = Cursor::new(body);
         let legacy_version = cursor.u16()?;
         cursor.skip(32)?;
-        let session_id = cursor.vec8().filter(|id| id.len() <= 32)?.rest();
+        let session_id = cursor.vec8()?.rest();
         if framing == Framing::Datagram {
             cursor.vec8()?;
         }
