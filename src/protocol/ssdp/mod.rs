@@ -51,7 +51,7 @@ fn message(datagram: &[u8], on_port: bool) -> Option<(Head<'_>, Sender)> {
     if on_port {
         let head = lenient_head(datagram)?;
         return match head.first_line {
-            FirstLine::Request { method: "M-SEARCH" | "NOTIFY", .. } => Some((head, Sender::Client)),
+            FirstLine::Request { method: Method::Known("M-SEARCH" | "NOTIFY"), .. } => Some((head, Sender::Client)),
             FirstLine::Response { status: 200 } => Some((head, Sender::Server)),
             _ => None,
         };
