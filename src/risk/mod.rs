@@ -2,8 +2,9 @@
 //! somebody's time, and then it is said once.
 //!
 //! A rule's weight is the logarithm of its likelihood ratio, in nats. Evidence about a device or an account is credited
-//! to the site where it is, since a farm is a house and not a laptop. The rule, its weight and its family are policy;
-//! here is how they add up (`ledger`), when that is an incident, and what analysts dismissed (`dismissal`).
+//! to the site where it is, or that it is driven from, since a farm is a house and not a laptop. The rule, its weight and
+//! its family are policy; here is how they add up (`ledger`), when that is an incident, and what analysts dismissed
+//! (`dismissal`).
 
 pub mod dismissal;
 mod explain;
@@ -50,7 +51,7 @@ pub struct Settings {
     /// The same rule about the same subject counts once in this time.
     #[serde(deserialize_with = "quantity::duration")]
     pub window: Duration,
-    /// In this time evidence loses half its worth.
+    /// In this time evidence that is not seen again loses half its worth.
     #[serde(deserialize_with = "quantity::some_time")]
     pub half_life: Duration,
     /// How long a dismissal holds, and what it takes from a family.
