@@ -1,5 +1,4 @@
-//! Tunnels over UDP in, what they carry out: VXLAN, GENEVE, GTP-U, Teredo, L2TP, CAPWAP, AYIYA, MPLS
-//! and TZSP.
+//! Tunnels over UDP in, what they carry out: VXLAN, GENEVE, GTP-U, Teredo, L2TP, CAPWAP, AYIYA, MPLS and TZSP.
 //!
 //! A port alone proves nothing, so a header must be right in every bit that its specification fixes.
 

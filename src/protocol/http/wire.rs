@@ -10,9 +10,9 @@ use crate::protocol::cursor::Cursor;
 /// The longest head that is read.
 pub const HEAD_BYTES_MAX: usize = 16 << 10;
 
-/// The methods a request can open with whatever its target is: IANA's registry (RFC 9110 §9, RFC 5789, WebDAV and its extensions), RPC over HTTP
-/// (MS-RPCH), the Remote Desktop gateway (MS-TSGU), SSTP (MS-SSTP), uploads of BITS (MC-BUP), Configuration Manager's
-/// clients, and the discovery and events of UPnP.
+/// The methods a request can open with whatever its target is: IANA's registry (RFC 9110 §9, RFC 5789, WebDAV and its
+/// extensions), RPC over HTTP (MS-RPCH), the Remote Desktop gateway (MS-TSGU), SSTP (MS-SSTP), uploads of BITS (MC-BUP),
+/// Configuration Manager's clients, and the discovery and events of UPnP.
 pub const METHODS: &[&str] = &[
     "ACL",
     "BASELINE-CONTROL",

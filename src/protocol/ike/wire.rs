@@ -1,5 +1,5 @@
-//! A datagram, or a message of a stream, in, an IKE message out: the header that versions 1 and 2 share (RFC 2408 §3.1, RFC 7296 §3.1), and its
-//! payloads as far as they are not encrypted.
+//! A datagram, or a message of a stream, in, an IKE message out: the header that versions 1 and 2 share (RFC 2408 §3.1, RFC
+//! 7296 §3.1), and its payloads as far as they are not encrypted.
 
 use crate::protocol::cursor::Cursor;
 

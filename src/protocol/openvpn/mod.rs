@@ -3,7 +3,8 @@
 //!
 //! Opcodes alone fit one random byte in six, so a claim rests on the answer: the server's reset names the session that
 //! the client's reset opened. Under tls-crypt, which hides that, it rests on lengths, replay counters and both opcodes.
-//! Amid a session over UDP, it rests on the numbers of its data, or on what acknowledges the other side's. Static-key mode has no handshake and is not claimed.
+//! Amid a session over UDP, it rests on the numbers of its data, or on what acknowledges the other side's. Static-key mode
+//! has no handshake and is not claimed.
 
 mod control;
 mod midway;
