@@ -158,7 +158,7 @@ impl Identity {
         match &fact.kind {
             FactKind::Credential(credential) => self.observe_credential(credential, flow.client.ip, fact.at, networks),
             FactKind::Lease(lease) => self.observe_lease(lease, fact.at),
-            FactKind::Minute(minute) => self.observe_minute(minute, flow, networks),
+            FactKind::Minute(minute) => self.observe_minute(minute, flow, fact.at, networks),
             _ => {}
         }
         if let Some(device) = begins {
@@ -404,12 +404,14 @@ impl Identity {
     }
 
     /// A minute of a desktop that somebody outside works at: whoever only looks whether it opens makes no input.
-    fn observe_minute(&mut self, minute: &Minute, flow: &FlowRef, networks: &Networks) {
+    fn observe_minute(&mut self, minute: &Minute, flow: &FlowRef, at: Timestamp, networks: &Networks) {
         let driver = flow.client.ip;
         let is_work = minute.through == Channel::Desktop && minute.client_bursts >= Hands::BURSTS_MIN;
-        let is_a_strangers = is_a_machine(driver) && !networks.is_home(driver) && networks.get(driver).is_none();
-        if let Some(device) = self.device_id(flow.server.ip, networks).filter(|_| is_work && is_a_strangers) {
-            self.hands.on_drive(device, Site::of(driver), minute.start);
+        if !is_work || !is_a_machine(driver) || networks.is_home(driver) || networks.get(driver).is_some() {
+            return;
+        }
+        if let Some(device) = self.device_id(flow.server.ip, networks) {
+            self.hands.on_drive(device, Site::of(driver), at);
         }
     }
 
