@@ -19,6 +19,12 @@ pub struct Hands {
     drivers: Recent<DeviceId, Site>,
 }
 
+impl Default for Hands {
+    fn default() -> Self {
+        Self { driven: Recent::new(Self::RETENTION), drivers: Recent::new(Self::RETENTION) }
+    }
+}
+
 impl Hands {
     const RETENTION: Retention = Retention { entries_max: 8192, keep: Duration::from_secs(7 * 86_400) };
     /// The most devices that are known of one hand.
@@ -27,10 +33,6 @@ impl Hands {
     pub(super) const BURSTS_MIN: u32 = 3;
     /// One device is driven from anywhere; several from one place are one hand's.
     const DEVICES_MIN: usize = 2;
-
-    pub fn new() -> Self {
-        Self { driven: Recent::new(Self::RETENTION), drivers: Recent::new(Self::RETENTION) }
-    }
 
     /// A device was driven from a site, the latest that counts.
     pub fn on_drive(&mut self, device: DeviceId, from: Site, at: Timestamp) {
@@ -86,7 +88,7 @@ mod tests {
         let site = |host: u8| Site::of([203, 0, 113, host].into());
         let device = |host: u8| DeviceId::of_address([10, 20, 0, host].into());
         let at = Timestamp::from_secs;
-        let mut hands = Hands::new();
+        let mut hands = Hands::default();
         hands.on_drive(device(1), site(66), at(1));
         hands.on_drive(device(1), site(66), at(2));
         assert_eq!(hands.driver(device(1)), None, "it alone");

@@ -122,7 +122,7 @@ impl Identity {
             neighbours: Recent::new(limits.addresses),
             accounts: Accounts::new(limits.accounts),
             sites: Sites::new(limits.sites),
-            hands: Hands::new(),
+            hands: Hands::default(),
         }
     }
 
