@@ -31,7 +31,7 @@ const GREETING: [u8; 10] = [0x01, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x08
 const ANSWER_HEAD: [u8; 5] = [0x01, 0x00, 0x00, 0x00, 0x25];
 
 fn probe(opening: &Opening<'_>) -> Probe {
-    if opening.bytes == GREETING {
+    if opening.bytes.starts_with(&GREETING) {
         return if opening.sender == Sender::Client { Probe::Match } else { Probe::Reversed };
     }
     if GREETING.starts_with(opening.bytes) { Probe::More } else { Probe::No }
@@ -51,7 +51,7 @@ impl Radmin {
 impl Parser for Radmin {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         match chunk.sender {
-            Sender::Client if !self.greeted && chunk.bytes.len() >= GREETING.len() => {
+            Sender::Client if self.greeted || chunk.bytes.len() >= GREETING.len() => {
                 self.greeted = true;
                 Progress::Continue { consumed: chunk.bytes.len() }
             }

@@ -25,6 +25,8 @@ fn a_greeting_that_is_answered_otherwise_is_no_claim() {
     let fixture = &fixtures()[0];
     assert_eq!(fixture.facts_of(&fixture.chunks[..1]).len(), 1, "the server is not seen");
     assert!(fixture.facts_of(&[(Sender::Client, GREETING[..9].to_vec())]).is_empty());
+    let goes_on = [&GREETING[..], &[1, 0, 0, 0, 1]].concat();
+    assert_eq!(fixture.facts_of(&[(Sender::Client, goes_on)]).len(), 1, "nor does the client wait for it");
     let elsewhere = Fixture { server_port: 4900, ..fixture.clone() };
     assert!(elsewhere.facts_of(&fixture.chunks[..1]).is_empty());
     let answered = fixture.facts_of(&[fixture.chunks[0].clone(), (Sender::Server, b"HTTP/1.1 400\r\n".to_vec())]);
