@@ -9,6 +9,7 @@ use std::cell::Cell;
 use crate::facts::{Sender, Shape, Statement};
 use crate::net::Transport;
 use crate::protocol::selection::{self, Selection, Set};
+use crate::protocol::session::handover::Answer;
 use crate::protocol::session::late::Late;
 use crate::protocol::session::midway::Midway;
 use crate::protocol::session::pending::Pending;
@@ -64,6 +65,7 @@ pub struct Session {
     rejected: Set,
     midway: Midway,
     preamble: Preamble,
+    answer: Answer,
     late: Late,
     protocol: Option<Protocol>,
     roles: Roles,
@@ -102,8 +104,6 @@ struct Parsing {
     pending: Pending,
     /// The candidates to go back to on a rejection; none once the flow is claimed or upgraded.
     others: Option<Candidates>,
-    /// Something that the server said was read.
-    is_answered: bool,
 }
 
 enum Step {
@@ -134,6 +134,7 @@ impl Session {
             rejected: 0,
             midway: Midway::default(),
             preamble: Preamble::default(),
+            answer: Answer::default(),
             late: Late::default(),
             protocol: None,
             roles: Roles::AsOpened,
@@ -199,8 +200,8 @@ impl Session {
         // What the limit falls into is cut there, so that the limit stands at one place of the stream.
         let room = Self::HISTORY_BYTES_MAX.saturating_sub(self.history_bytes);
         let (within, beyond) = chunk.bytes.split_at_checked(room).unwrap_or((chunk.bytes, &[]));
-        self.take(Chunk { bytes: within, ..chunk }, facts);
-        self.take(Chunk { bytes: beyond, ..chunk }, facts);
+        self.take_answer(Chunk { bytes: within, ..chunk }, facts);
+        self.take_answer(Chunk { bytes: beyond, ..chunk }, facts);
         self.begin_tls(chunk, facts);
         if self.protocol.is_some() {
             self.late = Late::default();
@@ -432,7 +433,6 @@ impl Session {
             parser: (candidate.start)(&start),
             pending: Pending::default(),
             others: Some(others),
-            is_answered: false,
         });
         let (history, history_bytes) = (std::mem::take(&mut self.history), std::mem::take(&mut self.history_bytes));
         let mut step = Step::Go;
@@ -518,10 +518,8 @@ impl Session {
             }
             facts.extend(said.drain(..).map(|kind| (kind.carried().unwrap_or(protocol), kind)));
         }
-        let is_silent = said.is_empty();
         SAID.set(said);
         let claimed = parsing.others.is_none();
-        let is_answer = sender == Sender::Server && !parsing.is_answered && is_silent;
         match progress {
             Progress::Continue { .. } if of_datagram => Step::Go,
             Progress::Continue { consumed } => {
@@ -534,14 +532,12 @@ impl Session {
                     pending.drain(..consumed.min(pending.len()));
                 }
                 parsing.pending.keep(sender, pending);
-                parsing.is_answered |= sender == Sender::Server && consumed > 0;
                 Step::Go
             }
             Progress::Done => Step::Stop,
-            Progress::Malformed(reason) if claimed && is_answer && !of_datagram => {
+            Progress::Malformed(reason) if claimed && self.answer.is_awaited_of(sender) => {
                 facts.push((protocol, Statement::Malformed(reason)));
-                let answer: Vec<u8> = bytes.into();
-                self.ask_about_answer(Chunk { at: chunk.at, sender: chunk.sender, bytes: &answer }, facts);
+                self.ask_about_answer(chunk.at, facts);
                 Step::Go
             }
             Progress::Malformed(reason) => Self::malformed(claimed, protocol, reason, facts),

@@ -1,20 +1,62 @@
 //! A flow that goes on in another protocol than it began with: because a parser says so, or because the server does.
 
-use crate::facts::Statement;
+use arrayvec::ArrayVec;
+
+use crate::facts::{Sender, Statement};
 use crate::net::Transport;
-use crate::protocol::session::{Candidates, Parsing, Session, State, Step};
+use crate::protocol::session::{Candidates, Parsing, Roles, Session, State, Step};
 use crate::protocol::{Chunk, Opening, Probe, Protocol, ProtocolSpec, Start};
+use crate::time::Timestamp;
+
+/// The first that a server says on a stream that its client's bytes have claimed: so few of them that a parser knows by
+/// them whether they are its protocol's, and always as many, wherever the stream is cut.
+#[derive(Default)]
+pub(super) struct Answer {
+    bytes: ArrayVec<u8, { Self::BYTES_MAX }>,
+    /// There is none, or it was decided about.
+    is_over: bool,
+}
+
+impl Answer {
+    const BYTES_MAX: usize = 8;
+
+    const fn room(&self) -> usize {
+        self.bytes.remaining_capacity()
+    }
+
+    pub(super) fn is_awaited_of(&self, sender: Sender) -> bool {
+        sender == Sender::Server && !self.is_over && !self.bytes.is_empty()
+    }
+}
 
 impl Session {
+    /// Takes what a side of a stream says. The first bytes of a server that answers a claimed one are taken by themselves.
+    pub(super) fn take_answer(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, Statement)>) {
+        if chunk.sender == Sender::Client || chunk.bytes.is_empty() || self.answer.is_over {
+            return self.take(chunk, facts);
+        }
+        let is_claimed = matches!(self.state, State::Parsing(Parsing { others: None, .. }));
+        if !is_claimed || self.roles != Roles::AsOpened {
+            self.answer.is_over = true;
+            return self.take(chunk, facts);
+        }
+        let (first, rest) = chunk.bytes.split_at_checked(self.answer.room()).unwrap_or((chunk.bytes, &[]));
+        let _fits = self.answer.bytes.try_extend_from_slice(first);
+        self.take(Chunk { bytes: first, ..chunk }, facts);
+        self.answer.is_over |= self.answer.room() == 0;
+        self.take(Chunk { bytes: rest, ..chunk }, facts);
+    }
+
     /// The server does not answer in the protocol that it was asked in: the others see what it says. The flow stays whose it
     /// was.
-    pub(super) fn ask_about_answer(&mut self, answer: Chunk<'_>, facts: &mut Vec<(Protocol, Statement)>) {
+    pub(super) fn ask_about_answer(&mut self, at: Timestamp, facts: &mut Vec<(Protocol, Statement)>) {
         let State::Parsing(Parsing { bit, .. }) = self.state else { return };
         self.rejected |= bit;
         self.forget();
-        let mut candidates = Candidates { client: Some(0), server: Some(0) };
-        *candidates.side(answer.sender) = None;
-        self.probe(candidates, answer, facts);
+        self.answer.is_over = true;
+        let bytes = std::mem::take(&mut self.answer.bytes);
+        let candidates = Candidates { client: Some(0), server: None };
+        self.probe(candidates, Chunk { at, sender: Sender::Server, bytes: &bytes }, facts);
     }
 
     /// Datagrams of peers: whoever asked first need not be the client of what follows.
@@ -40,8 +82,8 @@ impl Session {
         };
         self.protocol.get_or_insert(parsing.protocol);
         (self.history, self.history_bytes) = (Vec::new(), 0);
+        self.answer.is_over = true;
         parsing.others = None;
-        parsing.is_answered = true;
         parsing.protocol = to;
         parsing.parser = (next.start)(&start);
         let sender = rest.sender.other();

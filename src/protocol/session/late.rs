@@ -108,7 +108,6 @@ impl Session {
             parser: (spec.start)(&self.start),
             pending: Pending::default(),
             others: None,
-            is_answered: false,
         });
         if !matches!(self.feed(Chunk { bytes: &said, ..chunk }, facts), Step::Go) {
             self.finish();
