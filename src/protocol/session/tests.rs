@@ -440,6 +440,9 @@ fn a_server_that_answers_in_another_protocol_is_read_in_that_one() {
         assert_eq!(as_client.0, ["http"], "a server asks nothing, {len}");
         let noise = (Sender::Server, &[0xee; 9][..]);
         assert_eq!(among_all(&[(Sender::Client, request), noise, (Sender::Server, ssh)], len).0, ["http"], "{len}");
+        // What begins as an answer and breaks off later is one.
+        let broken = (Sender::Server, &b"HTTP/1.1 zzz\r\nSSH-2.0-OpenSSH_9.6\r\n"[..]);
+        assert_eq!(among_all(&[(Sender::Client, request), broken], len).0, ["http"], "{len}");
     }
 }
 
