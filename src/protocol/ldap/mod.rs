@@ -47,7 +47,8 @@ fn probe(opening: &Opening<'_>) -> Probe {
         _ => return Probe::No,
     };
     let is_sound = match opening.transport {
-        Transport::Tcp => head.len > cursor.len() || is_whole(&head, cursor),
+        // What the parser passes over is not looked at here either.
+        Transport::Tcp => head.len > cursor.len() || !is_of_interest(head.operation) || is_whole(&head, cursor),
         _ => fills(cursor),
     };
     if !is_sound {
@@ -69,6 +70,10 @@ fn fills(mut cursor: Cursor<'_>) -> bool {
         }
     }
     false
+}
+
+const fn is_of_interest(operation: Operation) -> bool {
+    !matches!(operation, Operation::OtherRequest(_) | Operation::OtherResponse(_))
 }
 
 /// Whether a message that is there whole has the members of its operation.
@@ -152,7 +157,7 @@ impl Ldap {
     ) -> Result<Step, &'static str> {
         let Some(head) = wire::head(*cursor)? else { return Ok(Step::Wait) };
         let is_long = head.len > MESSAGE_BYTES_MAX;
-        let is_of_interest = !matches!(head.operation, Operation::OtherRequest(_) | Operation::OtherResponse(_));
+        let is_of_interest = is_of_interest(head.operation);
         if is_of_interest && !is_long && cursor.len() < head.len {
             return Ok(Step::Wait);
         }
@@ -160,13 +165,12 @@ impl Ldap {
         if self.messages > MESSAGES_MAX {
             return Ok(Step::Done);
         }
-        let members = if is_of_interest { wire::members(*cursor) } else { None };
-        let Some(members) = members.filter(|_| !is_long) else {
+        if is_long || !is_of_interest {
             self.introduce(sender, head.operation, None, facts);
             *self.skip_bytes(sender) = head.len;
             return Ok(Step::Next);
-        };
-        let _ = cursor.skip(head.len);
+        }
+        let members = cursor.sub(head.len).and_then(wire::members).ok_or("ldap_message")?;
         match head.operation {
             Operation::BindRequest => self.on_bind(&wire::bind(members).ok_or("ldap_bind")?, facts),
             Operation::BindResponse => {
@@ -184,7 +188,15 @@ impl Ldap {
                 self.asked_for_tls |= wire::is_starttls(members);
                 self.introduce(sender, head.operation, None, facts);
             }
-            operation => self.introduce(sender, operation, wire::search_base(members), facts),
+            Operation::SearchRequest => {
+                let base = wire::search_base(members).ok_or("ldap_search")?;
+                self.introduce(sender, head.operation, Some(base), facts);
+            }
+            Operation::ExtendedResponse => {
+                wire::result(members).ok_or("ldap_result")?;
+                self.introduce(sender, head.operation, None, facts);
+            }
+            Operation::OtherRequest(_) | Operation::OtherResponse(_) => {}
         }
         Ok(Step::Next)
     }

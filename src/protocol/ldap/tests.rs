@@ -208,6 +208,15 @@ fn a_search_without_a_bind_introduces_the_client() {
 }
 
 #[test]
+fn a_search_that_lacks_its_members_is_none_wherever_it_is_cut() {
+    let broken = message(1, der(0x63, &[der(0x04, &[]), der(0x0a, &[vec![0]]), vec![0; 16]]));
+    let bytewise: Vec<_> = broken.iter().map(|&byte| (Sender::Client, vec![byte])).collect();
+    let fixture = &fixtures()[1];
+    assert!(fixture.facts_of(&[(Sender::Client, broken)]).is_empty());
+    assert!(fixture.facts_of(&bytewise).is_empty());
+}
+
+#[test]
 fn other_users_of_asn_1_are_not_ldap() {
     let opening = |bytes| Opening {
         transport: Transport::Udp,

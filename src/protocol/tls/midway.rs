@@ -44,14 +44,12 @@ pub(super) fn probe(bytes: &[u8]) -> (Probe, Option<Sender>) {
     if is_proof && missing == 0 { (Probe::Match, from) } else { (Probe::More, None) }
 }
 
-/// Whether the bytes are a fatal alert in clear and nothing else: so a server refuses what it was asked.
+/// Whether the bytes begin with a fatal alert in clear: so a server refuses what it was asked.
 pub(super) fn refusal(bytes: &[u8]) -> Probe {
     let mut cursor = Cursor::new(bytes);
     match Record::read(&mut cursor) {
         Ok(None) if bytes.get(3..).is_none_or(|len| [0, 2].starts_with(len) || len.starts_with(&[0, 2])) => Probe::More,
-        Ok(Some(record)) if cursor.is_empty() && is_alert(record.body) && record.body.first() == Some(&2) => {
-            Probe::Match
-        }
+        Ok(Some(record)) if is_alert(record.body) && record.body.first() == Some(&2) => Probe::Match,
         _ => Probe::No,
     }
 }

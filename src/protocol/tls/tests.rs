@@ -404,6 +404,8 @@ fn what_only_looks_like_a_record_amid_a_connection_is_none() {
     // Where the beginning was seen, a refusal is the only one of them that a server begins with.
     let begins = |sender, bytes: Vec<u8>| Fixture { chunks: vec![(sender, bytes)], ..fixture("", "") };
     assert_eq!(hellos(&begins(Sender::Server, record(content::ALERT, &[2, 70]))).len(), 1);
+    let with_more = [record(content::ALERT, &[2, 70]), b"F".to_vec()].concat();
+    assert_eq!(hellos(&begins(Sender::Server, with_more)).len(), 1, "as where it is cut behind the alert");
     assert!(hellos(&begins(Sender::Server, record(content::ALERT, &[1, 0]))).is_empty());
     assert!(hellos(&begins(Sender::Server, record(content::ALERT, &[0xee; 26]))).is_empty());
     assert!(hellos(&begins(Sender::Client, record(content::ALERT, &[2, 70]))).is_empty());
