@@ -78,6 +78,14 @@ pub(super) fn udp(source_port: u16, target_port: u16, payload: &[u8]) -> Vec<u8>
     bytes
 }
 
+/// Holds that nothing is unwrapped from a datagram to this port.
+pub(super) fn is_what_it_is(port: u16, payload: &[u8]) {
+    let bytes = ipv4(ip::UDP, &udp(50_000, port, payload));
+    let seen = decode(frame(LinkType::Raw, &bytes)).unwrap();
+    assert_eq!(seen.ends, format!("198.51.100.1:50000 > 198.51.100.2:{port}"));
+    assert_eq!(seen.payload, payload);
+}
+
 pub(super) fn decoder() -> Decoder {
     Decoder::new(Limits::default())
 }
