@@ -141,7 +141,7 @@ impl Court {
         }
         let holder = holder(&entity, event);
         if let Some(said) = self.risk.repeat(&holder, rule, &entity, at, event.world()) {
-            hand_out(said.as_slice(), out);
+            hand_out(&said, out);
             // Facts say the same time and again; what a detector found grows.
             if event.finding().is_some() {
                 self.risk.renew(&holder, rule, &entity, alert::evidence(judgement, event));

@@ -94,6 +94,10 @@ mod tests {
         assert_eq!(hands.driver(device(1)), None, "it alone");
         hands.on_drive(device(2), site(66), at(3));
         assert_eq!([1, 2, 3].map(|host| hands.driver(device(host))), [Some(site(66)), Some(site(66)), None]);
+        let (mut memory, mut later) = (Memory::default(), Hands::default());
+        hands.remember(&mut memory);
+        later.recall(&memory).unwrap();
+        assert_eq!(later.driver(device(2)), Some(site(66)), "after a restart, too");
         hands.on_drive(device(2), site(77), at(4));
         assert_eq!([1, 2].map(|host| hands.driver(device(host))), [None, None], "each has another hand now");
         assert_eq!(hands.driven_from(site(66)).collect::<Vec<_>>(), [device(1)]);

@@ -160,9 +160,10 @@ impl Risk {
         subject: &Entity,
         at: Timestamp,
         world: &World,
-    ) -> Option<Option<Incident>> {
+    ) -> Option<Vec<Incident>> {
         let brought_back = self.ledgers.get_mut(holder, at)?.repeat(rule, subject, at, &self.settings)?;
-        Some(if brought_back >= Self::NOTICED_NATS { self.weigh(holder, at, world) } else { None })
+        let is_noticed = brought_back >= Self::NOTICED_NATS;
+        Some(is_noticed.then(|| self.weigh(holder, at, world)).flatten().into_iter().collect())
     }
 
     /// Takes the values of a match that counts already over those of the ones before.

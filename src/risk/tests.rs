@@ -63,7 +63,7 @@ impl Bench {
 
     fn see_of(&mut self, holder: &Entity, rule: &Arc<Rule>, subject: &Entity, days: f64) -> Vec<Incident> {
         if let Some(said) = self.risk.repeat(holder, rule, subject, at(days), &self.world) {
-            return said.into_iter().collect();
+            return said;
         }
         let evidence = Evidence {
             rule: Arc::clone(rule),
