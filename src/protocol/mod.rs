@@ -228,6 +228,19 @@ pub struct Start {
     pub is_midway: bool,
 }
 
+impl Start {
+    /// Whether either side uses this port.
+    pub const fn on_port(&self, port: u16) -> bool {
+        self.client_port == port || self.server_port == port
+    }
+
+    /// What a probe is shown where a side says this.
+    pub const fn opening<'a>(&self, sender: Sender, bytes: &'a [u8]) -> Opening<'a> {
+        let Self { transport, client_port, server_port, is_midway } = *self;
+        Opening { transport, sender, client_port, server_port, is_midway, bytes }
+    }
+}
+
 /// The first bytes a side sent on a flow that nobody recognised yet. On TCP they grow from call to call; on UDP each
 /// datagram is asked for alone.
 #[derive(Clone, Copy, Debug)]

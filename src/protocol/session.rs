@@ -14,7 +14,7 @@ use crate::protocol::session::late::Late;
 use crate::protocol::session::midway::Midway;
 use crate::protocol::session::pending::Pending;
 use crate::protocol::session::proxy::Preamble;
-use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, shape};
+use crate::protocol::{Chunk, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, shape};
 use crate::time::Timestamp;
 
 mod handover;
@@ -360,14 +360,7 @@ impl Session {
     fn probe(&mut self, mut candidates: Candidates, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, Statement)>) {
         let joined = self.opening(&chunk);
         let bytes = joined.as_deref().unwrap_or(chunk.bytes);
-        let opening = Opening {
-            transport: self.start.transport,
-            sender: chunk.sender,
-            client_port: self.start.client_port,
-            server_port: self.start.server_port,
-            is_midway: self.start.is_midway,
-            bytes,
-        };
+        let opening = self.start.opening(chunk.sender, bytes);
         let of_datagram = !self.is_stream();
         let side = candidates.side(chunk.sender);
         let mut mask = match *side {

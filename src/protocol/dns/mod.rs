@@ -106,7 +106,7 @@ impl Dns {
     const FACTS_PER_MINUTE: u32 = 600;
 
     const fn new(start: &Start) -> Self {
-        let on_port = start.client_port == PORT || start.server_port == PORT;
+        let on_port = start.on_port(PORT);
         Self { transport: start.transport, on_port, budget: Budget::per_minute(Self::FACTS_PER_MINUTE) }
     }
 

@@ -142,7 +142,7 @@ impl Ike {
         Self {
             transport: start.transport,
             is_on_port: is_own(start.client_port) || is_own(start.server_port),
-            on_nat_port: start.client_port == NAT_PORT || start.server_port == NAT_PORT,
+            on_nat_port: start.on_port(NAT_PORT),
             association: None,
             said: false,
             messages: 0,

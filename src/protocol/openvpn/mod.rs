@@ -120,7 +120,7 @@ impl OpenVpn {
 
     fn new(start: &Start) -> Self {
         let transport = start.transport;
-        let midway = Midway::new(start.client_port == PORT || start.server_port == PORT);
+        let midway = Midway::new(start.on_port(PORT));
         Self { transport, reset: None, continuations: 0, said: None, messages: 0, midway, channel: None }
     }
 

@@ -44,7 +44,7 @@ struct Radmin {
 
 impl Radmin {
     const fn new(start: &Start) -> Self {
-        Self { on_port: start.client_port == PORT || start.server_port == PORT, greeted: false }
+        Self { on_port: start.on_port(PORT), greeted: false }
     }
 }
 

@@ -5,7 +5,7 @@ use arrayvec::ArrayVec;
 use crate::facts::{Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::session::{Candidates, Parsing, Roles, Session, State, Step};
-use crate::protocol::{Chunk, Opening, Probe, Protocol, ProtocolSpec, Start};
+use crate::protocol::{Chunk, Probe, Protocol, ProtocolSpec};
 use crate::time::Timestamp;
 
 /// The first that a server says on a stream that its client's bytes have claimed: so few of them that a parser knows by
@@ -61,11 +61,8 @@ impl Session {
 
     /// Datagrams of peers: whoever asked first need not be the client of what follows.
     fn turn_roles(&mut self, next: &ProtocolSpec, rest: &Chunk<'_>) {
-        let start = self.start_in_role();
-        let Start { transport, client_port, server_port, is_midway } = start;
-        let (sender, bytes) = (self.roles.of(rest.sender), rest.bytes);
-        let opening = Opening { transport, sender, client_port, server_port, is_midway, bytes };
-        if transport == Transport::Udp && (next.probe)(&opening) == Probe::Reversed {
+        let opening = self.start_in_role().opening(self.roles.of(rest.sender), rest.bytes);
+        if opening.transport == Transport::Udp && (next.probe)(&opening) == Probe::Reversed {
             self.roles = self.roles.turned();
         }
     }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::facts::Name;
 use crate::net::Text;
-use crate::protocol::ANY_BYTE;
+use crate::protocol::{ANY_BYTE, Opening};
 
 /// Lines of text: a parser that says each line that is complete, with who said it.
 ///

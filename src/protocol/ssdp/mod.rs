@@ -19,7 +19,7 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     opens_with: &[(b'H', b'H'), (b'M', b'N')],
     probe,
     start: |start| {
-        let on_port = start.client_port == PORT || start.server_port == PORT;
+        let on_port = start.on_port(PORT);
         Box::new(Ssdp { on_port, told: Vec::new() })
     },
     fields: &[METHOD, DOMAIN, USER_AGENT, STATUS, SERVER, DEVICE_KIND, DEVICE_NAME],

@@ -186,14 +186,7 @@ impl Stun {
     }
 
     fn follower(&self, chunk: Chunk<'_>) -> Option<&'static ProtocolSpec> {
-        let opening = Opening {
-            transport: self.start.transport,
-            sender: chunk.sender,
-            client_port: self.start.client_port,
-            server_port: self.start.server_port,
-            is_midway: false,
-            bytes: chunk.bytes,
-        };
+        let opening = Opening { is_midway: false, ..self.start.opening(chunk.sender, chunk.bytes) };
         FOLLOWERS.iter().copied().find(|spec| matches!((spec.probe)(&opening), Probe::Match | Probe::Reversed))
     }
 

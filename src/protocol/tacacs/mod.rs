@@ -14,7 +14,7 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     opens_with: &[(0xc0, 0xc1)],
     probe,
     start: |start| {
-        let on_port = start.client_port == PORT || start.server_port == PORT;
+        let on_port = start.on_port(PORT);
         Box::new(Tacacs { on_port, ..Tacacs::default() })
     },
     fields: &[

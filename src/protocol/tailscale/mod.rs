@@ -8,7 +8,7 @@ use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::hex::Hex;
-use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, wireguard};
+use crate::protocol::{Chunk, FieldSpec, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, wireguard};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new(&"tailscale"),
@@ -56,9 +56,7 @@ impl Tailscale {
     const DATAGRAMS_MAX: u32 = 128;
 
     fn is_wireguard(&self, chunk: &Chunk<'_>) -> bool {
-        let Start { transport, client_port, server_port, is_midway } = self.start;
-        let (sender, bytes) = (chunk.sender, chunk.bytes);
-        let opening = Opening { transport, sender, client_port, server_port, is_midway, bytes };
+        let opening = self.start.opening(chunk.sender, chunk.bytes);
         matches!((wireguard::SPEC.probe)(&opening), Probe::Match | Probe::Reversed)
     }
 

@@ -108,7 +108,7 @@ impl Datagrams {
     const PEERS_MAX: usize = 4;
 
     fn new(start: &Start) -> Self {
-        let is_port = start.client_port == PORT || start.server_port == PORT;
+        let is_port = start.on_port(PORT);
         Self { is_port, evidence: if is_port { 2 } else { 0 }, datagrams: 0, is_known: false, peers: Vec::new() }
     }
 }

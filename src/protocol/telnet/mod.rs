@@ -126,7 +126,7 @@ impl Telnet {
     const BYTES_MAX: usize = 8 << 10;
 
     fn new(start: &Start) -> Self {
-        let on_port = start.client_port == PORT || start.server_port == PORT;
+        let on_port = start.on_port(PORT);
         let echo = (on_port && start.is_midway).then(Echo::default);
         Self { on_port, echo, client: Side::default(), server: Side::default(), told: Told::default() }
     }

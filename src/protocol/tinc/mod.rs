@@ -76,7 +76,7 @@ struct Tinc {
 
 impl Tinc {
     const fn new(start: &Start) -> Self {
-        Self { on_port: start.client_port == PORT || start.server_port == PORT, client: None, server: None }
+        Self { on_port: start.on_port(PORT), client: None, server: None }
     }
 
     fn say(&self, confidence: Confidence, facts: &mut Vec<Statement>) {
