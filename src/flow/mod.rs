@@ -447,12 +447,13 @@ impl FlowTable {
         for slot in due {
             self.settle(slot, self.now, facts);
         }
-        let mut live: Vec<(FlowId, Slot)> = self.flows.iter().map(|(slot, flow)| (flow.id, slot)).collect();
-        live.sort_unstable_by(|a, b| b.cmp(a));
-        self.unfinished = Some(live);
         self.index = Index::new();
         self.classes = Queues::new(Class::COUNT);
         self.wheel = Wheel::new();
+        let mut live: Vec<(FlowId, Slot)> = Vec::with_capacity(self.flows.len());
+        live.extend(self.flows.iter().map(|(slot, flow)| (flow.id, slot)));
+        live.sort_unstable_by(|a, b| b.cmp(a));
+        self.unfinished = Some(live);
     }
 
     fn end(&mut self, slot: Slot, moment: Moment, reason: EndReason, facts: &mut Vec<Fact>) {
