@@ -233,12 +233,7 @@ impl Dtls {
             let fragment = Fragment::read(&mut body).ok_or("handshake_fragment")?;
             self.has_asked_again |= sender == Sender::Server && fragment.is_hello_verify_request();
             let Some(message) = self.side(sender).join(fragment)? else { continue };
-            let Some((fact, next)) = self.on_message(&message, fragment.kind, sender)? else { continue };
-            facts.push(Statement::Hello(Box::new(fact)));
-            if fragment.kind == handshake::SERVER_HELLO {
-                facts.extend(self.sign.take().map(anyconnect));
-            }
-            if matches!(next, Next::Done) {
+            if matches!(self.on_message(&message, fragment.kind, sender, facts)?, Next::Done) {
                 return Ok(Next::Done);
             }
         }
@@ -256,27 +251,47 @@ impl Dtls {
         }
     }
 
-    fn on_message(&mut self, body: &[u8], kind: u8, sender: Sender) -> Result<Option<(Hello, Next)>, &'static str> {
+    fn on_message(
+        &mut self,
+        body: &[u8],
+        kind: u8,
+        sender: Sender,
+        facts: &mut Vec<Statement>,
+    ) -> Result<Next, &'static str> {
         match (kind, sender) {
             (handshake::CLIENT_HELLO, Sender::Client) => {
-                let hello = ClientHello::parse(body, Framing::Datagram).ok_or("client_hello")?;
-                self.sign = self.sign_of(&hello);
-                self.offered_session_id = Some(hello.session_id.into());
-                Ok(Some((hello::of_client(&hello, Carrier::Dtls), Next::Record)))
+                let hello = ClientHello::parse(body, Framing::Datagram)
+                    .filter(|hello| hello.is_whole || wire::is_record_version(hello.legacy_version))
+                    .ok_or("client_hello")?;
+                let whole = Some(&hello).filter(|hello| hello.is_whole);
+                self.sign = whole.and_then(|hello| self.sign_of(hello));
+                self.offered_session_id = whole.map(|hello| hello.session_id.into());
+                facts.push(Statement::Hello(Box::new(hello::of_client(&hello, Carrier::Dtls))));
+                // The messages behind it stand in datagrams of their own.
+                if !hello.is_whole {
+                    facts.push(Statement::Malformed("client_hello"));
+                }
             }
             (handshake::SERVER_HELLO, Sender::Server) => {
                 let hello = ServerHello::parse(body).ok_or("server_hello")?;
                 let fact = hello::of_server(&hello, self.offered_session_id.as_deref());
-                let is_last = is_1_3(hello.version()) && !hello.is_retry;
-                Ok(Some((fact, if is_last { Next::Done } else { Next::Record })))
+                facts.push(Statement::Hello(Box::new(fact)));
+                if !hello.is_whole() {
+                    facts.push(Statement::Malformed("server_hello"));
+                }
+                facts.extend(self.sign.take().map(anyconnect));
+                if is_1_3(hello.version()) && !hello.is_retry {
+                    return Ok(Next::Done);
+                }
             }
             (handshake::CERTIFICATE, _) => {
-                let Some(leaf) = leaf_certificate(body)? else { return Ok(None) };
+                let Some(leaf) = leaf_certificate(body)? else { return Ok(Next::Record) };
                 let certificate = certificate::of_der(leaf).ok_or("certificate")?;
-                Ok(Some((hello::of_certificate(certificate, sender), Next::Record)))
+                facts.push(Statement::Hello(Box::new(hello::of_certificate(certificate, sender))));
             }
-            _ => Err("unexpected_message"),
+            _ => return Err("unexpected_message"),
         }
+        Ok(Next::Record)
     }
 }
 

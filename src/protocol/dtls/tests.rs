@@ -185,3 +185,27 @@ fn a_session_that_was_begun_elsewhere_is_anyconnects() {
     let unanswered = vec![(Sender::Client, hello_with_session(0x0100, &[7; 32]))];
     assert!(fixture("", unanswered).facts().iter().all(|(protocol, _)| *protocol == PROTOCOL));
 }
+
+#[test]
+fn a_client_hello_that_contradicts_itself_is_told_and_the_server_is_read() {
+    let named = "0000 0010 000e 00 000b 6578616d706c652e636f6d";
+    let body = |rest: &str| [&hex("fefd")[..], &[0x5a; 32], &hex("00 00 0002 c02b"), &hex(rest)].concat();
+    let answer = [&hex("fefd")[..], &[0x5b; 32], &hex("00 c02b 00")].concat();
+    for (hello, name) in [
+        (hex("fefd 01020304"), None),
+        (body("25 00"), None),
+        (body(&format!("01 00 ffff {named}")), Some("example.com")),
+        (body(&format!("01 00 001a {named} 0010 0bb8 89a5")), Some("example.com")),
+    ] {
+        let chunks = vec![(Sender::Client, record(1, 0, &hello)), (Sender::Server, record(2, 0, &answer))];
+        let facts = fixture("", chunks).facts();
+        let [(_, Statement::Hello(client)), (_, Statement::Malformed("client_hello")), (_, Statement::Hello(server))] =
+            &facts[..]
+        else {
+            panic!("{facts:?}")
+        };
+        assert_eq!((client.fingerprints.len(), client.server_name.clone()), (0, name.map(Into::into)));
+        assert!(print_of(server, FingerprintMethod::Ja3s).is_some() && server.fields.get("tls.resumed").is_none());
+    }
+    assert!(fixture("", vec![(Sender::Client, record(1, 0, &hex("0303 01020304")))]).facts().is_empty());
+}

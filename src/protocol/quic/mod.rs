@@ -121,11 +121,15 @@ struct CryptoStream {
     fragments: Fragments,
     read_bytes: usize,
     messages: Messages,
+    /// It contradicts itself: what follows of it cannot be read.
+    is_broken: bool,
 }
 
 enum Next {
     Done,
     Packet,
+    /// The side's handshake bytes contradict themselves.
+    OtherSide,
 }
 
 impl Parser for Quic {
@@ -151,7 +155,7 @@ impl Parser for Quic {
         let mut datagram = Cursor::new(chunk.bytes);
         while let Some(packet) = wire::packet(&mut datagram) {
             match self.on_packet(packet, chunk.sender, facts) {
-                Ok(Next::Packet) => {}
+                Ok(Next::Packet | Next::OtherSide) => {}
                 Ok(Next::Done) => return Progress::Done,
                 Err(reason) => return Progress::Malformed(reason),
             }
@@ -293,6 +297,7 @@ impl Quic {
         while let Some(frame) = wire::frame(&mut payload, version)? {
             match frame {
                 Frame::ConnectionClose { error } => return Ok(on_close(error, version, sender, facts)),
+                Frame::Crypto { .. } if self.stream(sender).is_broken => {}
                 Frame::Crypto { offset, bytes } => self.stream(sender).fragments.insert(offset, bytes)?,
             }
         }
@@ -304,8 +309,13 @@ impl Quic {
         let mut input = Cursor::new(stream.fragments.prefix().get(stream.read_bytes..).unwrap_or_default());
         stream.read_bytes = stream.read_bytes.saturating_add(input.len());
         while let Some(message) = stream.messages.next(&mut input)? {
-            if matches!(on_message(message, version, sender, facts)?, Next::Done) {
-                return Ok(Next::Done);
+            match on_message(message, version, sender, facts)? {
+                Next::Packet => {}
+                Next::Done => return Ok(Next::Done),
+                Next::OtherSide => {
+                    *self.stream(sender) = CryptoStream { is_broken: true, ..CryptoStream::default() };
+                    return Ok(Next::OtherSide);
+                }
             }
         }
         *self.stream(sender) = stream;
@@ -330,11 +340,18 @@ fn on_message(
         (handshake::CLIENT_HELLO, Sender::Client) => {
             let hello = ClientHello::parse(message.body, Framing::Stream).ok_or("client_hello")?;
             push(hello::of_client(&hello, Carrier::Quic), version, facts);
-            Ok(Next::Packet)
+            if hello.is_whole {
+                return Ok(Next::Packet);
+            }
+            facts.push(Statement::Malformed("client_hello"));
+            Ok(Next::OtherSide)
         }
         (handshake::SERVER_HELLO, Sender::Server) => {
             let hello = ServerHello::parse(message.body).ok_or("server_hello")?;
             push(hello::of_server(&hello, None), version, facts);
+            if !hello.is_whole() {
+                facts.push(Statement::Malformed("server_hello"));
+            }
             Ok(if hello.is_retry { Next::Packet } else { Next::Done })
         }
         _ => Err("unexpected_message"),

@@ -331,6 +331,24 @@ fn a_server_may_go_on_in_another_version() {
 }
 
 #[test]
+fn a_client_hello_that_contradicts_itself_is_told_and_the_server_is_read() {
+    let mut body = [&hex("0303")[..], &[0x5a; 32], &hex("00 0002 1301 01 00")].concat();
+    body.extend(hex("ffff 0000 0010 000e 00 000b 6578616d706c652e636f6d"));
+    let hello = [&[1, 0, 0, u8::try_from(body.len()).unwrap()], &body[..]].concat();
+    let hello = initial(Version::V1, &DESTINATION, &DESTINATION, 0, &crypto(0, &hello), Sender::Client);
+    let more = initial(Version::V1, &DESTINATION, &DESTINATION, 1, &crypto(90, &[2; 40]), Sender::Client);
+    let answer = initial(Version::V1, &DESTINATION, &[], 0, &crypto(0, &server_hello()), Sender::Server);
+    let facts = fixture("", vec![(Sender::Client, hello), (Sender::Client, more), (Sender::Server, answer)]).facts();
+    let [(_, Statement::Hello(client)), (_, Statement::Malformed("client_hello")), (_, Statement::Hello(server))] =
+        &facts[..]
+    else {
+        panic!("{facts:?}")
+    };
+    assert_eq!((client.fingerprints.len(), client.server_name.clone()), (0, Some("example.com".into())));
+    assert_eq!((server.sender, server.fields.get("tls.version")), (Sender::Server, Some(&Value::Word("1.3"))));
+}
+
+#[test]
 fn a_close_with_an_alert_of_tls_is_told() {
     let close = hex("1c 4128 00 00");
     let answer = initial(Version::V1, &DESTINATION, &[], 0, &close, Sender::Server);

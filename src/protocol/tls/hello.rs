@@ -42,22 +42,30 @@ pub fn of_client(hello: &ClientHello<'_>, carrier: Carrier) -> Hello {
     let mut fact = Hello::new(Sender::Client);
     fact.server_name = hello.server_name().map(Text::from_utf8);
     fact.alpn = hello.alpn().take(ALPN_MAX).map(Text::from_utf8).collect();
-    fact.fingerprints = fingerprint::of_client(hello, carrier);
+    if hello.is_whole {
+        fact.fingerprints = fingerprint::of_client(hello, carrier);
+    }
     fact
 }
 
 /// The fact of a ServerHello. `offered_session_id` is the ClientHello's, where that was seen.
 pub fn of_server(hello: &ServerHello<'_>, offered_session_id: Option<&[u8]>) -> Hello {
     let mut fact = Hello::new(Sender::Server);
-    fact.fingerprints = ArrayVec::from_iter([fingerprint::of_server(hello)]);
-    set_version(&mut fact, hello.version());
+    if hello.has_all_extensions() {
+        fact.fingerprints = ArrayVec::from_iter([fingerprint::of_server(hello)]);
+    }
+    if !hello.has_doubtful_version() {
+        set_version(&mut fact, hello.version());
+    }
     fact.fields.push(CIPHER.name, cipher(hello.cipher));
     fact.alpn = hello.alpn().map(Text::from_utf8).into_iter().collect();
     if hello.is_retry {
         fact.fields.push(HELLO_RETRY.name, true);
         return fact;
     }
-    fact.fields.push_some(RESUMED.name, resumed(hello, offered_session_id));
+    if hello.has_all_extensions() {
+        fact.fields.push_some(RESUMED.name, resumed(hello, offered_session_id));
+    }
     fact
 }
 

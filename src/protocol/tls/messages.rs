@@ -25,7 +25,7 @@ pub struct Message<'a> {
 impl Messages {
     /// The longest message that is kept.
     pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
-    const HEADER_BYTES: usize = 4;
+    pub const HEADER_BYTES: usize = 4;
 
     pub fn kept_bytes(&self) -> usize {
         self.partial.len()

@@ -13,6 +13,8 @@ mod sslv2;
 pub mod wire;
 
 #[cfg(test)]
+mod malformed_tests;
+#[cfg(test)]
 pub(crate) mod tests;
 
 use crate::facts::{Hello, Sender, Statement};
@@ -117,8 +119,10 @@ fn first_message(cursor: &mut Cursor<'_>) -> Option<Result<Sender, ()>> {
         Sender::Client => wire::is_offered_version(version),
         Sender::Server => wire::is_record_version(version) || wire::is_1_3(version),
     };
-    let is_sane = (38..=Messages::MESSAGE_BYTES_MAX).contains(&len) && is_known;
-    Some(if is_sane { Ok(from) } else { Err(()) })
+    // One that is too short for what a ClientHello must have is told by two lengths that agree.
+    let is_filled = from == Sender::Client && len >= 2 && record_len.checked_sub(Messages::HEADER_BYTES) == Some(len);
+    let has_len = is_filled || (38..=Messages::MESSAGE_BYTES_MAX).contains(&len);
+    Some(if has_len && is_known { Ok(from) } else { Err(()) })
 }
 
 /// Whether a stream begins with a ClientHello. None as long as that cannot be told.
@@ -147,6 +151,8 @@ struct Tls {
     /// The beginning of the connection was not seen.
     is_midway: bool,
     has_said: bool,
+    /// A ClientHello contradicted itself, which is counted with the next that is told.
+    has_broken_hello: bool,
     /// Whose first record is encrypted though its beginning was seen, and the version of it.
     encrypted: Option<(Sender, u16)>,
 }
@@ -173,6 +179,8 @@ enum Stage {
 enum Next {
     Done,
     Record,
+    /// The side contradicts itself: what follows of it cannot be read.
+    OtherSide,
 }
 
 impl Parser for Tls {
@@ -326,8 +334,13 @@ impl Tls {
         let mut messages = std::mem::take(&mut side.messages);
         let mut input = Cursor::new(bytes);
         while let Some(message) = messages.next(&mut input)? {
-            if matches!(self.on_message(message, sender, facts)?, Next::Done) {
-                return Ok(Next::Done);
+            match self.on_message(message, sender, facts)? {
+                Next::Record => {}
+                Next::Done => return Ok(Next::Done),
+                Next::OtherSide => {
+                    self.side(sender).stage = Stage::Over;
+                    return Ok(Next::Record);
+                }
             }
         }
         self.side(sender).messages = messages;
@@ -340,31 +353,46 @@ impl Tls {
         sender: Sender,
         facts: &mut Vec<Statement>,
     ) -> Result<Next, &'static str> {
-        let fact = match (message.kind, sender) {
-            (handshake::CLIENT_HELLO, Sender::Client) => {
-                let hello = ClientHello::parse(message.body, Framing::Stream).ok_or("client_hello")?;
-                self.offered_session_id = Some(hello.session_id.into());
-                hello::of_client(&hello, Carrier::Tls)
-            }
+        match (message.kind, sender) {
+            (handshake::CLIENT_HELLO, Sender::Client) => return Ok(self.on_client_hello(message.body, facts)),
             (handshake::SERVER_HELLO, Sender::Server) => {
                 let hello = ServerHello::parse(message.body).ok_or("server_hello")?;
-                let fact = hello::of_server(&hello, self.offered_session_id.as_deref());
+                self.say(hello::of_server(&hello, self.offered_session_id.as_deref()), facts);
+                if !hello.is_whole() {
+                    facts.push(Statement::Malformed("server_hello"));
+                }
                 if wire::is_1_3(hello.version()) && !hello.is_retry {
-                    facts.push(Statement::Hello(Box::new(fact)));
                     return Ok(Next::Done);
                 }
                 self.is_agreed = !hello.is_retry;
-                fact
             }
             (handshake::CERTIFICATE, _) => {
                 let Some(leaf) = wire::leaf_certificate(message.body)? else { return Ok(Next::Record) };
-                hello::of_certificate(certificate::of_der(leaf).ok_or("certificate")?, sender)
+                self.say(hello::of_certificate(certificate::of_der(leaf).ok_or("certificate")?, sender), facts);
             }
             _ => return Err("unexpected_message"),
-        };
+        }
+        Ok(Next::Record)
+    }
+
+    /// One that contradicts itself is told with what was read of it; the server may answer all the same.
+    fn on_client_hello(&mut self, body: &[u8], facts: &mut Vec<Statement>) -> Next {
+        let hello = ClientHello::parse(body, Framing::Stream);
+        let is_whole = hello.as_ref().is_some_and(|hello| hello.is_whole);
+        self.offered_session_id = hello.filter(|_| is_whole).map(|hello| hello.session_id.into());
+        self.has_broken_hello |= !is_whole;
+        if let Some(hello) = hello.filter(|hello| is_whole || wire::is_offered_version(hello.legacy_version)) {
+            self.say(hello::of_client(&hello, Carrier::Tls), facts);
+        }
+        if is_whole { Next::Record } else { Next::OtherSide }
+    }
+
+    fn say(&mut self, fact: Hello, facts: &mut Vec<Statement>) {
         self.has_said = true;
         facts.push(Statement::Hello(Box::new(fact)));
-        Ok(Next::Record)
+        if std::mem::take(&mut self.has_broken_hello) {
+            facts.push(Statement::Malformed("client_hello"));
+        }
     }
 }
 

@@ -102,6 +102,9 @@ pub enum Framing {
 pub struct ClientHello<'a> {
     /// What stands in the version field, whatever `supported_versions` says.
     pub legacy_version: u16,
+    /// Its lengths hold together. Of one that contradicts itself there is what was read before: too little to tell a program
+    /// by.
+    pub is_whole: bool,
     pub session_id: &'a [u8],
     ciphers: Cursor<'a>,
     extensions: Cursor<'a>,
@@ -114,24 +117,16 @@ pub struct ClientHello<'a> {
 }
 
 impl<'a> ClientHello<'a> {
-    /// Reads the body of the message; none where its lengths contradict each other. A session longer than it may be is the
-    /// server's to refuse.
+    /// Reads the body of the message; none where it has no version. A session longer than it may be is the server's to
+    /// refuse.
     pub fn parse(body: &'a [u8], framing: Framing) -> Option<Self> {
         let mut cursor = Cursor::new(body);
-        let legacy_version = cursor.u16()?;
-        cursor.skip(32)?;
-        let session_id = cursor.vec8()?.rest();
-        if framing == Framing::Datagram {
-            cursor.vec8()?;
-        }
-        let ciphers = cursor.vec16()?;
-        cursor.vec8()?;
-        let extensions = if cursor.is_empty() { Cursor::new(&[]) } else { cursor.vec16()? };
-        let mut hello = Self {
-            legacy_version,
-            session_id,
-            ciphers,
-            extensions,
+        let bare = Self {
+            legacy_version: cursor.u16()?,
+            is_whole: false,
+            session_id: &[],
+            ciphers: Cursor::new(&[]),
+            extensions: Cursor::new(&[]),
             server_name: None,
             groups: None,
             point_formats: None,
@@ -139,14 +134,45 @@ impl<'a> ClientHello<'a> {
             alpn: None,
             versions: None,
         };
-        let mut rest = extensions;
+        let mut hello = bare;
+        let has_sound_head = hello.read_head(&mut cursor, framing);
+        hello.is_whole = has_sound_head.is_some() && hello.read_extensions(cursor).is_some();
+        Some(if hello.is_whole || has_sound_head == Some(true) { hello } else { bare })
+    }
+
+    /// Reads what stands before the extensions, and says whether it is what may stand there (RFC 5246 §7.4.1.2, and the
+    /// methods of RFC 3749 and RFC 3943): behind a length that is wrong, what follows is anything.
+    fn read_head(&mut self, body: &mut Cursor<'a>, framing: Framing) -> Option<bool> {
+        const NULL_DEFLATE_LZS: [u8; 3] = [0, 1, 64];
+        body.skip(32)?;
+        self.session_id = body.vec8()?.rest();
+        if framing == Framing::Datagram {
+            body.vec8()?;
+        }
+        self.ciphers = body.vec16()?;
+        let methods = body.vec8()?.rest();
+        let is_filled = !self.ciphers.is_empty() && self.ciphers.len().is_multiple_of(2) && !methods.is_empty();
+        Some(is_filled && methods.iter().all(|method| NULL_DEFLATE_LZS.contains(method)))
+    }
+
+    /// Reads the extensions as far as their lengths hold together; none where they do not to the end.
+    fn read_extensions(&mut self, mut body: Cursor<'a>) -> Option<()> {
+        if body.is_empty() {
+            return Some(());
+        }
+        let block = body.vec16();
+        if block.is_none() {
+            body.skip(2)?;
+        }
+        self.extensions = block.unwrap_or(body);
+        let mut rest = self.extensions;
         while !rest.is_empty() {
             let (number, content) = (rest.u16()?, rest.vec16()?);
-            if let Some(slot) = hello.slot(number) {
+            if let Some(slot) = self.slot(number) {
                 slot.get_or_insert(content);
             }
         }
-        Some(hello)
+        block.map(|_| ())
     }
 
     fn slot(&mut self, number: u16) -> Option<&mut Option<Cursor<'a>>> {
@@ -235,6 +261,8 @@ pub struct ServerHello<'a> {
     pub is_retry: bool,
     pub takes_pre_shared_key: bool,
     extensions: Cursor<'a>,
+    /// What stands behind the last extension that could be read.
+    unread_bytes: usize,
     alpn: Option<Cursor<'a>>,
     version: Option<u16>,
 }
@@ -246,7 +274,7 @@ impl<'a> ServerHello<'a> {
         0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
     ];
 
-    /// Reads the body of the message; none where its lengths contradict each other.
+    /// Reads the body of the message; none where its lengths contradict each other before the extensions.
     pub fn parse(body: &'a [u8]) -> Option<Self> {
         let mut cursor = Cursor::new(body);
         let legacy_version = cursor.u16()?;
@@ -267,12 +295,13 @@ impl<'a> ServerHello<'a> {
             is_retry: random == Self::RETRY,
             takes_pre_shared_key: false,
             extensions,
+            unread_bytes: extensions.len(),
             alpn: None,
             version: None,
         };
         let mut rest = extensions;
-        while !rest.is_empty() {
-            let (number, mut content) = (rest.u16()?, rest.vec16()?);
+        while let (Some(number), Some(mut content)) = (rest.u16(), rest.vec16()) {
+            hello.unread_bytes = rest.len();
             match number {
                 extension::ALPN => hello.alpn = Some(content),
                 extension::PRE_SHARED_KEY => hello.takes_pre_shared_key = true,
@@ -281,6 +310,17 @@ impl<'a> ServerHello<'a> {
             }
         }
         Some(hello)
+    }
+
+    /// Whether the extensions fill their block.
+    pub const fn is_whole(&self) -> bool {
+        self.unread_bytes == 0
+    }
+
+    /// Whether each extension was read: what is left may be too short for one.
+    pub const fn has_all_extensions(&self) -> bool {
+        const HEADER_BYTES: usize = 4;
+        self.unread_bytes < HEADER_BYTES
     }
 
     /// Writes all that a fingerprint is made of.
@@ -293,6 +333,11 @@ impl<'a> ServerHello<'a> {
     /// The version chosen, wherever it stands.
     pub fn version(&self) -> u16 {
         self.version.unwrap_or(self.legacy_version)
+    }
+
+    /// Whether an extension that was not read may say otherwise.
+    pub fn has_doubtful_version(&self) -> bool {
+        self.version.is_none() && !self.has_all_extensions()
     }
 
     /// The numbers of the extensions, in the order sent.

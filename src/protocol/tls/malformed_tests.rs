@@ -1,0 +1,152 @@
+//! Hellos, certificates and alerts that contradict themselves or do not end: what is told of them, and that the other side is
+//! read on.
+
+use super::tests::{HelloShape, field, fixture, message, numbers, print_of, record, server_name, vec16};
+use super::*;
+use crate::facts::{FingerprintMethod, Value};
+use crate::protocol::tests::{Fixture, hex};
+
+/// The hellos of a conversation, and what was counted as malformed.
+fn told(chunks: &[(Sender, Vec<u8>)]) -> (Vec<Hello>, Vec<&'static str>) {
+    told_of(&Fixture { chunks: chunks.to_vec(), ..fixture("", "") }.facts())
+}
+
+fn told_of(facts: &[(Protocol, Statement)]) -> (Vec<Hello>, Vec<&'static str>) {
+    let (mut hellos, mut reasons) = (Vec::new(), Vec::new());
+    for (protocol, kind) in facts {
+        assert_eq!(*protocol, PROTOCOL, "{kind:?}");
+        match kind {
+            Statement::Hello(hello) => hellos.push((**hello).clone()),
+            Statement::Malformed(reason) => reasons.push(*reason),
+            other => panic!("{other:?}"),
+        }
+    }
+    (hellos, reasons)
+}
+
+fn handshake_record(kind: u8, body: &[u8]) -> Vec<u8> {
+    record(content::HANDSHAKE, &message(kind, body))
+}
+
+/// A ServerHello of TLS 1.2 with this behind its compression method.
+fn server_hello(extensions: &str) -> Vec<u8> {
+    handshake_record(2, &[&hex("0303")[..], &[0x5b; 32], &hex("00 1301 00"), &hex(extensions)].concat())
+}
+
+/// A ClientHello up to its compression methods, and this.
+fn client_hello(rest: &[u8]) -> Vec<u8> {
+    [&hex("0303")[..], &[0x5a; 32], &hex("00 0004 1301 1302"), rest].concat()
+}
+
+fn whole() -> HelloShape {
+    HelloShape {
+        version: 0x0303,
+        cookie: None,
+        ciphers: vec![0x1301, 0x1302],
+        extensions: vec![(wire::extension::SERVER_NAME, server_name("example.com")), (23, Vec::new())],
+    }
+}
+
+/// Bodies of ClientHellos that contradict themselves, and the name that is read of each.
+fn broken_hellos() -> Vec<(Vec<u8>, Option<&'static str>)> {
+    let named = [numbers(&[0]), vec16(&server_name("example.com"))].concat();
+    let block = |len: u16, extensions: &[u8]| client_hello(&[&hex("01 00")[..], &numbers(&[len]), extensions].concat());
+    let far = [&named[..], &hex("0010 0bb8 89a5")].concat();
+    let mut swallowed = named.clone();
+    swallowed[3] += 3;
+    swallowed.extend(hex("002b 0003 02 0304"));
+    vec![
+        (hex("0303 01020304"), None),
+        (hex("0303"), None),
+        ([&hex("0303")[..], &[0x5a; 32], &hex("ff 00 00 00 00 00")].concat(), None),
+        (client_hello(&[&hex("25 00")[..], &vec16(&named)].concat()), None),
+        (block(0xffff, &[]), None),
+        (block(u16::try_from(named.len() + 9).unwrap(), &named), Some("example.com")),
+        (block(u16::try_from(far.len()).unwrap(), &far), Some("example.com")),
+        (block(u16::try_from(swallowed.len()).unwrap(), &swallowed), Some("example.com")),
+    ]
+}
+
+#[test]
+fn a_client_hello_that_contradicts_itself_is_told_and_the_server_is_read() {
+    for (body, name) in broken_hellos() {
+        let answer = server_hello("");
+        let chunks = vec![(Sender::Client, handshake_record(1, &body)), (Sender::Server, answer)];
+        let (hellos, reasons) = told(&chunks);
+        let [client, server] = &hellos[..] else { panic!("{body:x?}: {hellos:?}") };
+        assert_eq!((client.sender, client.server_name.clone()), (Sender::Client, name.map(Into::into)), "{body:x?}");
+        assert!(client.fingerprints.is_empty(), "half a hello has no fingerprint");
+        // 771,4865,
+        assert_eq!(print_of(server, FingerprintMethod::Ja3s), Some("e8c07683aecf9b16e8e33f10a5161e4e"));
+        assert_eq!(field(server, "tls.resumed"), None, "what was offered is not known");
+        assert_eq!(reasons, ["client_hello"]);
+        for len in 1..chunks[0].1.len() {
+            let (head, tail) = chunks[0].1.split_at(len);
+            let cut = [(Sender::Client, head.to_vec()), (Sender::Client, tail.to_vec()), chunks[1].clone()];
+            assert_eq!(format!("{:?}", told(&cut)), format!("{:?}", (&hellos, &reasons)), "{body:x?} cut at {len}");
+        }
+    }
+}
+
+#[test]
+fn what_follows_a_broken_hello_of_its_side_is_not_read() {
+    let (body, _) = broken_hellos().swap_remove(6);
+    let garbage = [message(1, &body), vec![2; 40]].concat();
+    let client = [record(content::HANDSHAKE, &garbage), vec![0xee; 40]].concat();
+    let (hellos, reasons) = told(&[(Sender::Client, client), (Sender::Server, server_hello(""))]);
+    assert_eq!((hellos.len(), &reasons[..]), (2, &["client_hello"][..]));
+    let message = message(1, &body);
+    let over_two = [record(content::HANDSHAKE, &message[..50]), record(content::HANDSHAKE, &message[50..])].concat();
+    let (hellos, _) = told(&[(Sender::Client, over_two), (Sender::Server, server_hello(""))]);
+    assert_eq!((hellos.len(), hellos[0].server_name.clone()), (2, Some("example.com".into())));
+}
+
+#[test]
+fn a_short_message_is_a_hello_where_its_lengths_agree() {
+    for bytes in [
+        "16 0303 000b 01 000006 0303 01020304 00",
+        "16 0303 000a 01 000006 0505 01020304",
+        "16 0303 000a 02 000006 0303 01020304",
+        "16 0303 0005 01 000001 03",
+        "16 0303 0004 01 000000",
+    ] {
+        assert_eq!(told(&[(Sender::Client, hex(bytes))]).0.len(), 0, "{bytes}");
+    }
+    let nothing = (Sender::Client, hex("16 0301 0004 01 000000"));
+    let (hellos, reasons) = told(&[nothing.clone(), (Sender::Server, server_hello(""))]);
+    assert_eq!((hellos.len(), hellos[0].sender, &reasons[..]), (1, Sender::Server, &["client_hello"][..]));
+    let other = Fixture { chunks: vec![nothing, (Sender::Server, b"HTTP/1.1 400 Bad".to_vec())], ..fixture("", "") };
+    assert!(other.facts().iter().all(|(protocol, _)| *protocol != PROTOCOL));
+}
+
+#[test]
+fn a_whole_hello_has_its_fingerprints_and_counts_nothing() {
+    let (hellos, reasons) = told(&[(Sender::Client, handshake_record(1, &whole().body()))]);
+    assert_eq!((hellos[0].fingerprints.len(), hellos[0].server_name.clone()), (2, Some("example.com".into())));
+    assert!(reasons.is_empty());
+}
+
+#[test]
+fn a_server_hello_whose_extensions_break_has_a_fingerprint_where_none_was_missed() {
+    let of = |extensions: &str| {
+        let (hellos, reasons) = told(&[(Sender::Server, server_hello(extensions))]);
+        let [hello] = <[Hello; 1]>::try_from(hellos).unwrap();
+        assert_eq!(field(&hello, "tls.cipher"), Some(&Value::Word("TLS_AES_128_GCM_SHA256")));
+        (hello, reasons)
+    };
+    let (hello, reasons) = of("0001 00");
+    assert_eq!(print_of(&hello, FingerprintMethod::Ja3s), Some("e8c07683aecf9b16e8e33f10a5161e4e"));
+    assert_eq!((field(&hello, "tls.version"), &reasons[..]), (Some(&Value::Word("1.2")), &["server_hello"][..]));
+    let (hello, reasons) = of("0008 ff01 0001 00 002b ff");
+    assert!(print_of(&hello, FingerprintMethod::Ja3s).is_some() && reasons == ["server_hello"]);
+    // What is too long may be of TLS 1.3.
+    let (hello, reasons) = of("000a ff01 0001 00 002b ff02 03");
+    assert_eq!(
+        (hello.fingerprints.len(), field(&hello, "tls.version"), &reasons[..]),
+        (0, None, &["server_hello"][..])
+    );
+    let (hello, reasons) = of("000c 002b 0002 0304 0033 ff02 03 04");
+    assert_eq!((hello.fingerprints.len(), field(&hello, "tls.version")), (0, Some(&Value::Word("1.3"))));
+    assert_eq!(reasons, ["server_hello"]);
+    assert!(told(&[(Sender::Server, server_hello("0005 00"))]).0.is_empty(), "the block itself is too long");
+}
