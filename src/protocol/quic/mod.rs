@@ -105,6 +105,9 @@ struct Quic {
     greeting: Option<(Vec<u8>, Vec<u8>)>,
     /// As long as no Initial packet was opened.
     midway: Midway,
+    /// The version of the first one that was.
+    opened: Option<Version>,
+    has_said: bool,
     retried: bool,
     /// A server of Google's did not take the client's version.
     refused: bool,
@@ -134,6 +137,42 @@ enum Next {
 
 impl Parser for Quic {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
+        let before = facts.len();
+        let progress = self.read(chunk, facts);
+        self.has_said |= facts.len() > before;
+        if matches!(progress, Progress::Done | Progress::Malformed(_)) {
+            self.tell_opened(facts);
+        }
+        progress
+    }
+
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
+        self.tell_opened(facts);
+        if let (None, Some(version)) = (&self.greeting, self.midway.version) {
+            facts.push(begun(version));
+        }
+    }
+
+    fn kept_bytes(&self) -> usize {
+        let of = |stream: &CryptoStream| stream.fragments.kept_bytes().saturating_add(stream.messages.kept_bytes());
+        of(&self.client).saturating_add(of(&self.server)).saturating_add(self.payload.len())
+    }
+}
+
+fn google_hello(chunk: Chunk<'_>) -> Option<Hello> {
+    match chunk.sender {
+        Sender::Client => google::hello(chunk.bytes),
+        Sender::Server => google::is_rejection(chunk.bytes).then(|| Hello::new(Sender::Server)),
+    }
+}
+
+impl Quic {
+    /// The most datagrams that are looked at for the hellos.
+    const DATAGRAMS_MAX: u32 = 64;
+    /// The most Initial packets that are decrypted for them; a datagram can hold many.
+    const INITIALS_MAX: u32 = 64;
+
+    fn read(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         self.datagrams = self.datagrams.saturating_add(1);
         if self.datagrams > Self::DATAGRAMS_MAX {
             self.on_end(facts);
@@ -173,32 +212,12 @@ impl Parser for Quic {
         Progress::Continue { consumed: chunk.bytes.len() }
     }
 
-    fn on_end(&mut self, facts: &mut Vec<Statement>) {
-        if let (None, Some(version)) = (&self.greeting, self.midway.version) {
-            let mut fact = Hello::new(Sender::Client);
-            fact.fields.push(VERSION.name, version.to_string());
-            facts.push(Statement::Hello(Box::new(fact)));
+    /// A packet that could be opened is QUIC's beyond doubt, even if it brings no hello.
+    fn tell_opened(&mut self, facts: &mut Vec<Statement>) {
+        if let Some(version) = self.opened.filter(|_| !std::mem::replace(&mut self.has_said, true)) {
+            facts.push(begun(version));
         }
     }
-
-    fn kept_bytes(&self) -> usize {
-        let of = |stream: &CryptoStream| stream.fragments.kept_bytes().saturating_add(stream.messages.kept_bytes());
-        of(&self.client).saturating_add(of(&self.server)).saturating_add(self.payload.len())
-    }
-}
-
-fn google_hello(chunk: Chunk<'_>) -> Option<Hello> {
-    match chunk.sender {
-        Sender::Client => google::hello(chunk.bytes),
-        Sender::Server => google::is_rejection(chunk.bytes).then(|| Hello::new(Sender::Server)),
-    }
-}
-
-impl Quic {
-    /// The most datagrams that are looked at for the hellos.
-    const DATAGRAMS_MAX: u32 = 64;
-    /// The most Initial packets that are decrypted for them; a datagram can hold many.
-    const INITIALS_MAX: u32 = 64;
 
     fn on_packet(
         &mut self,
@@ -246,7 +265,10 @@ impl Quic {
         }
         let mut payload = std::mem::take(&mut self.payload);
         let next = match self.open(packet, sender, &mut payload) {
-            Some(plain) => self.on_payload(plain, packet.header.version, sender, facts),
+            Some(plain) => {
+                self.opened.get_or_insert(packet.header.version);
+                self.on_payload(plain, packet.header.version, sender, facts)
+            }
             None => Ok(Next::Packet),
         };
         self.payload = payload;
@@ -356,6 +378,13 @@ fn on_message(
         }
         _ => Err("unexpected_message"),
     }
+}
+
+/// A connection of which nothing is known but the version.
+fn begun(version: Version) -> Statement {
+    let mut fact = Hello::new(Sender::Client);
+    fact.fields.push(VERSION.name, version.to_string());
+    Statement::Hello(Box::new(fact))
 }
 
 /// A handshake that fails is closed with the alert of TLS (RFC 9001 §4.8).

@@ -384,6 +384,33 @@ fn a_connection_that_began_before_is_known_by_the_identifier_that_the_client_rep
 }
 
 #[test]
+fn a_packet_that_can_be_opened_is_told_though_it_brings_no_hello() {
+    let client = |frames: &[u8]| initial(Version::V1, &DESTINATION, &DESTINATION, 0, frames, Sender::Client);
+    let answer = |bytes: &[u8]| (Sender::Server, initial(Version::V1, &DESTINATION, &[], 0, bytes, Sender::Server));
+    let close = hex("1c 00 00 00");
+    let begun = crypto(0, &client_hello()[..40]);
+    for (chunks, reason) in [
+        (vec![(Sender::Client, client(&close))], None),
+        (vec![(Sender::Client, client(&hex("02 00 00 00 00")))], None),
+        (vec![(Sender::Client, client(&hex("01")))], None),
+        (vec![(Sender::Client, client(&begun))], None),
+        (vec![(Sender::Client, client(&begun)), answer(&close)], None),
+        (vec![(Sender::Client, client(&crypto(1024, &[0xee; 32])))], None),
+        (vec![(Sender::Client, client(&crypto(0, &hex("02 000001 00"))))], Some("unexpected_message")),
+        (vec![(Sender::Client, client(&hex("1d 00 00")))], Some("initial_frame")),
+    ] {
+        let facts = fixture("", chunks).facts();
+        let [(PROTOCOL, Statement::Hello(hello)), reasons @ ..] = &facts[..] else { panic!("{facts:?}") };
+        assert_eq!((hello.sender, version(hello)), (Sender::Client, &Value::Text("1".into())));
+        assert!(hello.fingerprints.is_empty() && hello.server_name.is_none());
+        let reasons: Vec<_> = reasons.iter().map(|(_, kind)| format!("{kind:?}")).collect();
+        assert_eq!(reasons, Vec::from_iter(reason.map(|reason| format!("{:?}", Statement::Malformed(reason)))));
+    }
+    let alerted = fixture("", vec![(Sender::Client, client(&hex("1c 4128 06 00")))]).facts();
+    assert_eq!(alerted.len(), 1, "the alert says enough");
+}
+
+#[test]
 fn a_client_is_read_behind_an_answer_to_what_was_not_seen() {
     let [client, server] = &*hellos(retried().split_off(1)) else { panic!() };
     assert_eq!([client.sender, server.sender], [Sender::Client, Sender::Server]);
