@@ -83,8 +83,10 @@ impl Midway {
             self.version.get_or_insert(version);
             self.googles.get_or_insert(identifier);
         }
+        // What has named its version with lengths that fill a datagram is QUIC, whatever follows: the identifier changes, the
+        // fixed bit may be cleared (RFC 9287), and others share the ports (RFC 9443).
         match (first & FORM_AND_FIXED, sender) {
-            _ if self.googles.is_some() => Judgement::Undecided,
+            _ if self.version.is_some() => Judgement::Undecided,
             (NEITHER, _) => self.on_stranger(),
             (SHORT, Sender::Client) => self.on_short(first, rest),
             (SHORT, Sender::Server) => Judgement::Undecided,
@@ -100,8 +102,11 @@ impl Midway {
 
     fn on_stranger(&mut self) -> Judgement {
         self.strangers = self.strangers.saturating_add(1);
-        let has_begun = self.version.is_some() || self.repeated.is_some();
-        if has_begun || self.strangers > STRANGERS_MAX { Judgement::Foreign } else { Judgement::Undecided }
+        if self.repeated.is_some() || self.strangers > STRANGERS_MAX {
+            Judgement::Foreign
+        } else {
+            Judgement::Undecided
+        }
     }
 
     fn on_short(&mut self, first: u8, rest: &[u8]) -> Judgement {

@@ -384,6 +384,27 @@ fn a_connection_that_began_before_is_known_by_the_identifier_that_the_client_rep
 }
 
 #[test]
+fn a_version_that_was_named_is_not_taken_back_by_short_headers() {
+    let named = {
+        let mut datagram = fixtures().swap_remove(0).chunks.swap_remove(0).1;
+        *datagram.last_mut().unwrap() ^= 1;
+        datagram
+    };
+    let short = |first: u8, identifier: u8| [&[first][..], &[identifier; 8], &[0x61; 40]].concat();
+    for later in [
+        vec![short(0x45, 1), short(0x51, 2), short(0x62, 3)],
+        vec![short(0x05, 1), short(0x11, 1)],
+        vec![vec![0x45; 18]],
+        vec![hex("0001 0000 2112a442 000102030405060708090a0b"), short(0x45, 1)],
+    ] {
+        let later: Vec<(Sender, Vec<u8>)> = later.into_iter().map(|bytes| (Sender::Client, bytes)).collect();
+        let [hello] = &*hellos([vec![(Sender::Client, named.clone())], later.clone()].concat()) else { panic!() };
+        assert_eq!(version(hello), &Value::Text("1".into()));
+        assert!(fixture("", later).facts().iter().all(|(protocol, _)| *protocol != PROTOCOL));
+    }
+}
+
+#[test]
 fn a_packet_that_can_be_opened_is_told_though_it_brings_no_hello() {
     let client = |frames: &[u8]| initial(Version::V1, &DESTINATION, &DESTINATION, 0, frames, Sender::Client);
     let answer = |bytes: &[u8]| (Sender::Server, initial(Version::V1, &DESTINATION, &[], 0, bytes, Sender::Server));
