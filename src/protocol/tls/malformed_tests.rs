@@ -4,6 +4,7 @@
 use super::tests::{HelloShape, field, fixture, message, numbers, print_of, record, server_name, vec16};
 use super::*;
 use crate::facts::{FingerprintMethod, Value};
+use crate::protocol::session::Session;
 use crate::protocol::tests::{Fixture, hex};
 
 /// The hellos of a conversation, and what was counted as malformed.
@@ -149,4 +150,32 @@ fn a_server_hello_whose_extensions_break_has_a_fingerprint_where_none_was_missed
     assert_eq!((hello.fingerprints.len(), field(&hello, "tls.version")), (0, Some(&Value::Word("1.3"))));
     assert_eq!(reasons, ["server_hello"]);
     assert!(told(&[(Sender::Server, server_hello("0005 00"))]).0.is_empty(), "the block itself is too long");
+}
+
+/// What a conversation says of which bytes of the client were lost behind `said`.
+fn behind_hole(said: &[u8], later: &[(Sender, Vec<u8>)]) -> (Vec<Hello>, Vec<&'static str>) {
+    let (mut session, mut facts) = (Session::new(fixture("", "").start()), Vec::new());
+    session.on_bytes(Chunk { at: Default::default(), sender: Sender::Client, bytes: said }, &mut facts);
+    session.on_gap(Sender::Client, 1000, &mut facts);
+    for (sender, bytes) in later {
+        session.on_bytes(Chunk { at: Default::default(), sender: *sender, bytes }, &mut facts);
+    }
+    session.on_end(&mut facts);
+    told_of(&facts)
+}
+
+#[test]
+fn a_server_is_read_where_the_end_of_the_hello_was_lost() {
+    let hello = handshake_record(1, &whole().body());
+    let over_two = [record(content::HANDSHAKE, &hello[5..60]), record(content::HANDSHAKE, &hello[60..])].concat();
+    let later = [(Sender::Client, vec![0xee; 70]), (Sender::Server, server_hello(""))];
+    for said in [&hello[..50], &over_two[..60]] {
+        let (hellos, reasons) = behind_hole(said, &later);
+        let [client, server] = &hellos[..] else { panic!("{hellos:?}") };
+        assert_eq!(format!("{client:?}"), format!("{:?}", Hello::new(Sender::Client)));
+        assert!(print_of(server, FingerprintMethod::Ja3s).is_some());
+        assert_eq!((field(server, "tls.resumed"), reasons.len()), (None, 0));
+        assert_eq!(behind_hole(said, &[]).0.len(), 1);
+    }
+    assert!(behind_hole(&hello[..3], &[]).0.is_empty(), "before it is known to be a hello");
 }

@@ -1,6 +1,8 @@
 //! Handshake bytes of one side in, whole messages out, however records or frames cut them.
 
+use crate::facts::Sender;
 use crate::protocol::cursor::Cursor;
+use crate::protocol::tls::is_version_of;
 use crate::protocol::tls::wire::handshake;
 
 /// Cuts one side's handshake stream into messages. Only those that are read are kept until they are whole; the others
@@ -29,6 +31,16 @@ impl Messages {
 
     pub fn kept_bytes(&self) -> usize {
         self.partial.len()
+    }
+
+    /// Whether what waits for its end is a hello of this side, which its type and its version tell.
+    pub fn has_begun_hello(&self, sender: Sender) -> bool {
+        let kind = match sender {
+            Sender::Client => handshake::CLIENT_HELLO,
+            Sender::Server => handshake::SERVER_HELLO,
+        };
+        let mut version = Cursor::new(self.partial.get(Self::HEADER_BYTES..).unwrap_or_default());
+        self.partial.first() == Some(&kind) && version.u16().is_some_and(|version| is_version_of(sender, version))
     }
 
     /// The next message that is read, out of what came before and `input`; none once `input` is used up.

@@ -114,15 +114,19 @@ fn first_message(cursor: &mut Cursor<'_>) -> Option<Result<Sender, ()>> {
         return Some(Ok(from));
     }
     let len = usize::try_from(cursor.u24()?).unwrap_or(usize::MAX);
-    let version = cursor.u16()?;
-    let is_known = match from {
-        Sender::Client => wire::is_offered_version(version),
-        Sender::Server => wire::is_record_version(version) || wire::is_1_3(version),
-    };
+    let is_known = is_version_of(from, cursor.u16()?);
     // One that is too short for what a ClientHello must have is told by two lengths that agree.
     let is_filled = from == Sender::Client && len >= 2 && record_len.checked_sub(Messages::HEADER_BYTES) == Some(len);
     let has_len = is_filled || (38..=Messages::MESSAGE_BYTES_MAX).contains(&len);
     Some(if has_len && is_known { Ok(from) } else { Err(()) })
+}
+
+/// Whether a version can stand in the hello of this side.
+const fn is_version_of(sender: Sender, version: u16) -> bool {
+    match sender {
+        Sender::Client => wire::is_offered_version(version),
+        Sender::Server => wire::is_record_version(version) || wire::is_1_3(version),
+    }
 }
 
 /// Whether a stream begins with a ClientHello. None as long as that cannot be told.
@@ -185,15 +189,21 @@ enum Next {
 
 impl Parser for Tls {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
+        // The end of its hello was lost.
+        if let Some(sender) = self.begun
+            && self.side(sender).stage == Stage::Over
+        {
+            self.tell_begun(facts);
+        }
         match self.read(chunk, facts) {
             Ok(progress) => progress,
             Err(reason) => Progress::Malformed(reason),
         }
     }
 
-    /// A side with a hole cannot be read on; the other one can, once the ClientHello is known.
+    /// A side with a hole cannot be read on; the other one can, once it is known that it is TLS.
     fn on_gap(&mut self, sender: Sender, _len: u32) -> Progress {
-        if self.offered_session_id.is_none() {
+        if self.begun.is_none() && !self.has_said {
             return Progress::Done;
         }
         self.side(sender).stage = Stage::Over;
@@ -202,10 +212,7 @@ impl Parser for Tls {
 
     /// A hello that the capture cut short says at least that it was one.
     fn on_end(&mut self, facts: &mut Vec<Statement>) {
-        let is_open = if self.is_midway { !self.has_said } else { self.is_unheard() };
-        if let Some(sender) = self.begun.filter(|_| is_open) {
-            facts.push(Statement::Hello(Box::new(Hello::new(sender))));
-        }
+        self.tell_begun(facts);
     }
 
     fn kept_bytes(&self) -> usize {
@@ -268,7 +275,7 @@ impl Tls {
             (sslv2::Opening::ClientHello, Sender::Client) => {
                 self.client.stage = Stage::Clear;
                 self.offered_session_id = Some(Vec::new());
-                facts.push(Statement::Hello(Box::new(Hello::new(Sender::Client))));
+                self.say(Hello::new(Sender::Client), facts);
                 Ok(Next::Record)
             }
             (sslv2::Opening::ServerHello(version), Sender::Server) => {
@@ -338,10 +345,14 @@ impl Tls {
                 Next::Record => {}
                 Next::Done => return Ok(Next::Done),
                 Next::OtherSide => {
+                    self.begun = None;
                     self.side(sender).stage = Stage::Over;
                     return Ok(Next::Record);
                 }
             }
+        }
+        if messages.has_begun_hello(sender) {
+            self.begun.get_or_insert(sender);
         }
         self.side(sender).messages = messages;
         Ok(Next::Record)
@@ -385,6 +396,12 @@ impl Tls {
             self.say(hello::of_client(&hello, Carrier::Tls), facts);
         }
         if is_whole { Next::Record } else { Next::OtherSide }
+    }
+
+    fn tell_begun(&mut self, facts: &mut Vec<Statement>) {
+        if let Some(sender) = self.begun.filter(|_| !self.has_said) {
+            self.say(Hello::new(sender), facts);
+        }
     }
 
     fn say(&mut self, fact: Hello, facts: &mut Vec<Statement>) {
