@@ -119,6 +119,7 @@ struct Dtls {
     is_vpn_port: bool,
     /// The server asked for the hello once more, with a cookie (RFC 6347 §4.2.1).
     has_asked_again: bool,
+    has_said: bool,
     datagrams: u32,
 }
 
@@ -266,7 +267,7 @@ impl Dtls {
                 let whole = Some(&hello).filter(|hello| hello.is_whole);
                 self.sign = whole.and_then(|hello| self.sign_of(hello));
                 self.offered_session_id = whole.map(|hello| hello.session_id.into());
-                facts.push(Statement::Hello(Box::new(hello::of_client(&hello, Carrier::Dtls))));
+                self.say(hello::of_client(&hello, Carrier::Dtls), facts);
                 // The messages behind it stand in datagrams of their own.
                 if !hello.is_whole {
                     facts.push(Statement::Malformed("client_hello"));
@@ -274,8 +275,7 @@ impl Dtls {
             }
             (handshake::SERVER_HELLO, Sender::Server) => {
                 let hello = ServerHello::parse(body).ok_or("server_hello")?;
-                let fact = hello::of_server(&hello, self.offered_session_id.as_deref());
-                facts.push(Statement::Hello(Box::new(fact)));
+                self.say(hello::of_server(&hello, self.offered_session_id.as_deref()), facts);
                 if !hello.is_whole() {
                     facts.push(Statement::Malformed("server_hello"));
                 }
@@ -286,12 +286,24 @@ impl Dtls {
             }
             (handshake::CERTIFICATE, _) => {
                 let Some(leaf) = leaf_certificate(body)? else { return Ok(Next::Record) };
-                let certificate = certificate::of_der(leaf).ok_or("certificate")?;
-                facts.push(Statement::Hello(Box::new(hello::of_certificate(certificate, sender))));
+                match certificate::of_der(leaf) {
+                    Some(certificate) => self.say(hello::of_certificate(certificate, sender), facts),
+                    None => {
+                        if !self.has_said {
+                            self.say(Hello::new(sender), facts);
+                        }
+                        facts.push(Statement::Malformed("certificate"));
+                    }
+                }
             }
             _ => return Err("unexpected_message"),
         }
         Ok(Next::Record)
+    }
+
+    fn say(&mut self, fact: Hello, facts: &mut Vec<Statement>) {
+        self.has_said = true;
+        facts.push(Statement::Hello(Box::new(fact)));
     }
 }
 

@@ -209,3 +209,19 @@ fn a_client_hello_that_contradicts_itself_is_told_and_the_server_is_read() {
     }
     assert!(fixture("", vec![(Sender::Client, record(1, 0, &hex("0303 01020304")))]).facts().is_empty());
 }
+
+#[test]
+fn a_certificate_that_cannot_be_decoded_is_counted_and_what_follows_is_read() {
+    let answer = [&hex("fefd")[..], &[0x5b; 32], &hex("00 c02b 00")].concat();
+    let alert = hex("15 fefd 0000 000000000002 0002 022a");
+    let certificate = record(11, 1, &hex("000007 000004 41414141"));
+    let facts = fixture(
+        "",
+        vec![(Sender::Server, record(2, 0, &answer)), (Sender::Server, certificate), (Sender::Server, alert)],
+    )
+    .facts();
+    let [_, (_, Statement::Malformed("certificate")), (_, Statement::Hello(refusal))] = &facts[..] else {
+        panic!("{facts:?}")
+    };
+    assert_eq!(refusal.fields.get("tls.alert"), Some(&Value::Word("bad_certificate")));
+}

@@ -179,3 +179,73 @@ fn a_server_is_read_where_the_end_of_the_hello_was_lost() {
     }
     assert!(behind_hole(&hello[..3], &[]).0.is_empty(), "before it is known to be a hello");
 }
+
+/// The same of a capture that began amid the flow.
+fn amid(chunks: &[(Sender, Vec<u8>)]) -> (Vec<Hello>, Vec<&'static str>) {
+    let (mut session, mut facts) = (Session::new(Start { is_midway: true, ..fixture("", "").start() }), Vec::new());
+    for (sender, bytes) in chunks {
+        session.on_bytes(Chunk { at: Default::default(), sender: *sender, bytes }, &mut facts);
+    }
+    session.on_end(&mut facts);
+    told_of(&facts)
+}
+
+fn vec24(content: &[u8]) -> Vec<u8> {
+    [&u32::try_from(content.len()).unwrap().to_be_bytes()[1..], content].concat()
+}
+
+fn certificates(list: &[&[u8]]) -> Vec<u8> {
+    vec24(&list.iter().flat_map(|der| vec24(der)).collect::<Vec<u8>>())
+}
+
+#[test]
+fn a_certificate_that_cannot_be_decoded_is_told_without_its_contents() {
+    let garbage = certificates(&[b"AAAAAAAAAA"]);
+    let (hellos, reasons) = amid(&[(Sender::Server, handshake_record(11, &garbage))]);
+    let [hello] = &hellos[..] else { panic!("{hellos:?}") };
+    assert_eq!(format!("{hello:?}"), format!("{:?}", Hello::new(Sender::Server)));
+    assert_eq!(reasons, ["certificate"]);
+    let alert = record(content::ALERT, &[2, 42]);
+    let flight = [server_hello(""), handshake_record(11, &garbage), alert].concat();
+    let (hellos, reasons) = told(&[(Sender::Server, flight)]);
+    let [_, refusal] = &hellos[..] else { panic!("{hellos:?}") };
+    assert_eq!(field(refusal, "tls.alert"), Some(&Value::Word("bad_certificate")), "what follows is read");
+    assert_eq!(reasons, ["certificate"]);
+}
+
+#[test]
+fn only_the_first_certificate_of_a_list_must_be_filled() {
+    let of = |list: &[&[u8]]| amid(&[(Sender::Server, handshake_record(11, &certificates(list)))]).0.len();
+    assert_eq!(of(&[&hex("3003 020101"), &[]]), 1);
+    assert_eq!(of(&[&hex("3003 020101"), &[0x30]]), 1);
+    assert_eq!(of(&[&[], &hex("3003 020101")]), 0);
+}
+
+#[test]
+fn a_certificate_whose_end_is_not_seen_is_known_by_its_lengths() {
+    let der = |header: &str, len: usize| [hex(header), vec![0xee; len]].concat();
+    let message = message(11, &certificates(&[&der("3082 02e8", 744)]));
+    let whole = record(content::HANDSHAKE, &message);
+    let first_of_two = record(content::HANDSHAKE, &message[..400]);
+    let long = record(content::HANDSHAKE, &message_of_long());
+    for bytes in [&whole[..20], &whole[..400], &first_of_two, &long[..200]] {
+        for sender in [Sender::Client, Sender::Server] {
+            let (hellos, reasons) = amid(&[(sender, bytes.to_vec())]);
+            let [hello] = &hellos[..] else { panic!("{hellos:?}") };
+            assert_eq!((format!("{hello:?}"), reasons.len()), (format!("{:?}", Hello::new(sender)), 0));
+        }
+    }
+    // The lengths of the message, of the list, of the entry, the tag and the length of the DER.
+    for at in [8, 11, 14, 15, 16, 18] {
+        let mut other = whole[..400].to_vec();
+        other[at] ^= 4;
+        assert!(amid(&[(Sender::Server, other)]).0.is_empty(), "byte {at}");
+    }
+    let begins = Fixture { chunks: vec![(Sender::Server, whole[..400].to_vec())], ..fixture("", "") };
+    assert!(begins.facts().is_empty(), "a connection does not begin with one");
+}
+
+/// A Certificate whose DER has three bytes of length.
+fn message_of_long() -> Vec<u8> {
+    message(11, &certificates(&[&[hex("3083 000400"), vec![0xee; 1024]].concat()]))
+}

@@ -5,7 +5,7 @@ use crate::facts::Sender;
 use crate::protocol::Probe;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::tls::messages::Messages;
-use crate::protocol::tls::wire::{Record, alert, content, handshake};
+use crate::protocol::tls::wire::{Record, alert, content, handshake, is_record_version};
 
 /// The fewest bytes that encryption and authentication leave of a message (RFC 5246 §6.2.3, RFC 8446 §5.2).
 pub(super) const ENCRYPTED_BYTES_MIN: usize = 18;
@@ -21,6 +21,9 @@ pub(super) fn probe(bytes: &[u8]) -> (Probe, Option<Sender>) {
     let mut missing = 0;
     while !cursor.is_empty() {
         let is_of_version = cursor.rest().get(1..3).is_none_or(|other| Some(other) == version);
+        if is_of_version && missing == 0 && !is_changed && begins_with_certificate(cursor) {
+            return (Probe::Match, from);
+        }
         let record = match Record::read(&mut cursor) {
             Ok(Some(record)) if is_of_version => record,
             Ok(None) if is_of_version => return (Probe::More, None),
@@ -42,6 +45,31 @@ pub(super) fn probe(bytes: &[u8]) -> (Probe, Option<Sender>) {
         is_changed |= record.content == content::CHANGE_CIPHER_SPEC;
     }
     if is_proof && missing == 0 { (Probe::Match, from) } else { (Probe::More, None) }
+}
+
+/// Whether a record begins with a Certificate whose lengths agree down to that of the first one's DER: then it is one,
+/// wherever the bytes end.
+pub(super) fn begins_with_certificate(mut record: Cursor<'_>) -> bool {
+    is_certificate_record(&mut record).is_some_and(|is| is && agree(&mut record).unwrap_or(false))
+}
+
+fn is_certificate_record(record: &mut Cursor<'_>) -> Option<bool> {
+    let is_handshake = record.u8()? == content::HANDSHAKE && is_record_version(record.u16()?);
+    let has_room = (1..=Record::BODY_BYTES_MAX).contains(&usize::from(record.u16()?));
+    Some(is_handshake && has_room && record.u8()? == handshake::CERTIFICATE)
+}
+
+/// The lengths of the message, the list, its first entry and the DER in it.
+fn agree(message: &mut Cursor<'_>) -> Option<bool> {
+    let lengths = [message.u24()?, message.u24()?, message.u24()?];
+    let [message_len, list, first] = lengths.map(|len| usize::try_from(len).unwrap_or(usize::MAX));
+    let der = match message.array()? {
+        [0x30, 0x82] => usize::from(message.u16()?).checked_add(4)?,
+        [0x30, 0x83] => usize::try_from(message.u24()?).ok()?.checked_add(5)?,
+        _ => return None,
+    };
+    let is_within = list >= first.checked_add(3)? && message_len <= Messages::MESSAGE_BYTES_MAX;
+    Some(message_len == list.checked_add(3)? && is_within && first == der)
 }
 
 /// Whether the bytes begin with a fatal alert in clear: so a server refuses what it was asked.
@@ -105,8 +133,11 @@ fn fitting(kind: u8, mut body: Cursor<'_>) -> Option<Option<Sender>> {
         NEW_SESSION_TICKET => body.skip(4).is_some() && filled(body, |body| body.vec16().is_some()),
         handshake::CERTIFICATE => {
             let mut list = body.vec24()?;
-            while !list.is_empty() {
+            if !list.is_empty() {
                 list.vec24().filter(|certificate| certificate.len() > 1)?;
+            }
+            while !list.is_empty() {
+                list.vec24()?;
             }
             return body.is_empty().then_some(None);
         }

@@ -250,6 +250,9 @@ impl Tls {
                 if self.is_unheard() && begins_with_hello(cursor, chunk.sender) {
                     self.begun = Some(chunk.sender);
                 }
+                if self.is_midway && midway::begins_with_certificate(cursor) {
+                    self.begun.get_or_insert(chunk.sender);
+                }
                 if let Some((first, version)) = self.encrypted
                     && Record::begins_with(cursor, content::APPLICATION_DATA, version)
                 {
@@ -379,7 +382,15 @@ impl Tls {
             }
             (handshake::CERTIFICATE, _) => {
                 let Some(leaf) = wire::leaf_certificate(message.body)? else { return Ok(Next::Record) };
-                self.say(hello::of_certificate(certificate::of_der(leaf).ok_or("certificate")?, sender), facts);
+                match certificate::of_der(leaf) {
+                    Some(certificate) => self.say(hello::of_certificate(certificate, sender), facts),
+                    None => {
+                        if !self.has_said {
+                            self.say(Hello::new(sender), facts);
+                        }
+                        facts.push(Statement::Malformed("certificate"));
+                    }
+                }
             }
             _ => return Err("unexpected_message"),
         }
