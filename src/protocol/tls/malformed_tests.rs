@@ -249,3 +249,34 @@ fn a_certificate_whose_end_is_not_seen_is_known_by_its_lengths() {
 fn message_of_long() -> Vec<u8> {
     message(11, &certificates(&[&[hex("3083 000400"), vec![0xee; 1024]].concat()]))
 }
+
+#[test]
+fn alerts_alone_are_told_where_both_sides_send_one_or_on_the_port_of_https() {
+    let alert = |level: u8, description: u8| record(content::ALERT, &[level, description]);
+    let on = |server_port: u16, chunks: Vec<(Sender, Vec<u8>)>| {
+        let cut: Vec<_> =
+            chunks.iter().flat_map(|(sender, bytes)| bytes.iter().map(|&byte| (*sender, vec![byte]))).collect();
+        let facts = Fixture { server_port, chunks, ..fixture("", "") }.facts();
+        let in_bytes = Fixture { server_port, chunks: cut, ..fixture("", "") }.facts();
+        assert_eq!(format!("{facts:?}"), format!("{in_bytes:?}"), "however it is cut");
+        facts
+    };
+    let (client, server) = (|bytes| (Sender::Client, bytes), |bytes| (Sender::Server, bytes));
+    let (hellos, _) = told_of(&on(4433, vec![client(alert(1, 40)), server(alert(1, 40))]));
+    let [hello] = &hellos[..] else { panic!("{hellos:?}") };
+    assert_eq!(format!("{hello:?}"), format!("{:?}", Hello::new(Sender::Client)));
+    let (hellos, _) = told_of(&on(4433, vec![client(alert(2, 40)), server(alert(1, 0))]));
+    let [hello] = &hellos[..] else { panic!("{hellos:?}") };
+    assert_eq!((hello.sender, field(hello, "tls.alert")), (Sender::Client, Some(&Value::Word("handshake_failure"))));
+    for one in [client(alert(1, 0)), server(alert(1, 0)), client(alert(2, 48))] {
+        assert_eq!(told_of(&on(443, vec![one.clone()])).0.len(), 1, "{one:x?}");
+        assert!(on(4433, vec![one.clone()]).is_empty(), "{one:x?}");
+        let with_more = (one.0, [&one.1[..], b"GET /"].concat());
+        assert!(on(443, vec![with_more]).is_empty(), "it does not fill what the side says: {one:x?}");
+    }
+    for (level, description) in [(3, 40), (0, 40), (1, 200)] {
+        assert!(on(443, vec![client(alert(level, description))]).is_empty());
+    }
+    let other = vec![client(alert(1, 40)), server(b"SSH-2.0-x\r\n".to_vec())];
+    assert!(on(4433, other).iter().all(|(protocol, _)| *protocol != PROTOCOL));
+}

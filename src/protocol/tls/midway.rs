@@ -72,18 +72,17 @@ fn agree(message: &mut Cursor<'_>) -> Option<bool> {
     Some(message_len == list.checked_add(3)? && is_within && first == der)
 }
 
-/// Whether the bytes begin with a fatal alert in clear: so a server refuses what it was asked.
-pub(super) fn refusal(bytes: &[u8]) -> Probe {
-    let mut cursor = Cursor::new(bytes);
-    match Record::read(&mut cursor) {
+/// Whether the bytes begin with an alert in clear.
+pub(super) fn begins_with_alert(bytes: &[u8]) -> Probe {
+    match Record::read(&mut Cursor::new(bytes)) {
         Ok(None) if bytes.get(3..).is_none_or(|len| [0, 2].starts_with(len) || len.starts_with(&[0, 2])) => Probe::More,
-        Ok(Some(record)) if is_alert(record.body) && record.body.first() == Some(&2) => Probe::Match,
+        Ok(Some(record)) if is_alert(record.body) => Probe::Match,
         _ => Probe::No,
     }
 }
 
 /// An alert in clear of a known description (RFC 8446 §6 and before).
-fn is_alert(body: &[u8]) -> bool {
+pub(super) fn is_alert(body: &[u8]) -> bool {
     let is_known = |description| {
         matches!(
             description,

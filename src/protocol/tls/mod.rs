@@ -45,8 +45,11 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     ],
 };
 
+/// The port of HTTPS, where a single alert says enough.
+const PORT: u16 = 443;
+
 fn start(start: &Start) -> Box<dyn Parser> {
-    Box::new(Tls { is_midway: start.is_midway, ..Tls::default() })
+    Box::new(Tls { is_midway: start.is_midway, is_on_port: start.on_port(PORT), ..Tls::default() })
 }
 
 fn probe(opening: &Opening<'_>) -> Probe {
@@ -60,8 +63,9 @@ fn probe(opening: &Opening<'_>) -> Probe {
         },
         Some(content::APPLICATION_DATA) => encrypted_record(&mut cursor, opening.is_midway),
         Some(content::CHANGE_CIPHER_SPEC | content::ALERT | content::HEARTBEAT) if opening.is_midway => amid(opening),
-        Some(content::ALERT) if opening.sender == Sender::Server => midway::refusal(opening.bytes),
-        Some(content::CHANGE_CIPHER_SPEC | content::ALERT | content::HEARTBEAT) => Probe::No,
+        // The parser sees whether it says enough.
+        Some(content::ALERT) => midway::begins_with_alert(opening.bytes),
+        Some(content::CHANGE_CIPHER_SPEC | content::HEARTBEAT) => Probe::No,
         _ => role(sslv2::probe(opening.bytes), Sender::Client, opening.sender),
     }
 }
@@ -154,6 +158,7 @@ struct Tls {
     begun: Option<Sender>,
     /// The beginning of the connection was not seen.
     is_midway: bool,
+    is_on_port: bool,
     has_said: bool,
     /// A ClientHello contradicted itself, which is counted with the next that is told.
     has_broken_hello: bool,
@@ -165,6 +170,8 @@ struct Tls {
 struct Side {
     messages: Messages,
     stage: Stage,
+    /// The level and the description of the alert that it began with.
+    alert: Option<(u8, u8)>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -213,6 +220,9 @@ impl Parser for Tls {
     /// A hello that the capture cut short says at least that it was one.
     fn on_end(&mut self, facts: &mut Vec<Statement>) {
         self.tell_begun(facts);
+        if self.is_on_port && self.is_unheard() && self.encrypted.is_none() && !self.has_said {
+            self.tell_alerts(facts);
+        }
     }
 
     fn kept_bytes(&self) -> usize {
@@ -306,6 +316,12 @@ impl Tls {
                 return Err("unexpected_record");
             }
             content::HANDSHAKE => return self.on_handshake(record.body, sender, facts),
+            content::ALERT if self.is_opening_alert(record, sender) => {
+                self.side(sender).alert = wire::alert(record.body);
+                if self.client.alert.is_some() && self.server.alert.is_some() {
+                    self.tell_alerts(facts);
+                }
+            }
             content::ALERT => {
                 if let Some((wire::FATAL, description)) = wire::alert(record.body) {
                     facts.push(Statement::Hello(Box::new(hello::of_alert(description, sender))));
@@ -332,6 +348,27 @@ impl Tls {
             _ => {}
         }
         Ok(Next::Record)
+    }
+
+    /// Whether a side begins with an alert that says too little alone: a server refuses with a fatal one what it was asked.
+    fn is_opening_alert(&self, record: Record<'_>, sender: Sender) -> bool {
+        let is_refusal = sender == Sender::Server && record.body.first() == Some(&wire::FATAL);
+        let is_opening = self.is_unheard() && !self.is_midway && !self.has_said;
+        is_opening && !is_refusal && midway::is_alert(record.body)
+    }
+
+    /// A flow of nothing but alerts: the fatal ones, or that it is one.
+    fn tell_alerts(&mut self, facts: &mut Vec<Statement>) {
+        let alerts = [(Sender::Client, self.client.alert), (Sender::Server, self.server.alert)];
+        for (sender, alert) in alerts {
+            if let Some((wire::FATAL, description)) = alert {
+                self.say(hello::of_alert(description, sender), facts);
+            }
+        }
+        let first = alerts.into_iter().find(|(_, alert)| alert.is_some());
+        if let Some((sender, _)) = first.filter(|_| !self.has_said) {
+            self.say(Hello::new(sender), facts);
+        }
     }
 
     fn on_handshake(&mut self, bytes: &[u8], sender: Sender, facts: &mut Vec<Statement>) -> Result<Next, &'static str> {

@@ -14,6 +14,7 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         fixture("a version refused", include_str!("fixtures/openssl_alert.hex")),
         Fixture { chunks: vec![(Sender::Server, amid_a_session())], ..fixture("amid a session", "") },
         Fixture { chunks: vec![(Sender::Client, sslv2_hello())], ..fixture("SSL 2.0 framing", "") },
+        Fixture { chunks: alerts_alone(), server_port: 4433, ..fixture("nothing but alerts", "") },
     ]
 }
 
@@ -133,6 +134,11 @@ fn opening(bytes: &[u8]) -> Opening<'_> {
 
 fn amid_a_session() -> Vec<u8> {
     [record(content::APPLICATION_DATA, &[0xee; 40]), record(content::APPLICATION_DATA, &[0xee; 1200])].concat()
+}
+
+/// A warning of each side that the handshake failed.
+fn alerts_alone() -> Vec<(Sender, Vec<u8>)> {
+    [Sender::Client, Sender::Server].map(|sender| (sender, record(content::ALERT, &[1, 40]))).to_vec()
 }
 
 /// The client whose JA4 the method's text takes for its example.
@@ -402,7 +408,8 @@ fn what_only_looks_like_a_record_amid_a_connection_is_none() {
         assert!(amid(&[(Sender::Client, bytes.clone())]).is_empty(), "{bytes:x?}");
     }
     // Where the beginning was seen, a refusal is the only one of them that a server begins with.
-    let begins = |sender, bytes: Vec<u8>| Fixture { chunks: vec![(sender, bytes)], ..fixture("", "") };
+    let begins =
+        |sender, bytes: Vec<u8>| Fixture { chunks: vec![(sender, bytes)], server_port: 8443, ..fixture("", "") };
     assert_eq!(hellos(&begins(Sender::Server, record(content::ALERT, &[2, 70]))).len(), 1);
     let with_more = [record(content::ALERT, &[2, 70]), b"F".to_vec()].concat();
     assert_eq!(hellos(&begins(Sender::Server, with_more)).len(), 1, "as where it is cut behind the alert");
