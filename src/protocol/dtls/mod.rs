@@ -29,7 +29,7 @@ pub const PROTOCOL: Protocol = Protocol::new(&"dtls");
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: PROTOCOL,
     transports: &[Transport::Udp],
-    opens_with: &[(content::CHANGE_CIPHER_SPEC, content::APPLICATION_DATA)],
+    opens_with: &[(content::CHANGE_CIPHER_SPEC, content::APPLICATION_DATA), wire::CAPWAP_OPENS_WITH],
     probe,
     start,
     fields: &[
@@ -55,18 +55,24 @@ const ANYCONNECT_PORT: u16 = 443;
 /// OpenSSL's before RFC 4347 was final.
 const CISCOS_VERSION: u16 = 0x0100;
 
+/// Control and data of CAPWAP, whose DTLS has a header of its own before it (RFC 5415 §4.2).
+const CAPWAP_PORTS: [u16; 2] = [5246, 5247];
+
 /// Level, description and the shortest authentication (RFC 6347 §4.1.2).
 const ENCRYPTED_ALERT_BYTES_MIN: usize = 18;
 
 fn start(start: &Start) -> Box<dyn Parser> {
-    Box::new(Dtls { is_vpn_port: start.server_port == ANYCONNECT_PORT, ..Dtls::default() })
+    let is_capwap = CAPWAP_PORTS.iter().any(|&port| start.on_port(port));
+    Box::new(Dtls { is_vpn_port: start.server_port == ANYCONNECT_PORT, is_capwap, ..Dtls::default() })
 }
 
 fn probe(opening: &Opening<'_>) -> Probe {
-    match first_message(opening.bytes) {
+    let is_capwap = CAPWAP_PORTS.iter().any(|&port| opening.on_port(port));
+    let datagram = if is_capwap { wire::behind_capwap(opening.bytes) } else { opening.bytes };
+    match first_message(datagram) {
         Some(from) if from == opening.sender => Probe::Match,
         Some(_) => Probe::Reversed,
-        None if is_encrypted(opening.bytes) => Probe::Match,
+        None if is_encrypted(datagram) => Probe::Match,
         None => Probe::No,
     }
 }
@@ -117,6 +123,7 @@ struct Dtls {
     /// What its hello says for a VPN.
     sign: Option<&'static str>,
     is_vpn_port: bool,
+    is_capwap: bool,
     /// The server asked for the hello once more, with a cookie (RFC 6347 §4.2.1).
     has_asked_again: bool,
     has_said: bool,
@@ -152,7 +159,8 @@ impl Parser for Dtls {
         if self.datagrams > Self::DATAGRAMS_MAX {
             return Progress::Done;
         }
-        let mut datagram = Cursor::new(chunk.bytes);
+        let bytes = if self.is_capwap { wire::behind_capwap(chunk.bytes) } else { chunk.bytes };
+        let mut datagram = Cursor::new(bytes);
         if datagram.peek().is_some_and(wire::is_unified_header) {
             self.side(chunk.sender).is_over = true;
         }

@@ -11,6 +11,7 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         fixture("DTLS 1.0", conversation(include_str!("fixtures/openssl_dtls10.hex"))),
         fixture("DTLS 1.3", dtls_1_3()),
         fixture("amid a session", vec![(Sender::Client, amid_a_session())]),
+        Fixture { server_port: 5246, ..fixture("under CAPWAP", under_capwap(&dtls_1_3())) },
     ]
 }
 
@@ -46,6 +47,11 @@ fn dtls_1_3() -> Vec<(Sender, Vec<u8>)> {
         (Sender::Server, [record(2, 0, &answer), encrypted.clone()].concat()),
         (Sender::Client, encrypted),
     ]
+}
+
+/// Each datagram behind the header of RFC 5415 §4.2.
+fn under_capwap(chunks: &[(Sender, Vec<u8>)]) -> Vec<(Sender, Vec<u8>)> {
+    chunks.iter().map(|(sender, bytes)| (*sender, [&[1, 0, 0, 0], &bytes[..]].concat())).collect()
 }
 
 fn amid_a_session() -> Vec<u8> {
@@ -224,4 +230,22 @@ fn a_certificate_that_cannot_be_decoded_is_counted_and_what_follows_is_read() {
         panic!("{facts:?}")
     };
     assert_eq!(refusal.fields.get("tls.alert"), Some(&Value::Word("bad_certificate")));
+}
+
+#[test]
+fn what_is_under_capwap_is_read_on_its_ports() {
+    let on = |server_port: u16, chunks: Vec<(Sender, Vec<u8>)>| Fixture { server_port, ..fixture("", chunks) }.facts();
+    let bare = hellos(&dtls_1_3());
+    for port in [5246, 5247] {
+        assert_eq!(format!("{:?}", hellos_of(&on(port, under_capwap(&dtls_1_3())))), format!("{bare:?}"));
+        let [session] = &*hellos_of(&on(port, under_capwap(&[(Sender::Client, amid_a_session())]))) else { panic!() };
+        assert_eq!(session.fields.get("tls.established"), Some(&Value::Bool(true)));
+        assert_eq!(on(port, dtls_1_3()).len(), 2, "without the header");
+    }
+    assert!(on(4433, under_capwap(&dtls_1_3())).is_empty());
+    let mut other = under_capwap(&dtls_1_3());
+    other.iter_mut().for_each(|(_, bytes)| bytes[3] = 1);
+    assert!(on(5246, other).is_empty(), "what is reserved is 0");
+    let header = vec![(Sender::Client, hex("01000000")), (Sender::Client, hex("01000000 0123456789"))];
+    assert!(on(5246, header).is_empty());
 }

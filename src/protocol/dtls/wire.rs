@@ -24,6 +24,15 @@ pub fn record<'a>(datagram: &mut Cursor<'a>) -> Option<Record<'a>> {
     Some(Record { content, epoch, body })
 }
 
+/// The CAPWAP DTLS header (RFC 5415 §4.2): version 0, type 1, and three bytes that are reserved.
+const CAPWAP_HEADER: [u8; 4] = [0x01, 0, 0, 0];
+pub const CAPWAP_OPENS_WITH: (u8, u8) = (0x01, 0x01);
+
+/// What stands behind the header of CAPWAP, where there is one.
+pub fn behind_capwap(datagram: &[u8]) -> &[u8] {
+    datagram.strip_prefix(&CAPWAP_HEADER).unwrap_or(datagram)
+}
+
 /// Whether the first byte is that of a record of DTLS 1.3 under encryption (RFC 9147 §4).
 pub const fn is_unified_header(first: u8) -> bool {
     first & 0xe0 == 0x20
