@@ -20,7 +20,7 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     // The first byte of a length over TCP, of a message over UDP.
     opens_with: &[(0x00, 0x00), (0x6a, 0x6d), (0x7e, 0x7e)],
     probe,
-    start: |start| Box::new(Kerberos { transport: start.transport, asked: None }),
+    start: |start| Box::new(Kerberos { transport: start.transport, on_port: start.on_port(PORT), asked: None }),
     fields: &[
         FieldSpec { name: "kerberos.request", help: "`AS` for a log-on, `TGS` for a service ticket (RFC 4120 §3)" },
         FieldSpec { name: SERVICE, help: "The service a ticket is for (RFC 4120 §5.4.1)" },
@@ -30,6 +30,7 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
 
 pub const SERVICE: &str = "kerberos.service";
 
+const PORT: u16 = 88;
 /// The most bytes of a message over TCP.
 const MESSAGE_BYTES_MAX: u32 = 64 << 10;
 /// What asks for another try and refuses nobody: KDC_ERR_PREAUTH_REQUIRED, KRB_ERR_RESPONSE_TOO_BIG, KDC_ERR_WRONG_REALM
@@ -53,7 +54,7 @@ fn probe(opening: &Opening<'_>) -> Probe {
         }
         cursor = cursor.sub(usize::try_from(len).unwrap_or(0)).unwrap_or(cursor);
     }
-    let sender = match wire::message(cursor.rest()) {
+    let sender = match message(cursor.rest(), opening.on_port(PORT)) {
         None => return Probe::No,
         Some(Message::Request(_)) => Sender::Client,
         Some(Message::Reply(_) | Message::Error(_)) => Sender::Server,
@@ -61,8 +62,14 @@ fn probe(opening: &Opening<'_>) -> Probe {
     if sender == opening.sender { Probe::Match } else { Probe::Reversed }
 }
 
+/// Reads a message. At its port an error need have little in it.
+fn message(bytes: &[u8], on_port: bool) -> Option<Message> {
+    wire::message(bytes).or_else(|| wire::sparse_error(bytes).filter(|_| on_port).map(Message::Error))
+}
+
 struct Kerberos {
     transport: Transport,
+    on_port: bool,
     /// A request that is not answered yet.
     asked: Option<Request>,
 }
@@ -71,7 +78,7 @@ impl Parser for Kerberos {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if self.transport != Transport::Tcp {
             // A datagram that is no message, a fragment say, says nothing.
-            if let Some(message) = wire::message(chunk.bytes) {
+            if let Some(message) = message(chunk.bytes, self.on_port) {
                 self.on_message(message, facts);
             }
             return Progress::Continue { consumed: chunk.bytes.len() };
@@ -81,13 +88,15 @@ impl Parser for Kerberos {
             let mut ahead = cursor;
             let Some(len) = ahead.u32() else { break };
             if len > MESSAGE_BYTES_MAX {
+                self.on_end(facts);
                 return Progress::Malformed("kerberos_length");
             }
             let Some(bytes) = ahead.take(usize::try_from(len).unwrap_or(usize::MAX)) else { break };
-            match wire::message(bytes) {
-                Some(message) => self.on_message(message, facts),
-                None => return Progress::Malformed("kerberos_message"),
-            }
+            let Some(message) = message(bytes, self.on_port) else {
+                self.on_end(facts);
+                return Progress::Malformed("kerberos_message");
+            };
+            self.on_message(message, facts);
             cursor = ahead;
         }
         Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) }
@@ -121,7 +130,7 @@ impl Kerberos {
             Message::Error(error) => {
                 let mut exchange = Exchange::of_request(self.asked.take());
                 exchange.client = exchange.client.or(error.client);
-                exchange.realm = exchange.realm.or(error.client_realm).or(Some(error.realm));
+                exchange.realm = exchange.realm.or(error.client_realm).or(error.realm);
                 exchange.outcome = Some(Outcome::Failure).filter(|_| !ASKS_AGAIN.contains(&error.code));
                 exchange.error_code = Some(error.code);
                 exchange.say(facts);

@@ -1,6 +1,6 @@
 use super::*;
 use crate::facts::Value;
-use crate::protocol::tests::{Fixture, der};
+use crate::protocol::tests::{Fixture, der, hex};
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
     let (client, server) = (Sender::Client, Sender::Server);
@@ -32,8 +32,12 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
                 (server, over_tcp(reply(13, "alice", "EXAMPLE.COM"))),
             ],
         ),
+        fixture("an error with a code and no more than its data", Transport::Udp, vec![(server, hex(SPARSE_ERROR))]),
     ]
 }
+
+/// `[APPLICATION 30]` with an error code ([6]) and error data ([12]).
+const SPARSE_ERROR: &str = "7e14 3012 a603020119 ac0b 3009 3007 a103020102 a200";
 
 fn int(tag: u8, value: u8) -> Vec<u8> {
     der(tag, &[der(0x02, &[vec![value]])])
@@ -151,6 +155,48 @@ fn a_server_that_wants_more_or_names_another_realm_refuses_nobody() {
 fn a_request_without_an_answer_is_said_at_the_end() {
     let said = credentials(&fixtures()[0].chunks[..1]);
     assert_eq!((said.len(), said[0].outcome), (1, None));
+}
+
+/// RFC 4120 §5.9.1.
+#[test]
+fn at_its_port_an_error_needs_only_its_code() {
+    let facts = |bytes: Vec<u8>, server_port| {
+        Fixture { server_port, chunks: vec![(Sender::Server, bytes)], ..fixtures().swap_remove(0) }.facts()
+    };
+    let said = facts(hex(SPARSE_ERROR), 88);
+    let [(PROTOCOL, Statement::Credential(credential))] = said.as_slice() else { panic!("{said:?}") };
+    assert_eq!(credential.fields.get("kerberos.error_code"), Some(&Value::Number(25)));
+    assert_eq!((&credential.user, &credential.domain, credential.outcome), (&None, &None, None));
+    assert!(facts(hex(SPARSE_ERROR), 8888).is_empty(), "at another port");
+    for other in [
+        "7e07 3005 a503020119",                                // no code
+        "7e14 3011 a603020119 ac0b 3009 3007 a103020102 a200", // a byte behind the sequence
+        "7e0c 300a a603020119 a503020101",                     // members out of order
+        "7e0c 300a a003020104 a603020119",                     // another version
+        "7e0c 300a a10302010a a603020119",                     // another message
+        "7e08 3006 a603020119 ac",                             // a member that is cut
+        "7e09 3007 a603020119 0500",                           // a member of nothing
+        "6b07 3005 a603020119",                                // a reply
+    ] {
+        assert!(facts(hex(other), 88).is_empty(), "{other}");
+    }
+}
+
+#[test]
+fn a_request_is_told_though_the_stream_breaks_behind_it() {
+    let whole = request(10, Some("alice"), "EXAMPLE.COM", &["krbtgt", "EXAMPLE.COM"]);
+    let asked = [&u32::try_from(whole.len()).unwrap().to_be_bytes()[..], &whole].concat();
+    for broken in ["00010100 6a82", "00000002 6a00"] {
+        let tcp = fixtures().swap_remove(1);
+        let apart = tcp.facts_of(&[(Sender::Client, asked.clone()), (Sender::Client, hex(broken))]);
+        let together = tcp.facts_of(&[(Sender::Client, [asked.clone(), hex(broken)].concat())]);
+        for facts in [apart, together] {
+            let (PROTOCOL, Statement::Credential(credential)) = &facts[0] else { panic!("{facts:?}") };
+            assert_eq!((&credential.user, credential.outcome), (&Some("alice".into()), None));
+            assert!(matches!(&facts[1..], [(_, Statement::Malformed(_))]), "{facts:?}");
+        }
+        assert!(tcp.facts_of(&[(Sender::Client, hex(broken))]).is_empty());
+    }
 }
 
 #[test]

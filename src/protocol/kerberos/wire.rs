@@ -54,7 +54,7 @@ pub struct KdcError {
     pub code: u64,
     pub client: Option<Text>,
     pub client_realm: Option<Text>,
-    pub realm: Text,
+    pub realm: Option<Text>,
 }
 
 /// The service that an AP-REQ (§5.5.1) is for, out of its ticket.
@@ -134,7 +134,31 @@ fn error(sequence: &mut Cursor<'_>) -> Option<KdcError> {
     let client_realm = der::tagged(sequence, der::context(7)).and_then(realm);
     let client = der::tagged(sequence, der::context(8)).and_then(principal);
     let realm = realm(der::tagged(sequence, der::context(9))?)?;
-    Some(KdcError { code, client, client_realm, realm })
+    Some(KdcError { code, client, client_realm, realm: Some(realm) })
+}
+
+/// Reads a KRB-ERROR (§5.9.1) that lacks what every one should have, but for its code: its members, in their order, fill it.
+pub fn sparse_error(bytes: &[u8]) -> Option<KdcError> {
+    let mut cursor = Cursor::new(bytes);
+    let mut contents = der::tagged(&mut cursor, der::application(KRB_ERROR)).filter(|_| cursor.is_empty())?;
+    let mut sequence = der::tagged(&mut contents, der::SEQUENCE).filter(|_| contents.is_empty())?;
+    let (mut code, mut client, mut client_realm, mut own_realm) = (None, None, None, None);
+    let mut next = 0;
+    while !sequence.is_empty() {
+        let (tag, mut member) = der::value(&mut sequence)?;
+        let number = (next..=12).find(|number| der::context(*number) == tag)?;
+        next = number.saturating_add(1);
+        match number {
+            0 => (der::unsigned(&mut member)? == PVNO).then_some(())?,
+            1 => (der::unsigned(&mut member)? == u64::from(KRB_ERROR)).then_some(())?,
+            6 => code = Some(der::unsigned(&mut member)?),
+            7 => client_realm = realm(member),
+            8 => client = principal(member),
+            9 => own_realm = realm(member),
+            _ => {}
+        }
+    }
+    Some(KdcError { code: code?, client, client_realm, realm: own_realm })
 }
 
 /// The protocol version and the message type, under the context tags `first` and the one after it.
