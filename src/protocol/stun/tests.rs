@@ -228,10 +228,25 @@ fn wireguard_behind_it_is_a_tunnel() {
 }
 
 #[test]
-fn attributes_that_do_not_fill_the_message_are_no_claim() {
-    let mut request = hex(RFC_5769_REQUEST);
-    request[23] = 0xff;
-    assert!(udp("", vec![(Sender::Client, request)]).facts().is_empty());
+fn attributes_are_read_as_far_as_they_are_sound_where_the_cookie_tells() {
+    let id = "21 12 a4 42 0102030405060708090a0b0c";
+    let software = "8022 0004 72656c61";
+    for broken in ["0020 ffff 0001a147", "0020 0009 0001a147e112a643", "0001 00"] {
+        let body = format!("{software} {broken}");
+        let len = hex(&body).len();
+        let facts = udp("", vec![client(&format!("0001 {len:04x} {id} {body}"))]).facts();
+        assert_eq!(values(&facts, "stun.method"), [Value::Word("binding")], "{broken}");
+        assert_eq!(values(&facts, "stun.software"), [Value::Text("rela".into())], "{broken}");
+        assert!(values(&facts, "stun.mapped.ip").is_empty(), "{broken}");
+        let other_method = udp("", vec![client(&format!("000d {len:04x} {id} {body}"))]);
+        assert!(other_method.facts().is_empty(), "a method that there is not: {broken}");
+        let classic = udp("", vec![client(&format!("0001 {len:04x} 11{} {body}", &id[2..]))]);
+        assert!(classic.facts().is_empty(), "without the cookie: {broken}");
+    }
+}
+
+#[test]
+fn a_message_of_another_length_is_no_claim() {
     let mut longer = hex(RFC_5769_REQUEST);
     longer.push(0);
     assert!(udp("", vec![(Sender::Client, longer)]).facts().is_empty());

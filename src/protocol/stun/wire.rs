@@ -58,7 +58,7 @@ pub enum Framing {
     Framed,
 }
 
-/// A message whose attributes fill it.
+/// A message whose attributes fill it, or as far as they do where the cookie tells that it is one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Message {
     pub method: u16,
@@ -108,12 +108,21 @@ impl Message {
         let mut message = Self::new(kind, transaction);
         message.is_ms_turn =
             message.is_classic && matches!(message.method, 0x003..=0x006) && body.starts_with(&MS_TURN_BEGINNING);
+        let header = message.clone();
         let walked = message.walk(body, 4) || message.walk(body, 1);
-        if !walked || (message.is_classic && !message.is_ms_turn && !is_classic(&message, body)) {
+        if !walked && message.is_told_by_cookie() {
+            message = header;
+            message.walk(body, 4);
+        } else if !walked || (message.is_classic && !message.is_ms_turn && !is_classic(&message, body)) {
             return Err("stun_attributes");
         }
         *cursor = ahead;
         Ok(Some(message))
+    }
+
+    /// The cookie, the length and a method that there is are enough in a message with attributes (RFC 8489 §6.3).
+    const fn is_told_by_cookie(&self) -> bool {
+        !self.is_classic && self.method_name().is_some()
     }
 
     fn new(kind: u16, transaction: [u8; 16]) -> Self {
@@ -168,7 +177,7 @@ impl Message {
         Some(name)
     }
 
-    /// Reads the attributes, and says whether they fill the body. Each begins at a multiple of `alignment`, but for what
+    /// Reads the attributes as far as they are sound, and says whether they fill the body. Each begins at a multiple of `alignment`, but for what
     /// padding the last one should have and some programs leave away; Microsoft's have none at all (MS-TURN §2.2.2).
     fn walk(&mut self, body: &[u8], alignment: usize) -> bool {
         let mut rest = Cursor::new(body);
