@@ -37,8 +37,13 @@ const PORT: u16 = 53;
 /// NetBIOS names, mDNS and LLMNR: the same format, and parsers of their own.
 const PORTS_OF_OTHERS: [u16; 3] = [137, 5353, 5355];
 
+/// Whether a flow is on the port of one of the others. Who asks a server of DNS may do so from there.
+pub(super) const fn is_on_port_of(opening: &Opening<'_>, other: u16) -> bool {
+    opening.on_port(other) && !opening.on_port(PORT)
+}
+
 fn probe(opening: &Opening<'_>) -> Probe {
-    if PORTS_OF_OTHERS.into_iter().any(|port| opening.on_port(port)) {
+    if PORTS_OF_OTHERS.into_iter().any(|port| is_on_port_of(opening, port)) {
         return Probe::No;
     }
     let on_port = opening.on_port(PORT);
@@ -75,20 +80,30 @@ fn is_plausible(message: &Message<'_>) -> bool {
 /// At its port a message may have what nobody assigned or few still send (an inverse query, RFC 1035 §6.4; cookies alone,
 /// RFC 7873 §5.4), where it is sound to its end and says something.
 fn is_plausible_on_port(message: &Message<'_>) -> bool {
-    is_plausible(message) || (message.is_whole && (message.header.questions > 0 || message.has_records()))
+    is_plausible(message) || is_sound(message)
 }
 
-/// A query that would be one on any port: one question of a known type for a name of host characters, to the last byte
-/// (behind it an OPT record, or DNSCrypt's padding).
+/// A message that is sound to its end and says something.
+pub(super) fn is_sound(message: &Message<'_>) -> bool {
+    message.is_whole && (message.header.questions > 0 || message.has_records())
+}
+
+/// A message that would be one on any port: one question of a known type for a name of host characters, to the last byte
+/// (behind it an OPT record, or DNSCrypt's padding), or with it an answer that points to its name.
 fn is_unmistakable(message: &Message<'_>) -> bool {
     let Some(question) = message.only_question() else {
         return false;
     };
     let is_of_host =
         |label: &[u8]| label.iter().all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    message.header.is_plain_query()
+    let is_query = message.header.is_plain_query()
+        && message.records().all(|record| record.section == Section::Additional && record.name.is_root());
+    let is_answer = message.header.is_plain_answer()
+        && message.records().next().is_some_and(|record| {
+            record.section == Section::Answer && record.name.has_pointers() && record.name.is_like(question.name)
+        });
+    (is_query || is_answer)
         && message.is_whole
-        && message.records().all(|record| record.section == Section::Additional && record.name.is_root())
         && question.class == 1
         && kind_name(question.kind).is_some()
         && question.name.len() > 1

@@ -59,6 +59,11 @@ impl<'a> DomainName<'a> {
         })
     }
 
+    /// Whether it has the same labels, byte for byte.
+    pub(in crate::protocol) fn is_like(self, other: Self) -> bool {
+        self.len() == other.len() && self.labels().eq(other.labels())
+    }
+
     /// Its labels joined by dots, `.` for the root. What would read as another name is escaped as RFC 1035 §5.1 writes it:
     /// `\046`.
     pub(in crate::protocol) fn spelt(self) -> String {

@@ -10,7 +10,7 @@ use crate::protocol::tests::{Fixture, hex};
 use crate::time::Timestamp;
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![udp(), tcp(), elsewhere(), two_questions()]
+    vec![udp(), tcp(), elsewhere(), two_questions(), certificate()]
 }
 
 /// `www.Example.com` A, and an answer of a CNAME and two addresses.
@@ -48,6 +48,16 @@ fn elsewhere() -> Fixture {
 fn two_questions() -> Fixture {
     let query = "1234 0100 0002 0000 0000 0000 c012 0001 0001 0a 636f64656d6f6e6b6579 03 6e6574 00 0001 0001";
     Fixture { name: "dns with a pointer onwards", chunks: vec![(Sender::Client, hex(query))], ..udp() }
+}
+
+/// What DNSCrypt's server answers on its port: a certificate, as TXT, for the name that it was asked for.
+const CERTIFICATE: &str = "7f47 8180 0001 0001 0000 0000
+    01 32 0d 646e7363727970742d63657274 07 6578616d706c65 03 636f6d 00 0010 0001
+    c00c 0010 0001 00000e10 0009 08 444e5343 00020000";
+
+fn certificate() -> Fixture {
+    let chunks = vec![(Sender::Server, hex(CERTIFICATE))];
+    Fixture { name: "an answer whose question was not seen", server_port: 443, chunks, ..udp() }
 }
 
 fn names(fixture: &Fixture) -> Vec<Name> {
@@ -177,6 +187,54 @@ fn what_few_send_is_dns_at_its_port_and_nowhere_else() {
     }
     let two: Vec<_> = names(&two_questions()).into_iter().filter_map(|name| name.question).collect();
     assert_eq!(two, ["codemonkey.net"; 2].map(crate::net::Text::from));
+}
+
+#[test]
+fn an_answer_alone_is_one_on_any_port_where_it_points_to_its_question() {
+    let told = names(&certificate());
+    let [name] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(name.question.as_ref().map(|name| name.as_str()), Some("2.dnscrypt-cert.example.com"));
+    assert_eq!((name.kind.as_deref(), name.answered), (Some("TXT"), true));
+    let answer = hex(CERTIFICATE);
+    let change = |at: usize, value: u8| {
+        let mut changed = answer.clone();
+        changed[at] = value;
+        changed
+    };
+    for (other, why) in [
+        (answer[..answer.len() - 1].to_vec(), "cut"),
+        ([answer.clone(), vec![0]].concat(), "a byte behind it"),
+        (change(2, 0x89), "another opcode"),
+        (change(3, 0x83), "no such name"),
+        (change(42, 0x99), "a type that nobody knows"),
+        (change(46, 0x0e), "an answer about somebody else"),
+    ] {
+        let fixture = Fixture { chunks: vec![(Sender::Server, other)], ..certificate() };
+        assert!(names(&fixture).is_empty(), "{why}");
+    }
+}
+
+#[test]
+fn questions_that_are_announced_and_not_there_hide_none_that_is() {
+    let told = |text: &str| {
+        let told = names(&Fixture { chunks: vec![(Sender::Client, hex(text))], ..udp() });
+        told.iter().map(|name| name.question.as_ref().map_or("", |name| name.as_str()).to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(told("1234 0100 0005 0000 0000 0000 01 61 03 636f6d 00 0001 0001"), ["a.com"]);
+    assert_eq!(told("1234 0100 0003 0000 0000 0000 01 61 00 0001 0001 01 62 00 001c 0001 01 63 00 00"), ["a", "b"]);
+    assert_eq!(told("1234 0100 0005 0000 0000 0000 01 61 03 636f6d 00 0001"), [""; 0]);
+    assert_eq!(told("1234 0100 0005 0000 0000 0000 01 61 03 636f6d 00 0001 0777"), [""; 0]);
+}
+
+#[test]
+fn whoever_asks_at_its_port_speaks_dns_whatever_port_it_asks_from() {
+    for client_port in [137, 5353, 5355] {
+        let facts = Fixture { client_port, ..udp() }.facts();
+        assert!(
+            facts.len() == 2 && facts.iter().all(|(protocol, _)| *protocol == super::SPEC.protocol),
+            "{client_port}"
+        );
+    }
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! A message in the format of RFC 1035 §4 in, its questions and records out. DNS, mDNS, LLMNR and the NetBIOS name
 //! service share it.
 //!
-//! A message is read as far as it is sound: questions must be, records end at the first that is not. It is gone through
-//! once to see that, and again where somebody wants what is in it; nothing of it is copied.
+//! A message is read as far as it is sound: the first question must be, and both questions and records end at the first that
+//! is not. It is gone through once to see that, and again where somebody wants what is in it; nothing of it is copied.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -55,6 +55,11 @@ impl Header {
     pub(in crate::protocol) const fn is_plain_query(self) -> bool {
         self.flags & !(Self::RECURSION_DESIRED | Self::SECURITY) == 0
     }
+
+    /// A response to a standard query that found what was asked for.
+    pub(in crate::protocol) const fn is_plain_answer(self) -> bool {
+        self.is_response() && self.opcode() == 0 && self.response_code() == 0
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -106,9 +111,9 @@ pub(in crate::protocol) struct Message<'a> {
     records: Cursor<'a>,
     /// How many records are sound.
     record_count: usize,
-    /// The classes of all questions are the Internet's or any (RFC 1035 §3.2.4), without mDNS's bit (RFC 6762 §5.4).
+    /// The classes of all sound questions are the Internet's or any (RFC 1035 §3.2.4), without mDNS's bit (RFC 6762 §5.4).
     pub(in crate::protocol) is_of_the_internet: bool,
-    /// Every record was read, and nothing follows.
+    /// Every question and every record was read, and nothing follows.
     pub(in crate::protocol) is_whole: bool,
 }
 
@@ -133,13 +138,20 @@ impl<'a> Message<'a> {
             return None;
         }
         let questions = cursor;
-        let mut is_of_the_internet = true;
-        for _ in 0..header.questions {
-            let question = Question::read(bytes, &mut cursor)?;
+        let (mut is_of_the_internet, mut is_whole) = (true, true);
+        for number in 0..header.questions {
+            let Some(question) = Question::read(bytes, &mut cursor) else {
+                (number > 0).then_some(())?;
+                is_whole = false;
+                break;
+            };
             is_of_the_internet &= matches!(question.class & Self::CLASS, 1 | 255);
         }
         let mut message =
-            Self { header, bytes, questions, records: cursor, record_count: 0, is_of_the_internet, is_whole: true };
+            Self { header, bytes, questions, records: cursor, record_count: 0, is_of_the_internet, is_whole };
+        if !is_whole {
+            return Some(message);
+        }
         for section in header.sections() {
             let may_follow = message.record_count < Self::RECORDS_MAX;
             if !may_follow || Record::read(bytes, &mut cursor, section).is_none() {

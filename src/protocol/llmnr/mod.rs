@@ -7,8 +7,8 @@ use crate::facts::{Name, Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::dns::budget::Budget;
-use crate::protocol::dns::names;
 use crate::protocol::dns::wire::Message;
+use crate::protocol::dns::{is_on_port_of, is_sound, names};
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
 use crate::time::Timestamp;
 
@@ -29,7 +29,7 @@ fn start(start: &Start) -> Box<dyn Parser> {
 }
 
 fn probe(opening: &Opening<'_>) -> Probe {
-    if !opening.on_port(PORT) {
+    if !is_on_port_of(opening, PORT) {
         return Probe::No;
     }
     let bytes = match opening.transport {
@@ -40,11 +40,16 @@ fn probe(opening: &Opening<'_>) -> Probe {
         },
         _ => opening.bytes,
     };
-    match Message::parse(bytes).filter(is_plausible) {
+    match Message::parse(bytes).filter(is_told) {
         None => Probe::No,
         Some(message) if message.header.is_response() == (opening.sender == Sender::Server) => Probe::Match,
         Some(_) => Probe::Reversed,
     }
+}
+
+/// What is sound to its end is told at this port, though nobody should answer it.
+fn is_told(message: &Message<'_>) -> bool {
+    is_plausible(message) || is_sound(message)
 }
 
 /// One question, of class IN or any, and opcode 0 (§2.1.1).
@@ -61,9 +66,11 @@ struct Llmnr {
 
 impl Llmnr {
     fn on_message(&mut self, at: Timestamp, bytes: &[u8], facts: &mut Vec<Statement>) {
-        let Some(message) = Message::parse(bytes).filter(is_plausible) else { return };
+        let Some(message) = Message::parse(bytes).filter(is_told) else { return };
         for mut name in names(&message) {
-            name_host(&mut name);
+            if is_plausible(&message) {
+                name_host(&mut name);
+            }
             self.budget.push(at, Statement::Name(Box::new(name)), facts);
         }
     }

@@ -12,7 +12,7 @@ use crate::protocol::dns::budget::Budget;
 use crate::protocol::dns::name::DomainName;
 use crate::protocol::dns::repeats::Repeats;
 use crate::protocol::dns::wire::{Data, Message, Question};
-use crate::protocol::dns::{address, kind_text};
+use crate::protocol::dns::{address, is_on_port_of, is_sound, kind_text};
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
@@ -43,9 +43,14 @@ const QUESTIONS_MAX: usize = 32;
 const NAMES_MAX: usize = 16;
 
 fn probe(opening: &Opening<'_>) -> Probe {
-    let message = Message::parse(opening.bytes).filter(|message| opening.on_port(PORT) && is_plausible(message));
+    let message = Message::parse(opening.bytes).filter(|message| is_on_port_of(opening, PORT) && is_told(message));
     // Whoever announces itself opens the flow, so that an answer says nothing of roles.
     if message.is_some() { Probe::Match } else { Probe::No }
+}
+
+/// What is sound to its end is told at this port, though nobody should heed it.
+fn is_told(message: &Message<'_>) -> bool {
+    is_plausible(message) || is_sound(message)
 }
 
 /// Opcode and response code are 0 (§18.3, §18.11).
@@ -70,9 +75,11 @@ impl Parser for Mdns {
         if self.messages.has_heard(chunk.at, chunk.bytes) {
             return Progress::Continue { consumed: 0 };
         }
-        if let Some(message) = Message::parse(chunk.bytes).filter(is_plausible) {
+        if let Some(message) = Message::parse(chunk.bytes).filter(is_told) {
             let tell = |name| self.budget.push(chunk.at, Statement::Name(Box::new(name)), facts);
-            if message.header.is_response() {
+            if message.header.is_response() && !is_plausible(&message) {
+                heading(&message).into_iter().for_each(tell);
+            } else if message.header.is_response() {
                 answered(&message).into_iter().for_each(tell);
             } else {
                 let is_new =

@@ -73,13 +73,26 @@ fn an_answer_without_addresses_tells_whose_its_first_record_is() {
 }
 
 #[test]
-fn what_dns_allows_and_mdns_does_not_is_not_mdns() {
-    for (at, value) in [(2, 0x28), (3, 0x03), (32, 0x05)] {
+fn what_dns_allows_and_mdns_does_not_is_told_where_it_is_sound_and_names_no_machine() {
+    for (chunk, at, value) in [(0, 2, 0x28), (0, 3, 0x03), (0, 32, 0x05), (1, 2, 0xa8), (1, 3, 0x03), (1, 3, 0x40)] {
         let mut fixture = conversation();
-        fixture.chunks.truncate(1);
+        fixture.chunks = vec![fixture.chunks.swap_remove(chunk)];
         fixture.chunks[0].1[at] = value;
-        assert!(fixture.facts().is_empty(), "byte {at}");
+        let told = names(&fixture);
+        let [name] = &told[..] else { panic!("byte {at}: {told:?}") };
+        assert_eq!(name.question.as_ref().map(|name| name.as_str()), Some("_kvm._tcp.local"));
+        assert_eq!((name.answered, name.addresses.len()), (chunk == 1, 0));
+        assert_eq!(name.fields.get("host.hostname"), None);
+        fixture.chunks[0].1.push(0);
+        assert!(fixture.facts().is_empty(), "byte {at}, and one behind the end");
     }
+}
+
+#[test]
+fn who_asks_a_server_of_dns_from_this_port_speaks_dns() {
+    let fixture = Fixture { server_port: 53, ..conversation() };
+    assert!(fixture.facts().iter().all(|(protocol, _)| protocol.as_str() == "dns"));
+    assert!(!fixture.facts().is_empty());
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::facts::{Fields, Name, Sender, Statement};
 use crate::net::Transport;
 use crate::protocol::dns::budget::Budget;
 use crate::protocol::dns::wire::{Data, Message};
+use crate::protocol::dns::{is_on_port_of, kind_text};
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 use wire::NetbiosName;
 
@@ -33,6 +34,7 @@ const PORT: u16 = 137;
 const FACTS_PER_MINUTE: u32 = 1000;
 
 // Record types, RFC 1002 §4.2.1.2.
+const NULL: u16 = 0x0a;
 const NB: u16 = 0x20;
 const NBSTAT: u16 = 0x21;
 const INTERNET: u16 = 1;
@@ -40,25 +42,32 @@ const INTERNET: u16 = 1;
 const CLASS: u16 = 0x7fff;
 
 fn probe(opening: &Opening<'_>) -> Probe {
-    match Message::parse(opening.bytes).filter(|message| opening.on_port(PORT) && subject(message).is_some()) {
+    let is_nbns = |message: &Message<'_>| is_on_port_of(opening, PORT) && subject(message).is_some();
+    match Message::parse(opening.bytes).filter(is_nbns) {
         None => Probe::No,
         Some(message) if message.header.is_response() == (opening.sender == Sender::Server) => Probe::Match,
         Some(_) => Probe::Reversed,
     }
 }
 
-/// The name that a message is about: the one question of a request, the first record of an answer.
+/// The name that a message is about: the one question of a request, the first record of an answer. A message that is sound to
+/// its end may ask more, and for anything.
 fn subject(message: &Message<'_>) -> Option<(NetbiosName, u16)> {
     let (name, kind) = if message.header.questions == 0 {
         let record = message.records().next().filter(|_| message.header.is_response())?;
         (record.name, record.kind)
     } else {
-        let question = message.only_question().filter(|question| question.class & CLASS == INTERNET)?;
+        let question = message.questions().next().filter(|_| message.is_whole || is_regular(message))?;
         (question.name, question.kind)
     };
     // An answer about nothing has the type NULL.
-    let is_known = matches!(kind, NB | NBSTAT) || (message.header.is_response() && kind == 0x0a);
+    let is_known = message.is_whole || matches!(kind, NB | NBSTAT) || (message.header.is_response() && kind == NULL);
     NetbiosName::decode(&name.spelt()).filter(|_| is_known).map(|name| (name, kind))
+}
+
+/// Whether a message asks once and of the Internet, if it asks.
+fn is_regular(message: &Message<'_>) -> bool {
+    message.header.questions == 0 || message.only_question().is_some_and(|question| question.class & CLASS == INTERNET)
 }
 
 /// None of what RFC 1002 §4.2.1.1 does not know.
@@ -94,16 +103,21 @@ fn name(message: &Message<'_>) -> Option<Name> {
     fields.push_some("nbns.operation", operation);
     let mut name = Name {
         question: Some(subject.text.clone()),
-        kind: Some(if kind == NBSTAT { "NBSTAT" } else { "NB" }.into()),
+        kind: Some(match kind {
+            NBSTAT => "NBSTAT".into(),
+            NB | NULL => "NB".into(),
+            other => kind_text(other),
+        }),
         answered: message.header.is_response(),
         ..Name::default()
     };
     // A query that is not answered is about somebody else; all other messages come from who has the name.
     let is_owners = name.answered || operation.is_some_and(|operation| operation != "query");
+    let is_learnt = is_owners && is_regular(message) && matches!(kind, NB | NBSTAT);
     let record = message
         .records()
         .next()
-        .filter(|record| is_owners && message.header.response_code() == 0 && record.kind == kind);
+        .filter(|record| is_learnt && message.header.response_code() == 0 && record.kind == kind);
     if let Some(Data::Other(data)) = record.map(|record| record.data) {
         learn(kind, data, &subject, &mut name, &mut fields);
     }

@@ -122,8 +122,28 @@ fn the_name_tells_whatever_is_done_with_it() {
         assert_eq!(name.question.as_ref().map(|name| name.as_str()), Some("FILES"));
         assert_eq!(name.fields.get("nbns.operation"), operation.as_ref());
     }
-    let other_class = format!("8127 0110 0001 0000 0000 0000 {files} 0020 0003");
-    assert!(names(&Fixture { chunks: vec![(Sender::Client, hex(&other_class))], ..query() }).is_empty());
+}
+
+#[test]
+fn what_is_asked_beyond_the_rules_is_told_where_it_is_sound() {
+    let files = encoded("FILES", 0x20);
+    for (odd, kind) in [
+        (format!("8127 7800 0001 0000 0000 0000 {files} 0020 0001"), "NB"), // opcode 15, as some register
+        (format!("8127 0110 0001 0000 0000 0000 {files} 0020 00ff"), "NB"),
+        (format!("8127 0110 0001 0000 0000 0000 {files} 0001 0001"), "A"),
+        (format!("8127 0110 0002 0000 0000 0000 {files} 0020 0001 c00c 0021 0001"), "NB"),
+        (format!("8127 ad80 0001 0001 0000 0000 {files} 0020 00ff c00c 0020 0001 00000000 0006 6000 c0000209"), "NB"),
+    ] {
+        let told = names(&Fixture { chunks: vec![(Sender::Client, hex(&odd))], ..query() });
+        let [name] = &told[..] else { panic!("one name: {odd}") };
+        assert_eq!(
+            (name.question.as_ref().map(|name| name.as_str()), name.kind.as_deref()),
+            (Some("FILES"), Some(kind))
+        );
+        assert_eq!((name.fields.get("host.hostname"), name.addresses.len()), (None, 0));
+    }
+    let cut = format!("8127 0110 0002 0000 0000 0000 {files} 0020 0001 c00c 0021");
+    assert!(names(&Fixture { chunks: vec![(Sender::Client, hex(&cut))], ..query() }).is_empty());
 }
 
 #[test]
