@@ -238,7 +238,7 @@ impl Fields {
         let first_line = match (self.get(b":method"), self.get(b":status")) {
             (Some(method), None) => {
                 let method = Method::of(method)?;
-                FirstLine::Request { method, target: self.get(b":path").unwrap_or_default() }
+                FirstLine::Request { method, target: self.get(b":path").unwrap_or_default(), is_simple: false }
             }
             (None, Some(status)) => FirstLine::Response { status: std::str::from_utf8(status).ok()?.parse().ok()? },
             _ => return None,

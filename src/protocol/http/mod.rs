@@ -9,11 +9,18 @@
 pub mod gateways;
 mod hpack;
 mod http2;
+mod side;
 mod websocket;
 pub mod wire;
 
 #[cfg(test)]
+mod lenience_tests;
+#[cfg(test)]
 pub(crate) mod tests;
+
+use std::hash::{BuildHasher, Hash};
+
+use hashbrown::DefaultHashBuilder;
 
 use crate::facts::{Credential, Fields, Hello, Outcome, RemoteDesktop, Sender, Statement};
 use crate::net::{Text, Transport};
@@ -25,6 +32,7 @@ use crate::protocol::{
 };
 
 use http2::{Http2, Said};
+use side::{Chunks, Place, Side};
 use websocket::WebSocket;
 use wire::{Body, FirstLine, Head, Method};
 
@@ -83,6 +91,12 @@ fn probe(opening: &Opening<'_>) -> Probe {
         bytes => bytes,
     };
     match (wire::first_line(bytes), opening.sender) {
+        // Without a version there must be no doubt about where it begins.
+        (Ok(Some(FirstLine::Request { is_simple: true, .. })), sender)
+            if opening.is_midway || sender == Sender::Server =>
+        {
+            Probe::No
+        }
         // The end of something else makes no method of the one behind it.
         (Ok(Some(FirstLine::Request { method: Method::Other(_), .. })), _) if opening.is_midway => Probe::No,
         (Ok(None), _) if opening.is_midway && !wire::opens_as_known(bytes) => Probe::No,
@@ -99,12 +113,12 @@ struct Http {
     start: Start,
     client: Side,
     server: Side,
-    /// What the last hello of the client told, so that it is not told for each request.
-    told: Option<(Option<Text>, Option<Text>)>,
+    told: Told,
     /// The user name told last.
     user: Option<Text>,
     log_on: LogOn,
     requests: u32,
+    hellos: u32,
     /// The answer to the last request has a body's length and no body (HEAD).
     is_bodiless: bool,
     tunnel: Tunnel,
@@ -115,39 +129,10 @@ struct Http {
     is_http2: bool,
     /// Once both sides went on with one.
     web_socket: Option<Box<WebSocket>>,
-    /// What the first line of a head said whose end has not come.
-    begun: Option<Statement>,
-}
-
-#[derive(Default)]
-struct Side {
-    /// What is left of the body or of its chunk.
-    body_bytes: u64,
-    chunks: Chunks,
-    /// The end of a body cannot be found, or bytes were lost.
-    is_over: bool,
-    has_spoken: bool,
-    place: Place,
-}
-
-/// Whether it is known where the next head of a client begins.
-#[derive(Clone, Copy, Default, Eq, PartialEq)]
-enum Place {
-    #[default]
-    Known,
-    /// What it says cannot be read: not in this turn.
-    Lost,
-    /// A turn of its, or what follows a hole, may begin with one.
-    Perhaps,
-}
-
-/// Where in a body in chunks (RFC 9112 §7.1) a side is, behind `body_bytes`.
-#[derive(Clone, Copy, Default, Eq, PartialEq)]
-enum Chunks {
-    #[default]
-    No,
-    Size,
-    Trailer,
+    /// What the first line of a head said whose end has not come, and who sent it.
+    begun: Option<(Sender, Statement)>,
+    /// The client asks as in HTTP/0.9.
+    asks_simply: bool,
 }
 
 /// How far a client has come with CONNECT.
@@ -195,7 +180,7 @@ impl Parser for Http {
         if let Some(web_socket) = &mut self.web_socket {
             web_socket.on_end(facts);
         }
-        facts.extend(self.begun.take().filter(|_| !self.client.has_spoken && !self.server.has_spoken));
+        self.say_begun(facts);
     }
 
     /// Where the next head begins is not known any more; a client's next turn may begin with one.
@@ -208,29 +193,32 @@ impl Parser for Http {
         match side.body_bytes.checked_sub(u64::from(len)) {
             Some(left) => side.body_bytes = left,
             None if sender == Sender::Server || has_tunnel => side.is_over = true,
-            None => *side = Side { place: Place::Perhaps, has_spoken: side.has_spoken, ..Side::default() },
+            None => *side = Side::at(Place::Perhaps, side.has_spoken),
         }
         self.progress(0)
     }
 
     fn kept_bytes(&self) -> usize {
-        self.web_socket.as_ref().map_or(0, |web_socket| web_socket.kept_bytes())
+        let inside = self.web_socket.as_ref().map_or(0, |web_socket| web_socket.kept_bytes());
+        inside.saturating_add(self.told.kept_bytes())
     }
 }
 
 impl Http {
-    /// The most requests of a connection that are read.
-    const REQUESTS_MAX: u32 = 64;
+    /// The most requests of a connection that are read, and the most that are told of: a proxy's client asks many servers.
+    const REQUESTS_MAX: u32 = 1024;
+    const HELLOS_MAX: u32 = 512;
 
     fn new(start: Start) -> Self {
         Self {
             start,
             client: Side::default(),
             server: Side::default(),
-            told: None,
+            told: Told::default(),
             user: None,
             log_on: LogOn::default(),
             requests: 0,
+            hellos: 0,
             is_bodiless: false,
             tunnel: Tunnel::No,
             has_opened: false,
@@ -238,6 +226,7 @@ impl Http {
             is_http2: false,
             web_socket: None,
             begun: None,
+            asks_simply: false,
         }
     }
 
@@ -262,16 +251,18 @@ impl Http {
             let side = self.side(chunk.sender);
             if side.place == Place::Perhaps && !cursor.is_empty() {
                 match wire::first_line(cursor.rest()) {
-                    Ok(None) => return Ok(self.progress(consumed(&cursor))),
-                    Ok(Some(FirstLine::Request { method: Method::Known(_), .. })) => side.place = Place::Known,
-                    Ok(Some(_)) | Err(_) => side.place = Place::Lost,
+                    Ok(None) if wire::opens_as_known(cursor.rest()) => return Ok(self.progress(consumed(&cursor))),
+                    Ok(Some(FirstLine::Request { method: Method::Known(_), is_simple: false, .. })) => {
+                        side.place = Place::Known;
+                    }
+                    _ => side.place = Place::Lost,
                 }
             }
             if side.place == Place::Lost {
                 return Ok(self.progress(chunk.bytes.len()));
             }
             side.skip_body(&mut cursor);
-            if side.is_over {
+            if side.is_over || side.place == Place::Lost {
                 return Ok(self.progress(chunk.bytes.len()));
             }
             if cursor.is_empty() || side.is_amid_chunks() {
@@ -297,8 +288,12 @@ impl Http {
                     _ => {}
                 }
             }
+            if chunk.sender == Sender::Server && self.is_answered_simply(cursor.peek()) {
+                self.say_begun(facts);
+                return Ok(Progress::Done);
+            }
             let Some(head) = self.head(chunk.sender, &mut cursor)? else {
-                self.begun = self.begun.take().or_else(|| begun(chunk.sender, cursor.rest()));
+                self.begin(chunk.sender, cursor.rest());
                 return Ok(self.progress(consumed(&cursor)));
             };
             match self.on_head(&head, chunk.sender, facts) {
@@ -314,6 +309,34 @@ impl Http {
                     return Ok(behind(consumed(&cursor), progress));
                 }
             }
+        }
+    }
+
+    /// Keeps what the first line of an unfinished head says.
+    fn begin(&mut self, sender: Sender, bytes: &[u8]) {
+        let Ok(Some(first_line)) = wire::first_line(bytes) else { return };
+        let mut fields = Fields::default();
+        match (first_line, sender) {
+            (FirstLine::Request { method, is_simple, .. }, Sender::Client) => {
+                self.asks_simply = is_simple;
+                fields.push(METHOD.name, method.value());
+            }
+            (FirstLine::Response { status }, Sender::Server) => fields.push(STATUS.name, status),
+            _ => return,
+        }
+        self.begun.get_or_insert_with(|| (sender, hello(sender, fields)));
+    }
+
+    /// The answer of HTTP/0.9 is the document alone (RFC 1945 §6).
+    fn is_answered_simply(&self, first: Option<u8>) -> bool {
+        self.asks_simply && !self.server.has_spoken && first == Some(b'<')
+    }
+
+    /// A client's head that did not end is told of whatever was answered, a server's only where nothing else was said.
+    fn say_begun(&mut self, facts: &mut Vec<Statement>) {
+        let Some((sender, begun)) = self.begun.take() else { return };
+        if !self.client.has_spoken && (sender == Sender::Client || !self.server.has_spoken) {
+            facts.push(begun);
         }
     }
 
@@ -370,7 +393,10 @@ impl Http {
 
     fn on_head(&mut self, head: &Head<'_>, sender: Sender, facts: &mut Vec<Statement>) -> Next {
         match (head.first_line, sender) {
-            (FirstLine::Request { method, target }, Sender::Client) => self.on_request(head, method, target, facts),
+            (FirstLine::Request { method, target, is_simple }, Sender::Client) => {
+                self.asks_simply = is_simple;
+                self.on_request(head, method, target, facts)
+            }
             (FirstLine::Response { status }, Sender::Server) => self.on_response(head, status, facts),
             _ => Next::Done,
         }
@@ -390,9 +416,8 @@ impl Http {
         };
         let (domain, port) = authority.map_or((None, None), domain);
         let user_agent = head.user_agent.map(Text::from_utf8);
-        let seen = Some((domain.clone(), user_agent.clone()));
-        if is_connect || self.told != seen {
-            self.told = seen;
+        if self.told.is_news((&domain, &user_agent)) || is_connect {
+            self.hellos = self.hellos.saturating_add(1);
             let mut fields = Fields::default();
             fields.push_some(VERSION.name, self.is_http2.then_some("2"));
             fields.push(METHOD.name, name);
@@ -413,10 +438,13 @@ impl Http {
         match head.body {
             Body::Chunks if !is_connect => self.client.chunks = Chunks::Size,
             Body::Length(len) if !is_connect => self.client.body_bytes = len,
-            Body::Unknown if !is_connect => self.client.is_over = true,
+            Body::Unknown if !is_connect => self.client.place = Place::Perhaps,
             _ => {}
         }
-        if self.requests >= Self::REQUESTS_MAX { Next::Done } else { Next::Head }
+        if head.is_cut {
+            self.client = Side::at(Place::Lost, true);
+        }
+        if self.requests >= Self::REQUESTS_MAX || self.hellos >= Self::HELLOS_MAX { Next::Done } else { Next::Head }
     }
 
     fn on_authorization(&mut self, head: &Head<'_>, facts: &mut Vec<Statement>) {
@@ -447,6 +475,10 @@ impl Http {
         }
         self.server.has_spoken = true;
         self.on_judgement(head, status, facts);
+        if head.is_cut {
+            self.server.is_over = true;
+            return Next::Head;
+        }
         if is_switch {
             return match head.upgrade.map(<[u8]>::to_ascii_lowercase).as_deref() {
                 Some(b"h2c") => Next::Http2,
@@ -494,43 +526,32 @@ impl Http {
     }
 }
 
-impl Side {
-    /// Passes over what is there of the body. Where a chunk ends is not known any more if its size is not one.
-    fn skip_body(&mut self, cursor: &mut Cursor<'_>) {
-        loop {
-            let body_bytes = usize::try_from(self.body_bytes).unwrap_or(usize::MAX).min(cursor.len());
-            cursor.skip(body_bytes);
-            self.body_bytes = self.body_bytes.saturating_sub(u64::try_from(body_bytes).unwrap_or(0));
-            if cursor.is_empty() {
-                return;
-            }
-            match self.chunks {
-                Chunks::No => return,
-                Chunks::Size => match wire::chunk_bytes(cursor) {
-                    Ok(Some(0)) => self.chunks = Chunks::Trailer,
-                    // A line's end stands behind a chunk.
-                    Ok(Some(size)) => self.body_bytes = size.saturating_add(2),
-                    Ok(None) => return,
-                    Err(_) => return self.is_over = true,
-                },
-                Chunks::Trailer => match wire::line(cursor) {
-                    Some([]) => self.chunks = Chunks::No,
-                    Some(_) => {}
-                    None => return,
-                },
-            }
-        }
-    }
-
-    const fn is_amid_chunks(&self) -> bool {
-        !matches!(self.chunks, Chunks::No)
-    }
-}
-
 /// Host and port of an authority, the host in lower case.
 pub(super) fn domain(authority: &[u8]) -> (Option<Text>, Option<u16>) {
     let (host, port) = wire::authority(authority);
     (Some(Text::from_utf8(&host.to_ascii_lowercase())).filter(|domain| !domain.is_empty()), port)
+}
+
+/// What the hellos of a client told, by a seeded hash, so that each is told once.
+#[derive(Default)]
+struct Told {
+    seed: DefaultHashBuilder,
+    hashes: Vec<u64>,
+}
+
+impl Told {
+    fn is_news(&mut self, words: impl Hash) -> bool {
+        let hash = self.seed.hash_one(words);
+        let is_news = !self.hashes.contains(&hash);
+        if is_news {
+            self.hashes.push(hash);
+        }
+        is_news
+    }
+
+    fn kept_bytes(&self) -> usize {
+        self.hashes.len().saturating_mul(size_of::<u64>())
+    }
 }
 
 enum Next {
@@ -560,17 +581,6 @@ fn is_compressed_guacamole(head: &Head<'_>) -> bool {
         extensions.split(|byte| matches!(byte, b',' | b';')).any(|name| name.trim_ascii() == b"permessage-deflate")
     });
     is_compressed && head.web_socket_protocol == Some(b"guacamole")
-}
-
-/// What the first line of an unfinished head says.
-fn begun(sender: Sender, bytes: &[u8]) -> Option<Statement> {
-    let mut fields = Fields::default();
-    match (wire::first_line(bytes).ok()??, sender) {
-        (FirstLine::Request { method, .. }, Sender::Client) => fields.push(METHOD.name, method.value()),
-        (FirstLine::Response { status }, Sender::Server) => fields.push(STATUS.name, status),
-        _ => return None,
-    }
-    Some(hello(sender, fields))
 }
 
 fn hello(sender: Sender, fields: Fields) -> Statement {

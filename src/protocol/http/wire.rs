@@ -7,7 +7,7 @@ use crate::facts::Value;
 use crate::net::Text;
 use crate::protocol::cursor::Cursor;
 
-/// The longest head that is read.
+/// How much of a head is read.
 pub const HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// The methods a request can open with whatever its target is: IANA's registry (RFC 9110 §9, RFC 5789, WebDAV and its
@@ -85,8 +85,15 @@ pub fn is_preface(bytes: &[u8]) -> Option<bool> {
 /// What a stream begins with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum FirstLine<'a> {
-    Request { method: Method<'a>, target: &'a [u8] },
-    Response { status: u16 },
+    Request {
+        method: Method<'a>,
+        target: &'a [u8],
+        /// Without a version, as HTTP/0.9 has it (RFC 1945 §4.1).
+        is_simple: bool,
+    },
+    Response {
+        status: u16,
+    },
 }
 
 /// A method: a known one, or any other token (RFC 9110 §9.1).
@@ -145,6 +152,8 @@ pub struct Head<'a> {
     /// The unique name of what it announces (`USN`).
     pub device_name: Option<&'a [u8]>,
     pub body: Body,
+    /// It goes on beyond what is read of one.
+    pub is_cut: bool,
 }
 
 /// How the end of the body is found (RFC 9112 §6.3).
@@ -158,37 +167,44 @@ pub enum Body {
     Unsaid,
 }
 
-/// Reads the first line; none as long as it has not come whole.
+/// Reads the first line; none as long as it has not come whole. A server judges versions, and answers (RFC 9112 §2.3), and
+/// reads lines that lack a word or have a blank too many (§3).
 pub fn first_line<'a>(bytes: &'a [u8]) -> Result<Option<FirstLine<'a>>, &'static str> {
     const MALFORMED: &str = "first_line";
-    let Some(line) = line(&mut Cursor::new(bytes)) else {
+    let Some(line) = line(&mut Cursor::new(of_head(bytes))) else {
         let may_come = opens_as_known(bytes) || opens_with_other_method(bytes);
         return if may_come && bytes.len() < HEAD_BYTES_MAX { Ok(None) } else { Err(MALFORMED) };
     };
     if is_response(line) {
         return status(line).map(|status| Some(FirstLine::Response { status })).ok_or(MALFORMED);
     }
-    let mut words = Cursor::new(line);
-    let method = words.until(b' ').and_then(Method::of);
+    let mut words = Cursor::new(line.trim_ascii_end());
+    let method = words.until(b' ').and_then(Method::of).ok_or(MALFORMED)?;
+    let behind = words.rest();
     let target = words.until(b' ');
     // A target with a space in it is wrong and sent all the same (RFC 9112 §3.2); its first word will do.
     let version = words.rest().rsplit(|&byte| byte == b' ').next().unwrap_or_default();
-    match (method, target) {
-        (Some(Method::Other(_)), Some(target)) if !is_plain_target(target) => Err(MALFORMED),
-        (Some(method), Some(target)) if is_version(version) => Ok(Some(FirstLine::Request { method, target })),
-        _ => Err(MALFORMED),
-    }
+    let (target, is_simple) = match (method, target) {
+        (Method::Known(_), Some(target)) if is_any_version(version) => (target, false),
+        (Method::Known(_), None) if is_any_version(behind) => (&b""[..], false),
+        (Method::Known("GET" | "HEAD" | "POST"), None) if is_of_resource(behind) => (behind, true),
+        (Method::Other(_), Some(target)) if is_plain_target(target) && is_version(version) => (target, false),
+        _ => return Err(MALFORMED),
+    };
+    Ok(Some(FirstLine::Request { method, target, is_simple }))
 }
 
-/// Reads a head, and moves the cursor behind it; none as long as it has not come whole.
+/// Reads a head, and moves the cursor behind it; none as long as it has not come whole. One that is too long is read as far
+/// as that goes, and nothing behind it.
 pub fn head<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Head<'a>>, &'static str> {
     let Some(first_line) = first_line(cursor.rest())? else { return Ok(None) };
-    let mut ahead = *cursor;
+    let within = of_head(cursor.rest());
+    let mut ahead = Cursor::new(within);
     line(&mut ahead);
     let mut head = Head::new(first_line);
     while let Some(line) = line(&mut ahead) {
         if line.is_empty() {
-            *cursor = ahead;
+            cursor.skip(within.len().saturating_sub(ahead.len()));
             return Ok(Some(head));
         }
         let mut line = Cursor::new(line);
@@ -196,7 +212,17 @@ pub fn head<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Head<'a>>, &'static st
             head.header(name, line.rest().trim_ascii());
         }
     }
-    if cursor.len() > HEAD_BYTES_MAX { Err("head_length") } else { Ok(None) }
+    if within.len() < HEAD_BYTES_MAX {
+        return Ok(None);
+    }
+    cursor.skip(cursor.len());
+    head.is_cut = true;
+    Ok(Some(head))
+}
+
+/// As many bytes as are read of a head.
+fn of_head(bytes: &[u8]) -> &[u8] {
+    bytes.get(..HEAD_BYTES_MAX).unwrap_or(bytes)
 }
 
 impl<'a> Head<'a> {
@@ -216,6 +242,7 @@ impl<'a> Head<'a> {
             device_kind: None,
             device_name: None,
             body: Body::Unsaid,
+            is_cut: false,
         }
     }
 
@@ -254,7 +281,7 @@ impl<'a> Head<'a> {
             }
             _ if name.eq_ignore_ascii_case(b"content-length") && self.body == Body::Unsaid => {
                 let length = std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok());
-                return self.body = length.map_or(Body::Unknown, Body::Length);
+                return self.body = length.filter(is_length).map_or(Body::Unknown, Body::Length);
             }
             _ => return,
         };
@@ -319,7 +346,12 @@ pub fn chunk_bytes(cursor: &mut Cursor<'_>) -> Result<Option<u64>, &'static str>
     };
     let digits = line.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
     let size = std::str::from_utf8(digits).ok().and_then(|digits| u64::from_str_radix(digits, 16).ok());
-    size.map(Some).ok_or("chunk")
+    size.filter(is_length).map(Some).ok_or("chunk")
+}
+
+/// Nobody sends more than a signed number of 64 bits counts: servers refuse it (RFC 9110 §8.6).
+fn is_length(len: &u64) -> bool {
+    i64::try_from(*len).is_ok()
 }
 
 fn base64(digit: u8) -> Option<u32> {
@@ -368,19 +400,33 @@ fn status(line: &[u8]) -> Option<u16> {
     std::str::from_utf8(digits).ok()?.parse().ok().filter(|status| (100..=999).contains(status))
 }
 
-/// HTTP/1 and any minor version, in any case: a server judges them, and answers (RFC 9112 §2.3).
+/// HTTP/1 and any minor version, in any case.
 fn is_version(text: &[u8]) -> bool {
     let parts = text.split_at_checked(RESPONSE.len());
     parts.is_some_and(|(name, minor)| name.eq_ignore_ascii_case(RESPONSE) && matches!(minor, [b'0'..=b'9']))
+}
+
+/// A version of HTTP whatever its numbers are (RFC 9112 §2.3), in any case.
+fn is_any_version(text: &[u8]) -> bool {
+    let Some((name, numbers)) = text.split_at_checked(b"HTTP/".len()) else { return false };
+    let mut numbers = numbers.split(|&byte| byte == b'.');
+    let mut is_next_number =
+        || numbers.next().is_some_and(|digits| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit));
+    name.eq_ignore_ascii_case(b"HTTP/") && is_next_number() && is_next_number() && numbers.next().is_none()
 }
 
 const fn is_of_method(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
+/// A path, or an absolute URI of HTTP.
+fn is_of_resource(target: &[u8]) -> bool {
+    target.starts_with(b"/") || authority_of(target).is_some()
+}
+
 /// A target that nothing but one looks like: in origin form, asterisk form or absolute form (RFC 9112 §3.2).
 fn is_plain_target(target: &[u8]) -> bool {
-    target.starts_with(b"/") || target == b"*" || authority_of(target).is_some()
+    is_of_resource(target) || target == b"*"
 }
 
 /// Whether a request with a method that is no known one may come of these bytes, which have no end of line.

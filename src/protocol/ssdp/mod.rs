@@ -58,7 +58,7 @@ fn message(datagram: &[u8], on_port: bool) -> Option<(Head<'_>, Sender)> {
     }
     let head = wire::head(&mut Cursor::new(datagram)).ok()??;
     match head.first_line {
-        FirstLine::Request { method: Method::Known("M-SEARCH" | "NOTIFY"), target: b"*" } => {
+        FirstLine::Request { method: Method::Known("M-SEARCH" | "NOTIFY"), target: b"*", .. } => {
             head.device_kind.is_some().then_some((head, Sender::Client))
         }
         FirstLine::Response { status: 200 } => {
