@@ -17,7 +17,7 @@ pub(super) enum Layer {
     EtherType(u16),
     /// IPv4 or IPv6, as the version field says.
     Ip,
-    /// A frame of a protocol of the link itself, which this EtherType announced.
+    /// A frame of a protocol of the link itself, which this EtherType announced, or this protocol of PPP.
     Link(u16),
     /// IEEE 802.2 logical link control.
     Llc,
@@ -33,6 +33,8 @@ pub(super) enum Layer {
     Radiotap,
     Sll,
     Sll2,
+    /// IPv4 and TCP whose protocol field holds the number of a connection (RFC 1144 §3.2.3).
+    UncompressedTcp,
     /// IEEE 802.11.
     Wlan,
     /// IEEE 802.11 whose header is padded to a multiple of four bytes.
@@ -187,7 +189,13 @@ pub(super) fn walk(position: &mut Position<'_>) -> Result<Found, Skip> {
         transport::link(position, ether_type);
         return Ok(Found::Packet);
     }
+    let is_uncompressed = position.layer == Layer::UncompressedTcp;
     match ip::read(position)? {
+        // Fragments are never compressed (RFC 1144 §3.2.2), nor is IPv6.
+        Carried { part, .. } if is_uncompressed && (part.is_some() || position.head.source.ip.is_ipv6()) => {
+            Err(Skip::Malformed)
+        }
+        Carried { .. } if is_uncompressed => walk_inside(position, ip::TCP),
         Carried { part: Some(part), protocol } => Ok(Found::Fragment { part, protocol }),
         Carried { part: None, protocol } => walk_inside(position, protocol),
     }

@@ -28,10 +28,12 @@ const ETAG: u16 = 0x893f;
 const FABRICPATH: u16 = 0x8903;
 /// The service instance tag of a provider's backbone.
 const ITAG: u16 = 0x88e7;
-const CDP: u16 = 0x2000;
+pub(super) const CDP: u16 = 0x2000;
 const EAPOL: u16 = 0x888e;
 const EAPOL_PREAUTHENTICATION: u16 = 0x88c7;
 const LLDP: u16 = 0x88cc;
+/// EAP alone, as it has no EtherType: its protocol number in PPP (RFC 3748 §3.1).
+pub(super) const EAP: u16 = 0xc227;
 /// Smaller values are the length of an IEEE 802.3 frame.
 const ETHER_TYPE_MIN: u16 = 0x0600;
 
@@ -58,7 +60,7 @@ pub(super) const fn first_layer(link: LinkType) -> Option<Layer> {
 pub(super) fn unwrap(position: &mut Position<'_>) -> Result<(), Skip> {
     loop {
         match position.layer {
-            Layer::Ip | Layer::Link(_) => return Ok(()),
+            Layer::Ip | Layer::Link(_) | Layer::UncompressedTcp => return Ok(()),
             Layer::EtherType(value) => ether_type(position, value)?,
             Layer::Ethernet => ethernet(position)?,
             Layer::Llc => llc(position)?,

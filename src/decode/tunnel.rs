@@ -107,10 +107,13 @@ pub(super) fn pppoe(position: &mut Position<'_>) -> Result<(), Skip> {
 }
 
 /// RFC 1661 §2 and RFC 1662 §3.1: address and control may be left out, and so may the protocol's first byte. Captures
-/// of PPP lines hold Cisco's framing too: a unicast or broadcast address, 0, an EtherType.
+/// of PPP lines hold Cisco's framing too: a unicast or broadcast address, 0, an EtherType. What Van Jacobson compressed is
+/// read where it is sent whole, as the first packet of a connection is; the others are its differences from the one before.
 pub(super) fn ppp(position: &mut Position<'_>) -> Result<(), Skip> {
     const IPV4: u16 = 0x0021;
+    const UNCOMPRESSED_TCP: u16 = 0x002f;
     const IPV6: u16 = 0x0057;
+    const CDP: u16 = 0x0207;
     const MPLS: u16 = 0x0281;
     let protocol = match position.rest.u8()? {
         0xff => {
@@ -130,6 +133,18 @@ pub(super) fn ppp(position: &mut Position<'_>) -> Result<(), Skip> {
     match protocol {
         IPV4 | IPV6 => {
             position.layer = Layer::Ip;
+            Ok(())
+        }
+        UNCOMPRESSED_TCP => {
+            position.layer = Layer::UncompressedTcp;
+            Ok(())
+        }
+        CDP => {
+            position.layer = Layer::Link(link::CDP);
+            Ok(())
+        }
+        link::EAP => {
+            position.layer = Layer::Link(link::EAP);
             Ok(())
         }
         MPLS => mpls(position),

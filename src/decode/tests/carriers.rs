@@ -47,6 +47,27 @@ pub(super) fn fixtures() -> Vec<Fixture> {
 }
 
 #[test]
+fn a_header_of_tcp_that_is_not_compressed_is_read_without_its_protocol() {
+    // Connection 5 stands for the protocol.
+    let uncompressed = IPV4.replace("40 06", "40 05");
+    for headers in ["ff03 002f", "002f", "2f"] {
+        let bytes = hex(&format!("{headers} {uncompressed} {SYN}"));
+        let seen = decode(frame(LinkType::Ppp, &bytes)).unwrap();
+        assert_eq!(seen.ends, "192.0.2.1:49152 > 192.0.2.2:443", "{headers}");
+        assert_eq!(seen.transport, Transport::Tcp);
+    }
+    for (headers, packet, skip) in [
+        ("ff03 002d", format!("{uncompressed} {SYN}"), Skip::NotIp),
+        ("ff03 0021", format!("{uncompressed} {SYN}"), Skip::NotTcpOrUdp),
+        ("ff03 002f", format!("{IPV6} {SYN}"), Skip::Malformed),
+        ("ff03 002f", format!("{} {SYN}", uncompressed.replacen("40 00", "20 00", 1)), Skip::Malformed),
+    ] {
+        let bytes = hex(&format!("{headers} {packet}"));
+        assert_eq!(decode(frame(LinkType::Ppp, &bytes)).err(), Some(skip), "{headers}");
+    }
+}
+
+#[test]
 fn a_tagged_frame_without_a_control_word_is_read_from_its_first_byte() {
     // The target's first four bytes would do for a control word, and the tagged packet's EtherType stands four bytes on.
     let tagged = format!("{INNER_ETHERNET} 8100 0064 0800");

@@ -21,6 +21,27 @@ fn frames_of_the_link_are_packets_between_macs() {
 }
 
 #[test]
+fn frames_of_a_ppp_link_are_packets_too() {
+    for (bytes, number, payload) in [
+        ("ff03 0207  02 b4 00 00", 0x2000, "02 b4 00 00"),
+        ("0207  02 b4 00 00", 0x2000, "02 b4 00 00"),
+        ("ff03 c227  02 01 0006 01 62", 0xc227, "02 01 0006 01 62"),
+    ] {
+        let seen = decode(frame(LinkType::Ppp, &hex(bytes))).unwrap();
+        assert_eq!((seen.transport, seen.payload), (Transport::Link, hex(payload)));
+        assert_eq!(seen.ends, format!("0.0.0.0:{number} > 0.0.0.0:{number}"));
+    }
+    // In PPPoE, padded as Ethernet pads.
+    let bytes = hex(&format!("{ETHERNET} 8864 11 00 0001 0008 c227 02 01 0006 01 62 00000000"));
+    let mut decoder = decoder();
+    let packet = decoder.decode(frame(LinkType::Ethernet, &bytes)).unwrap();
+    assert_eq!((packet.head.source.port, packet.payload), (0xc227, &hex("02 01 0006 01 62")[..]));
+    assert_eq!(packet.head.source_mac, Some(Mac([2, 0, 0, 0, 0, 1])));
+    // What agrees on a link's options is none of them.
+    assert_eq!(decode(frame(LinkType::Ppp, &hex("ff03 c021 01 01 0004"))).err(), Some(Skip::NotIp));
+}
+
+#[test]
 fn of_arp_only_probes_are_packets() {
     let decode = |arp: &str| {
         let bytes = hex(&format!("ff ff ff ff ff ff 02 00 00 00 00 01 08 06 {arp}"));

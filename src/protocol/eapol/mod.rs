@@ -1,5 +1,5 @@
-//! EAP over LANs in (IEEE 802.1X-2010 §11), who logs on to a port or a wireless network out, by which method and with
-//! which outcome. Keys are never read.
+//! EAP over LANs in (IEEE 802.1X-2010 §11), or alone over PPP (RFC 3748 §3.1), who logs on to a port, a wireless network
+//! or a line out, by which method and with which outcome. Keys are never read.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -15,14 +15,15 @@ use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protoc
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new(&"eapol"),
     transports: &[Transport::Link],
-    // The version.
-    opens_with: &[(0x01, 0x03)],
+    // The version; the code of EAP alone.
+    opens_with: &[(0x01, 0x04)],
     probe,
-    start: |_| Box::new(Eapol::new()),
+    start: |start| Box::new(Eapol::new(Form::of(|port| start.on_port(port)))),
     fields: &[
         FieldSpec {
             name: "eapol.packet_type",
-            help: "What is sent beside EAP: start, logoff, key or mka (IEEE 802.1X-2010 §11.3.2).",
+            help: "What is sent beside EAP: start, logoff, key, mka, announcement or announcement_request (IEEE \
+                   802.1X-2010 §11.3.2).",
         },
         eap::METHOD,
         hello::VERSION,
@@ -34,9 +35,30 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
 /// The EtherTypes of EAPOL and of preauthentication (IEEE 802.11 §12.6.10.2).
 const ETHER_TYPES: [u16; 2] = [0x888e, 0x88c7];
 
+/// PPP's number of EAP.
+const PPP_PROTOCOL: u16 = 0xc227;
+
+/// What the packets of EAP come in.
+#[derive(Clone, Copy)]
+enum Form {
+    /// Frames of EAP over LANs.
+    Framed,
+    /// Nothing: PPP announces them itself.
+    Alone,
+}
+
+impl Form {
+    fn of(on_port: impl Fn(u16) -> bool) -> Option<Self> {
+        if ETHER_TYPES.into_iter().any(&on_port) {
+            return Some(Self::Framed);
+        }
+        on_port(PPP_PROTOCOL).then_some(Self::Alone)
+    }
+}
+
 fn probe(opening: &Opening<'_>) -> Probe {
-    let Some(frame) = Frame::parse(opening.bytes).filter(|_| ETHER_TYPES.into_iter().any(|port| opening.on_port(port)))
-    else {
+    let form = Form::of(|port| opening.on_port(port));
+    let Some(frame) = form.and_then(|form| Frame::parse(form, opening.bytes)) else {
         return Probe::No;
     };
     match frame.sender() {
@@ -47,6 +69,9 @@ fn probe(opening: &Opening<'_>) -> Probe {
 
 #[derive(Clone, Copy)]
 enum Frame<'a> {
+    /// What networks there are at a port.
+    Announcement,
+    AnnouncementRequest,
     Eap(eap::Packet<'a>),
     Key {
         is_authenticators: bool,
@@ -58,7 +83,14 @@ enum Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    fn parse(bytes: &'a [u8]) -> Option<Self> {
+    fn parse(form: Form, bytes: &'a [u8]) -> Option<Self> {
+        match form {
+            Form::Framed => Self::framed(bytes),
+            Form::Alone => eap::Packet::parse(bytes).map(Self::Eap),
+        }
+    }
+
+    fn framed(bytes: &'a [u8]) -> Option<Self> {
         let mut cursor = Cursor::new(bytes);
         let (version, kind) = (cursor.u8()?, cursor.u8()?);
         let body = cursor.vec16()?.rest();
@@ -71,6 +103,8 @@ impl<'a> Frame<'a> {
             2 => Some(Self::Logoff),
             3 => Some(Self::Key { is_authenticators: is_authenticators(body)? }),
             5 => Some(Self::Mka),
+            6 | 7 => Some(Self::Announcement),
+            8 => Some(Self::AnnouncementRequest),
             _ => None,
         }
     }
@@ -81,12 +115,14 @@ impl<'a> Frame<'a> {
             Self::Eap(packet) => Some(packet.code.sender()),
             Self::Key { is_authenticators: true } => Some(Sender::Server),
             Self::Key { is_authenticators: false } | Self::Logoff | Self::Start => Some(Sender::Client),
-            Self::Mka => None,
+            Self::Announcement | Self::AnnouncementRequest | Self::Mka => None,
         }
     }
 
     const fn name(self) -> Option<&'static str> {
         match self {
+            Self::Announcement => Some("announcement"),
+            Self::AnnouncementRequest => Some("announcement_request"),
             Self::Eap(_) => None,
             Self::Key { .. } => Some("key"),
             Self::Logoff => Some("logoff"),
@@ -111,9 +147,10 @@ fn is_authenticators(key: &[u8]) -> Option<bool> {
 }
 
 struct Eapol {
+    form: Option<Form>,
     conversation: Conversation,
     /// What was told of beside EAP.
-    told: [Option<&'static str>; 4],
+    told: [Option<&'static str>; 6],
     /// The packets of EAP until something was told of them.
     untold: u32,
     has_told: bool,
@@ -125,9 +162,9 @@ impl Eapol {
     /// So many packets of EAP without a name are told of: an authenticator asks over and over (RFC 3748 §4.3).
     const UNTOLD_MAX: u32 = 8;
 
-    fn new() -> Self {
+    fn new(form: Option<Form>) -> Self {
         let budget = Budget::per_minute(Self::FACTS_PER_MINUTE);
-        Self { conversation: Conversation::default(), told: [None; 4], untold: 0, has_told: false, budget }
+        Self { form, conversation: Conversation::default(), told: [None; 6], untold: 0, has_told: false, budget }
     }
 
     fn on_eap(&mut self, chunk: Chunk<'_>, packet: &eap::Packet<'_>, facts: &mut Vec<Statement>) {
@@ -168,7 +205,7 @@ impl Eapol {
 
 impl Parser for Eapol {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
-        match Frame::parse(chunk.bytes) {
+        match self.form.and_then(|form| Frame::parse(form, chunk.bytes)) {
             Some(Frame::Eap(packet)) => self.on_eap(chunk, &packet, facts),
             Some(frame) => {
                 if let Some(name) = frame.name() {

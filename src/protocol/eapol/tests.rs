@@ -3,7 +3,7 @@ use crate::facts::Value;
 use crate::protocol::tests::{Fixture, hex};
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
-    vec![logon(), four_way_handshake(), asked_in_vain()]
+    vec![logon(), four_way_handshake(), asked_in_vain(), announced()]
 }
 
 /// Start, the question for an identity, `ann`, an MD5 challenge, its answer, success; padded as Ethernet pads.
@@ -35,6 +35,20 @@ fn asked_in_vain() -> Fixture {
 fn four_way_handshake() -> Fixture {
     let key = |information: &str| hex(&format!("02 03 005f 02 {information} 0010 {}", "5a".repeat(90)));
     fixture("a four-way handshake", vec![(Sender::Server, key("008a")), (Sender::Client, key("010a"))])
+}
+
+/// PPP carries EAP alone: the question, `ann`, success. Nothing tells the ends of the line apart.
+fn dialled_in() -> Fixture {
+    let packets = ["01 01 0005 01", "02 01 0008 01 616e6e", "03 02 0004"];
+    let chunks = packets.map(|packet| (Sender::Client, hex(packet))).into();
+    let (client_port, server_port) = (PPP_PROTOCOL, PPP_PROTOCOL);
+    Fixture { client_port, server_port, ..fixture("a log-on to a line", chunks) }
+}
+
+/// What networks there are, for all and for one, and the question for them.
+fn announced() -> Fixture {
+    let frames = ["03 06 0004 e2 02 0001", "03 07 0004 e2 02 0001", "03 08 0000"];
+    fixture("announced networks", frames.map(|frame| (Sender::Client, hex(frame))).into())
 }
 
 fn fixture(name: &'static str, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
@@ -87,6 +101,28 @@ fn a_handshake_of_keys_is_told_once() {
     let said = credentials(&four_way_handshake());
     let [keys] = &said[..] else { panic!("{said:?}") };
     assert_eq!(keys.fields.get("eapol.packet_type"), Some(&Value::Word("key")));
+}
+
+#[test]
+fn who_logs_on_to_a_line_is_told_as_on_a_port() {
+    let said = credentials(&dialled_in());
+    let [asked, ended] = &said[..] else { panic!("{said:?}") };
+    for credential in [asked, ended] {
+        assert_eq!(credential.user.as_ref().map(|user| user.as_str()), Some("ann"));
+    }
+    assert_eq!((asked.outcome, ended.outcome), (None, Some(Outcome::Success)));
+    let [port, _] = ETHER_TYPES;
+    let framed = Fixture { client_port: port, server_port: port, ..dialled_in() };
+    assert!(framed.facts().is_empty(), "EAP alone is no frame of a LAN");
+}
+
+#[test]
+fn announcements_are_told_by_their_kind() {
+    let said = credentials(&announced());
+    let kinds: Vec<_> = said.iter().map(|credential| credential.fields.get("eapol.packet_type").cloned()).collect();
+    assert_eq!(kinds, [Some(Value::Word("announcement")), Some(Value::Word("announcement_request"))]);
+    assert!(fixture("", vec![(Sender::Client, hex("03 09 0000"))]).facts().is_empty(), "no such type");
+    assert!(fixture("", vec![(Sender::Client, hex("03 06 0004 e2"))]).facts().is_empty(), "cut");
 }
 
 #[test]
