@@ -19,6 +19,7 @@ pub(super) const GRE: u8 = 47;
 pub(super) const ESP: u8 = 50;
 pub(super) const AH: u8 = 51;
 const DESTINATION_OPTIONS: u8 = 60;
+pub(super) const ETHERIP: u8 = 97;
 pub(super) const L2TP: u8 = 115;
 const MOBILITY: u8 = 135;
 pub(super) const MPLS: u8 = 137;

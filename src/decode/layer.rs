@@ -220,6 +220,10 @@ pub(super) fn walk_inside(position: &mut Position<'_>, protocol: u8) -> Result<F
             position.enter(Encapsulation::IpInIp, Layer::Ip)?;
             return walk(position);
         }
+        ip::ETHERIP => {
+            tunnel::etherip(position)?;
+            return walk(position);
+        }
         ip::GRE => {
             tunnel::gre(position)?;
             return walk(position);

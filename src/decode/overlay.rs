@@ -1,6 +1,7 @@
-//! Tunnels over UDP in, what they carry out: VXLAN, GENEVE, GTP-U, Teredo, L2TP, CAPWAP, AYIYA, MPLS and TZSP.
+//! Tunnels over UDP in, what they carry out: VXLAN, GENEVE, GRE, GTP-U, LISP, Teredo, L2TP, CAPWAP, AYIYA, MPLS and TZSP.
 //!
-//! A port alone proves nothing, so a header must be right in every bit that its specification fixes.
+//! A port alone proves nothing, so a header must be right in every bit that its specification fixes. Where it has a
+//! receiver ignore bits and one of them is set, what is inside must read as what the header says.
 
 use super::layer::{Layer, Position};
 use super::{Skip, link, tunnel};
@@ -9,8 +10,10 @@ use crate::facts::Encapsulation;
 const AYIYA: u16 = 5072;
 const CAPWAP_DATA: u16 = 5247;
 const GENEVE: u16 = 6081;
+const GRE: u16 = 4754;
 const GTP_U: u16 = 2152;
 const L2TP: u16 = 1701;
+const LISP: u16 = 4341;
 const MPLS: u16 = 6635;
 const TEREDO: u16 = 3544;
 const TZSP: u16 = 37_008;
@@ -21,7 +24,22 @@ const VXLAN_GPE: u16 = 4790;
 
 /// Whether a datagram from or to this port may carry a tunnel.
 pub(super) const fn is_port(port: u16) -> bool {
-    matches!(port, AYIYA | CAPWAP_DATA | GENEVE | GTP_U | L2TP | MPLS | TEREDO | TZSP | VXLAN | VXLAN_LINUX | VXLAN_GPE)
+    matches!(
+        port,
+        AYIYA
+            | CAPWAP_DATA
+            | GENEVE
+            | GRE
+            | GTP_U
+            | L2TP
+            | LISP
+            | MPLS
+            | TEREDO
+            | TZSP
+            | VXLAN
+            | VXLAN_LINUX
+            | VXLAN_GPE
+    )
 }
 
 /// Reads a tunnel's header from the start of a datagram. `false`: it is none.
@@ -30,6 +48,8 @@ pub(super) fn unwrap(position: &mut Position<'_>) -> Result<bool, Skip> {
         (_, VXLAN | VXLAN_LINUX) => vxlan(position),
         (_, VXLAN_GPE) => vxlan_gpe(position),
         (_, GENEVE) => geneve(position),
+        (_, GRE) => gre(position),
+        (_, LISP) => lisp(position),
         (_, MPLS) => mpls(position),
         (_, TZSP) => tzsp(position),
         (GTP_U, _) | (_, GTP_U) => gtp(position),
@@ -41,13 +61,15 @@ pub(super) fn unwrap(position: &mut Position<'_>) -> Result<bool, Skip> {
     }
 }
 
-/// RFC 7348 §5: the I flag, the network identifier. With the G flag a group policy stands in the reserved bytes
-/// (draft-smith-vxlan-group-policy).
+/// RFC 7348 §5: the I flag, the network identifier; what is reserved beside them is ignored on receipt, and in use: with
+/// the G flag a group policy stands there (draft-smith-vxlan-group-policy).
 fn vxlan(position: &mut Position<'_>) -> Result<bool, Skip> {
+    const HAS_IDENTIFIER: u8 = 0x08;
     let [flags, policy, group_high, group_low, _, _, _, reserved] = position.rest.array()?;
-    let is_plain = flags == 0x08 && policy == 0 && group_high == 0 && group_low == 0;
+    let is_plain = flags == HAS_IDENTIFIER && policy == 0 && group_high == 0 && group_low == 0;
     let is_group_policy = flags == 0x88 && policy & !0x48 == 0;
-    if reserved != 0 || !(is_plain || is_group_policy) {
+    let is_exact = reserved == 0 && (is_plain || is_group_policy);
+    if flags & HAS_IDENTIFIER == 0 || !(is_exact || tunnel::is_ethernet(&position.rest)?) {
         return Ok(false);
     }
     position.enter(Encapsulation::Vxlan, Layer::Ethernet)?;
@@ -68,14 +90,12 @@ fn vxlan_gpe(position: &mut Position<'_>) -> Result<bool, Skip> {
     Ok(true)
 }
 
-/// RFC 8926 §3.4: version 0 and the options' length in words, flags, protocol, network identifier. Control packets
-/// carry no traffic.
+/// RFC 8926 §3.4: version 0 and the options' length in words, flags, protocol, network identifier. What is reserved is
+/// ignored on receipt; a control packet may carry one all the same, of those that watch over the tunnel.
 fn geneve(position: &mut Position<'_>) -> Result<bool, Skip> {
     const CONTROL_AND_RESERVED: u8 = 0xbf;
-    let [version_and_len, flags, protocol_high, protocol_low, _, _, _, 0] = position.rest.array()? else {
-        return Ok(false);
-    };
-    if version_and_len >> 6 != 0 || flags & CONTROL_AND_RESERVED != 0 {
+    let [version_and_len, flags, protocol_high, protocol_low, _, _, _, reserved] = position.rest.array()?;
+    if version_and_len >> 6 != 0 {
         return Ok(false);
     }
     let layer = match u16::from_be_bytes([protocol_high, protocol_low]) {
@@ -84,7 +104,53 @@ fn geneve(position: &mut Position<'_>) -> Result<bool, Skip> {
         _ => return Ok(false),
     };
     position.rest.skip(usize::from(version_and_len & 0x3f).saturating_mul(4))?;
+    let is_exact = flags & CONTROL_AND_RESERVED == 0 && reserved == 0;
+    if !is_exact && tunnel::packet_or_frame(&position.rest)? != Some(layer) {
+        return Ok(false);
+    }
     position.enter(Encapsulation::Geneve, layer)?;
+    Ok(true)
+}
+
+/// RFC 8086 §3: GRE of version 0 without anything reserved, around a packet or a frame.
+fn gre(position: &mut Position<'_>) -> Result<bool, Skip> {
+    const CHECKSUM_KEY_SEQUENCE: u16 = 0xb000;
+    let mut ahead = position.rest;
+    let (flags, protocol) = (ahead.u16()?, ahead.u16()?);
+    if flags & !CHECKSUM_KEY_SEQUENCE != 0 {
+        return Ok(false);
+    }
+    for _ in 0..flags.count_ones() {
+        ahead.skip(4)?;
+    }
+    let is_sound = match protocol {
+        link::IPV4 | link::IPV6 => tunnel::is_ip_to_the_end(&ahead)?,
+        link::TRANSPARENT_ETHERNET => tunnel::is_ethernet(&ahead)?,
+        _ => false,
+    };
+    if is_sound {
+        tunnel::gre(position)?;
+    }
+    Ok(is_sound)
+}
+
+/// RFC 9300 §5.3: flags, a nonce or map versions, an instance or status bits, then an IP packet that fills the datagram.
+/// A nonce and versions are not there both, an echo is asked for with a nonce only, and one flag is reserved.
+fn lisp(position: &mut Position<'_>) -> Result<bool, Skip> {
+    const NONCE: u8 = 0x80;
+    const ECHO: u8 = 0x20;
+    const VERSIONS: u8 = 0x10;
+    const RESERVED: u8 = 0x04;
+    let [flags, nonce @ .., _, _, _, _] = position.rest.array::<8>()?;
+    let is_sound = match flags & (NONCE | ECHO | VERSIONS) {
+        0 => nonce == [0, 0, 0],
+        NONCE | VERSIONS => true,
+        others => others == NONCE | ECHO,
+    };
+    if flags & RESERVED != 0 || !is_sound || !tunnel::is_ip_to_the_end(&position.rest)? {
+        return Ok(false);
+    }
+    position.enter(Encapsulation::Lisp, Layer::Ip)?;
     Ok(true)
 }
 

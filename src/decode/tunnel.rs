@@ -1,4 +1,5 @@
-//! Tunnels over a link or directly over IP in, what they carry out: MPLS, PPPoE, PPP, L2TP version 3, GRE and ERSPAN.
+//! Tunnels over a link or directly over IP in, what they carry out: MPLS, PPPoE, PPP, L2TP version 3, EtherIP, GRE and
+//! ERSPAN.
 
 use super::layer::{Layer, Position, Rest};
 use super::{Skip, link};
@@ -47,12 +48,26 @@ pub(super) fn l2tp_session(position: &mut Position<'_>) -> Result<(), Skip> {
     outcome
 }
 
+/// RFC 3378 §3: version 3, twelve bits that must be 0, an Ethernet frame.
+pub(super) fn etherip(position: &mut Position<'_>) -> Result<(), Skip> {
+    const VERSION_3: u16 = 0x3000;
+    if position.rest.u16()? != VERSION_3 {
+        return Err(Skip::Malformed);
+    }
+    position.enter(Encapsulation::EtherIp, Layer::Ethernet)
+}
+
 /// Whether this reads as an IP packet to the end, or as an Ethernet frame.
 pub(super) fn packet_or_frame(rest: &Rest<'_>) -> Result<Option<Layer>, Skip> {
-    if ip_len(rest)? == Some(rest.wire_len()) {
+    if is_ip_to_the_end(rest)? {
         return Ok(Some(Layer::Ip));
     }
     Ok(is_ethernet(rest)?.then_some(Layer::Ethernet))
+}
+
+/// Whether this reads as an IP header whose packet is all that the wire carried.
+pub(super) fn is_ip_to_the_end(rest: &Rest<'_>) -> Result<bool, Skip> {
+    Ok(ip_len(rest)? == Some(rest.wire_len()))
 }
 
 /// Whether this reads as an IP header whose packet has room in what the wire carried.
@@ -76,7 +91,7 @@ fn ip_len(rest: &Rest<'_>) -> Result<Option<u32>, Skip> {
 }
 
 /// Whether this reads as an Ethernet frame of something that is usual in a pseudo-wire.
-fn is_ethernet(rest: &Rest<'_>) -> Result<bool, Skip> {
+pub(super) fn is_ethernet(rest: &Rest<'_>) -> Result<bool, Skip> {
     const TAGS_MAX: usize = 3;
     /// Of IEEE 802.3, where greater values are EtherTypes.
     const LENGTH_MAX: u32 = 1500;
@@ -163,7 +178,7 @@ fn ppp_protocol(position: &mut Position<'_>, first: u8) -> Result<u16, Skip> {
 /// PPP in GRE.
 const PPP: u16 = 0x880b;
 
-/// RFC 2784 and RFC 2890 (version 0), RFC 2637 (version 1, PPTP).
+/// RFC 2784 and RFC 2890 (version 0), with the source routes of RFC 1701; RFC 2637 (version 1, PPTP).
 pub(super) fn gre(position: &mut Position<'_>) -> Result<(), Skip> {
     const CHECKSUM: u16 = 0x8000;
     const ROUTING: u16 = 0x4000;
@@ -172,9 +187,11 @@ pub(super) fn gre(position: &mut Position<'_>) -> Result<(), Skip> {
     const VERSION: u16 = 0x0007;
     const ERSPAN_1_OR_2: u16 = 0x88be;
     const ERSPAN_3: u16 = 0x22eb;
+    /// Caches that take part in WCCP are handed packets in it.
+    const WCCP: u16 = 0x883e;
     /// Aruba's access points: the low bits number a queue.
     const WLAN_FIRST: u16 = 0x8200;
-    const WLAN_LAST: u16 = 0x82ff;
+    const WLAN_LAST: u16 = 0x8370;
     let flags = position.rest.u16()?;
     let protocol = position.rest.u16()?;
     match flags & VERSION {
@@ -182,14 +199,14 @@ pub(super) fn gre(position: &mut Position<'_>) -> Result<(), Skip> {
         1 => return enhanced_gre(position, flags, protocol),
         _ => return Err(Skip::Malformed),
     }
-    // Source routes (RFC 1701) are long gone; RFC 2784 §2.3 has them discarded.
-    if flags & ROUTING != 0 {
-        return Err(Skip::NotIp);
-    }
-    for flag in [CHECKSUM, KEY, SEQUENCE] {
+    // The checksum stands beside the offset into the routes: with one, there is room for the other.
+    for flag in [CHECKSUM | ROUTING, KEY, SEQUENCE] {
         if flags & flag != 0 {
             position.rest.skip(4)?;
         }
+    }
+    if flags & ROUTING != 0 {
+        source_routes(position)?;
     }
     match protocol {
         ERSPAN_1_OR_2 if flags & SEQUENCE == 0 => position.enter(Encapsulation::Erspan, Layer::Ethernet),
@@ -197,9 +214,31 @@ pub(super) fn gre(position: &mut Position<'_>) -> Result<(), Skip> {
         ERSPAN_3 => erspan_3(position),
         link::TRANSPARENT_ETHERNET => position.enter(Encapsulation::Gre, Layer::Ethernet),
         PPP => position.enter(Encapsulation::Gre, Layer::Ppp),
+        WCCP => redirected(position),
         WLAN_FIRST..=WLAN_LAST => position.enter(Encapsulation::Gre, Layer::Wlan),
         value => position.enter(Encapsulation::Gre, Layer::EtherType(value)),
     }
+}
+
+/// RFC 1701 §2: address family, offset, length and so many bytes each, up to one of no family and no length.
+fn source_routes(position: &mut Position<'_>) -> Result<(), Skip> {
+    const ROUTES_MAX: u8 = 16;
+    for _ in 0..ROUTES_MAX {
+        match position.rest.array()? {
+            [0, 0, _, 0] => return Ok(()),
+            [_, _, _, 0] => return Err(Skip::Malformed),
+            [_, _, _, len] => position.rest.skip(usize::from(len))?,
+        }
+    }
+    Err(Skip::TooDeep)
+}
+
+/// WCCP version 2 puts flags, a service and two buckets before the packet, version 1 nothing; nobody says which.
+fn redirected(position: &mut Position<'_>) -> Result<(), Skip> {
+    if !is_ip(&position.rest)? {
+        position.rest.skip(4)?;
+    }
+    position.enter(Encapsulation::Gre, Layer::Ip)
 }
 
 fn enhanced_gre(position: &mut Position<'_>, flags: u16, protocol: u16) -> Result<(), Skip> {

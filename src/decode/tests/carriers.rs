@@ -1,11 +1,11 @@
-//! What carriers, fabrics and mirrors put before a packet, and L2TP over IP.
+//! What carriers, fabrics and mirrors put before a packet, and L2TP and Ethernet over IP.
 
 use super::headers::{Fixture, INNER, OUTER, gre, link, over_ip, over_udp, tunnel};
 use super::*;
 
 /// As [`headers`] tests every other.
 pub(super) fn fixtures() -> Vec<Fixture> {
-    use Encapsulation::{Gre, L2tp, Mpls, Pppoe, Tzsp};
+    use Encapsulation::{EtherIp, Geneve, Gre, L2tp, Lisp, Mpls, Pppoe, Tzsp, Vxlan};
     let inner = format!("{INNER_ETHERNET} 0800");
     let over_l2tp =
         |name, headers: &str, mac| over_ip(name, L2tp, ipv4(ip::L2TP, &hex(&format!("{headers} {IPV4} {SYN}"))), mac);
@@ -27,6 +27,29 @@ pub(super) fn fixtures() -> Vec<Fixture> {
             INNER,
         ),
         gre("ppp over gre", Gre, "0000 880b ff03 0021", OUTER),
+        // The second to last of the queues.
+        gre(
+            "802.11 over gre, for another queue",
+            Gre,
+            "0000 8360 08 01 0000 0200 0000 00aa 0200 0000 0011 0200 0000 0012 0000 aaaa03 000000 0800",
+            INNER,
+        ),
+        gre("redirected by wccp 1", Gre, "0000 883e", OUTER),
+        // Dynamic, service 90, buckets 0 and 3.
+        gre("redirected by wccp 2", Gre, "0000 883e 80 5a 00 03", OUTER),
+        // A checksum and an offset; one route of IPv4 over two routers.
+        gre("gre with routes", Gre, "4000 0800 0000 0004 0800 04 08 c6336401 c6336402 0000 00 00", OUTER),
+        gre("gre with a checksum, a key and no route", Gre, "e000 0800 00000000 00000001 0000 00 00", OUTER),
+        over_ip("etherip", EtherIp, ipv4(ip::ETHERIP, &hex(&format!("3000 {inner} {IPV4} {SYN}"))), INNER),
+        over_udp("gre over udp", Gre, 4754, "0000 0800", OUTER),
+        over_udp("gre over udp with ethernet", Gre, 4754, &format!("3000 6558 00000100 00000001 {inner}"), INNER),
+        over_udp("lisp", Lisp, 4341, "00 000000 00000000", OUTER),
+        over_udp("lisp with a nonce and status bits", Lisp, 4341, "c0 5a5a5a 00000001", OUTER),
+        over_udp("lisp with versions and an instance", Lisp, 4341, "18 001002 00000701", OUTER),
+        over_udp("vxlan with a reserved byte", Vxlan, 4789, &format!("08 000000 000001 07 {inner}"), INNER),
+        over_udp("vxlan with reserved flags", Vxlan, 4789, &format!("48 000001 000001 00 {inner}"), INNER),
+        over_udp("a control packet of geneve", Geneve, 6081, &format!("00 80 6558 000001 00 {inner}"), INNER),
+        over_udp("geneve with reserved bits", Geneve, 6081, "00 01 0800 000001 07", OUTER),
         over_udp("mpls over udp", Mpls, 6635, "00010040 00011140", OUTER),
         over_udp("a pseudo-wire over udp", Mpls, 6635, &format!("00011140 00000000 {inner}"), INNER),
         // A signal of one byte, a pad, the end.
@@ -122,10 +145,45 @@ fn a_mirrors_port_does_not_make_a_mirror() {
         (37_008, format!("01 04 0001 01 {INNER_ETHERNET} 0800 {packet}")),
         (37_008, format!("01 00 0002 01 {INNER_ETHERNET} 0800 {packet}")),
         (37_008, format!("01 00 0001 {}", "00 ".repeat(64))),
+        // GRE of version 1, with a reserved bit, with routes; around what nobody names, no packet, half a packet, a frame
+        // of nothing usual.
+        (4754, format!("0001 0800 {packet}")),
+        (4754, format!("0010 0800 {packet}")),
+        (4754, format!("4000 0800 00000000 00000000 {packet}")),
+        (4754, format!("0000 880b ff03 0021 {packet}")),
+        (4754, format!("0000 0800 55 {packet}")),
+        (4754, format!("0000 0800 {packet} 00")),
+        (4754, format!("0000 6558 {INNER_ETHERNET} 88cc 02070400 {packet}")),
+        // LISP with the reserved flag, with a nonce and versions, with an echo or bytes for no nonce; half a packet.
+        (4341, format!("04 000000 00000000 {packet}")),
+        (4341, format!("90 001002 00000000 {packet}")),
+        (4341, format!("20 000000 00000000 {packet}")),
+        (4341, format!("00 000001 00000000 {packet}")),
+        (4341, format!("00 000000 00000000 {packet} 00")),
+        (4341, format!("00 000000 00000000 55 {packet}")),
         // A G-PDU that its length cuts.
         (2152, format!("30 ff 002b 00000001 {packet}")),
     ];
     for (port, payload) in cases {
         is_what_it_is(port, &hex(&payload));
+    }
+}
+
+#[test]
+fn what_is_wrong_between_ip_and_a_frame_makes_none() {
+    let packet = format!("{IPV4} {SYN}");
+    for (protocol, body, skip) in [
+        // Version 2; a bit that must be 0.
+        (ip::ETHERIP, format!("2000 {INNER_ETHERNET} 0800 {packet}"), Skip::Malformed),
+        (ip::ETHERIP, format!("3001 {INNER_ETHERNET} 0800 {packet}"), Skip::Malformed),
+        // A route of no length; more routes than anybody takes.
+        (ip::GRE, format!("4000 0800 00000000 0800 00 00 {packet}"), Skip::Malformed),
+        (ip::GRE, format!("4000 0800 00000000 {} {packet}", "0800 00 01 00 ".repeat(17)), Skip::TooDeep),
+        // Beyond Aruba's queues.
+        (ip::GRE, format!("0000 8371 {packet}"), Skip::NotIp),
+        (ip::GRE, format!("0000 883e 55 5a 00 00 00 {packet}"), Skip::Malformed),
+    ] {
+        let bytes = ipv4(protocol, &hex(&body));
+        assert_eq!(decode(frame(LinkType::Raw, &bytes)).err(), Some(skip), "{body}");
     }
 }

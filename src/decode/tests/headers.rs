@@ -496,14 +496,17 @@ fn a_tunnels_port_does_not_make_a_tunnel() {
     let (vxlan, packet) = ("08 000000 000001 00", format!("{IPV4} {SYN}"));
     let cases = [
         (4789, "00".into()),
-        // A reserved byte is set.
-        (4789, format!("08 000000 000001 01 {INNER_ETHERNET} 0800 {packet}")),
+        // A reserved byte is set, and inside is nothing that shows itself; no flag says that there is an identifier.
+        (4789, format!("08 000000 000001 01 {INNER_ETHERNET} 88cc 02070400")),
+        (4789, format!("00 000000 000001 00 {INNER_ETHERNET} 0800 {packet}")),
         // What is inside contradicts itself, or ends too early.
         (4789, format!("{vxlan} {INNER_ETHERNET} 0800 55 {packet}")),
         (4789, format!("{vxlan} {INNER_ETHERNET}")),
-        // Version 1; a control packet; an unknown protocol.
+        // Version 1; control packets and reserved bits around what is no packet, or none to the end; an unknown protocol.
         (6081, format!("40 00 0800 000001 00 {packet}")),
-        (6081, format!("00 80 0800 000001 00 {packet}")),
+        (6081, format!("00 80 0800 000001 00 55 {packet}")),
+        (6081, format!("00 80 6558 000001 00 {packet}")),
+        (6081, format!("00 01 0800 000001 00 {packet} 00")),
         (6081, format!("00 00 0806 000001 00 {packet}")),
         // An echo request; a length beyond the datagram; version 2.
         (2152, "32 01 0004 00000000 0001 0000".into()),
