@@ -18,7 +18,8 @@ const LIMITS: Limits = Limits {
 };
 
 /// Link types by their LINKTYPE_ values, the usual one more often.
-const LINKS: [u16; 18] = [1, 1, 1, 1, 113, 276, 0, 9, 101, 147, 104, 105, 163, 119, 127, 239, 258, 192];
+const LINKS: [u16; 25] =
+    [1, 1, 1, 1, 113, 276, 0, 9, 101, 147, 104, 105, 163, 119, 127, 239, 258, 192, 7, 129, 107, 242, 51, 6, 149];
 
 fuzz_target!(|input: &[u8]| {
     let frames = frames(input);

@@ -94,12 +94,16 @@ const SHIFTING: [&str; 6] = ["geneve", "mpls", "pppoed", "pppoes", "vlan", "vxla
 /// libpcap's number for a link type.
 fn datalink(link: LinkType) -> Linktype {
     match link {
+        LinkType::Arcnet => Linktype(7),
+        LinkType::ArcnetLinux => Linktype(129),
         LinkType::CiscoHdlc => Linktype(104),
         LinkType::Ethernet => Linktype::ETHERNET,
+        LinkType::FrameRelay => Linktype(107),
         LinkType::Ieee80211 => Linktype(105),
         LinkType::Ieee80211Avs => Linktype(163),
         LinkType::Ieee80211Prism => Linktype(119),
         LinkType::Ieee80211Radiotap => Linktype(127),
+        LinkType::Infiniband => Linktype(242),
         LinkType::LinuxSll => Linktype::LINUX_SLL,
         LinkType::LinuxSll2 => Linktype(276),
         LinkType::Nflog => Linktype(239),
@@ -107,7 +111,10 @@ fn datalink(link: LinkType) -> Linktype {
         LinkType::Pktap => Linktype(258),
         LinkType::Ppi => Linktype(192),
         LinkType::Ppp => Linktype(9),
+        LinkType::PppEther => Linktype(51),
         LinkType::Raw => Linktype(12),
+        LinkType::TokenRing => Linktype(6),
+        LinkType::User2 => Linktype(149),
         LinkType::Unknown(value) => Linktype(i32::from(value)),
     }
 }

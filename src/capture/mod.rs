@@ -33,9 +33,15 @@ use crate::time::Timestamp;
 /// What a frame begins with (the LINKTYPE_ values of the tcpdump group).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum LinkType {
+    /// LINKTYPE_ARCNET_BSD (7).
+    Arcnet,
+    /// LINKTYPE_ARCNET_LINUX (129).
+    ArcnetLinux,
     /// LINKTYPE_C_HDLC (104): Cisco's framing of serial lines.
     CiscoHdlc,
     Ethernet,
+    /// LINKTYPE_FRELAY (107).
+    FrameRelay,
     /// LINKTYPE_IEEE802_11 (105).
     Ieee80211,
     /// LINKTYPE_IEEE802_11_AVS (163).
@@ -44,6 +50,8 @@ pub enum LinkType {
     Ieee80211Prism,
     /// LINKTYPE_IEEE802_11_RADIOTAP (127).
     Ieee80211Radiotap,
+    /// LINKTYPE_IPOIB (242): IP over InfiniBand.
+    Infiniband,
     LinuxSll,
     LinuxSll2,
     /// LINKTYPE_NFLOG (239): what Linux's packet filter logged.
@@ -56,8 +64,14 @@ pub enum LinkType {
     Ppi,
     /// LINKTYPE_PPP (9) and LINKTYPE_PPP_HDLC (50).
     Ppp,
+    /// LINKTYPE_PPP_ETHER (51): PPPoE without the Ethernet header.
+    PppEther,
     /// Raw IP: LINKTYPE_RAW (101), LINKTYPE_IPV4 (228), LINKTYPE_IPV6 (229).
     Raw,
+    /// LINKTYPE_IEEE802_5 (6).
+    TokenRing,
+    /// LINKTYPE_USER2 (149): anybody's, and PKTAP's before it had a value of its own.
+    User2,
     /// Any other value: its frames are skipped and counted.
     Unknown(u16),
 }
@@ -68,16 +82,23 @@ impl LinkType {
         match value {
             0 | 108 => Self::Null,
             1 => Self::Ethernet,
+            6 => Self::TokenRing,
+            7 => Self::Arcnet,
             9 | 50 => Self::Ppp,
             12 | 14 | 101 | 228 | 229 => Self::Raw,
+            51 => Self::PppEther,
             104 => Self::CiscoHdlc,
             105 => Self::Ieee80211,
+            107 => Self::FrameRelay,
             113 => Self::LinuxSll,
             119 => Self::Ieee80211Prism,
             127 => Self::Ieee80211Radiotap,
+            129 => Self::ArcnetLinux,
+            149 => Self::User2,
             163 => Self::Ieee80211Avs,
             192 => Self::Ppi,
             239 => Self::Nflog,
+            242 => Self::Infiniband,
             258 => Self::Pktap,
             276 => Self::LinuxSll2,
             other => Self::Unknown(other),

@@ -12,9 +12,14 @@ use crate::protocol::cursor::Cursor;
 /// What the bytes at a position begin with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Layer {
+    Arcnet,
+    /// ARCNET as Linux captures it.
+    ArcnetLinux,
     Ethernet,
     /// What an EtherType (IEEE 802.3) announces.
     EtherType(u16),
+    FrameRelay,
+    Infiniband,
     /// IPv4 or IPv6, as the version field says.
     Ip,
     /// A frame of a protocol of the link itself, which this EtherType announced, or this protocol of PPP.
@@ -33,8 +38,11 @@ pub(super) enum Layer {
     Radiotap,
     Sll,
     Sll2,
+    TokenRing,
     /// IPv4 and TCP whose protocol field holds the number of a connection (RFC 1144 §3.2.3).
     UncompressedTcp,
+    /// PKTAP from before it had a number.
+    User2,
     /// IEEE 802.11.
     Wlan,
     /// IEEE 802.11 whose header is padded to a multiple of four bytes.

@@ -1,9 +1,9 @@
 //! Link headers in, the IP packet or the link's own frame behind them out: Ethernet with its tags, 802.2, Linux cooked
-//! captures, BSD loopback. What is read elsewhere: PPP in [`tunnel`], IEEE 802.11 in [`wlan`], what capturing programs
-//! put before a frame in [`preamble`].
+//! captures, BSD loopback. What is read elsewhere: PPP in [`tunnel`], IEEE 802.11 in [`wlan`], other media in [`media`],
+//! what capturing programs put before a frame in [`preamble`].
 
 use super::layer::{Layer, Position};
-use super::{Skip, preamble, tunnel, wlan};
+use super::{Skip, media, preamble, tunnel, wlan};
 use crate::capture::LinkType;
 use crate::net::Mac;
 use crate::protocol::cursor::Cursor;
@@ -21,6 +21,8 @@ pub(super) const VLAN_SERVICE: u16 = 0x88a8;
 pub(super) const VLAN_QINQ_1: u16 = 0x9100;
 pub(super) const VLAN_QINQ_2: u16 = 0x9200;
 pub(super) const PPPOE_SESSION: u16 = 0x8864;
+/// B.A.T.M.A.N. advanced.
+const MESH: u16 = 0x4305;
 const MACSEC: u16 = 0x88e5;
 const CISCO_METADATA: u16 = 0x8909;
 const VNTAG: u16 = 0x8926;
@@ -40,18 +42,25 @@ const ETHER_TYPE_MIN: u16 = 0x0600;
 /// What a frame of this link type begins with.
 pub(super) const fn first_layer(link: LinkType) -> Option<Layer> {
     match link {
+        LinkType::Arcnet => Some(Layer::Arcnet),
+        LinkType::ArcnetLinux => Some(Layer::ArcnetLinux),
         LinkType::CiscoHdlc | LinkType::Ppp => Some(Layer::Ppp),
         LinkType::Ethernet => Some(Layer::Ethernet),
+        LinkType::FrameRelay => Some(Layer::FrameRelay),
         LinkType::Ieee80211 => Some(Layer::Wlan),
         LinkType::Ieee80211Avs | LinkType::Ieee80211Prism => Some(Layer::Prism),
         LinkType::Ieee80211Radiotap => Some(Layer::Radiotap),
+        LinkType::Infiniband => Some(Layer::Infiniband),
         LinkType::LinuxSll => Some(Layer::Sll),
         LinkType::LinuxSll2 => Some(Layer::Sll2),
         LinkType::Nflog => Some(Layer::Nflog),
         LinkType::Null => Some(Layer::Null),
         LinkType::Pktap => Some(Layer::Pktap),
         LinkType::Ppi => Some(Layer::Ppi),
+        LinkType::PppEther => Some(Layer::EtherType(PPPOE_SESSION)),
         LinkType::Raw => Some(Layer::Ip),
+        LinkType::TokenRing => Some(Layer::TokenRing),
+        LinkType::User2 => Some(Layer::User2),
         LinkType::Unknown(_) => None,
     }
 }
@@ -61,8 +70,12 @@ pub(super) fn unwrap(position: &mut Position<'_>) -> Result<(), Skip> {
     loop {
         match position.layer {
             Layer::Ip | Layer::Link(_) | Layer::UncompressedTcp => return Ok(()),
+            Layer::Arcnet => media::arcnet(position)?,
+            Layer::ArcnetLinux => media::arcnet_linux(position)?,
             Layer::EtherType(value) => ether_type(position, value)?,
             Layer::Ethernet => ethernet(position)?,
+            Layer::FrameRelay => media::frame_relay(position)?,
+            Layer::Infiniband => media::infiniband(position)?,
             Layer::Llc => llc(position)?,
             Layer::Nflog => preamble::nflog(position)?,
             Layer::Null => null(position)?,
@@ -73,6 +86,8 @@ pub(super) fn unwrap(position: &mut Position<'_>) -> Result<(), Skip> {
             Layer::Radiotap => preamble::radiotap(position)?,
             Layer::Sll => sll(position)?,
             Layer::Sll2 => sll2(position)?,
+            Layer::TokenRing => media::token_ring(position)?,
+            Layer::User2 => preamble::user_2(position)?,
             Layer::Wlan | Layer::WlanPadded => wlan::data(position)?,
         }
     }
@@ -122,6 +137,7 @@ fn ether_type(position: &mut Position<'_>, value: u16) -> Result<(), Skip> {
             position.descend(Layer::Ethernet)
         }
         MACSEC => macsec(position),
+        MESH => media::mesh(position),
         MPLS | MPLS_MULTICAST => tunnel::mpls(position),
         PPPOE_SESSION => tunnel::pppoe(position),
         VNTAG => vntag(position),
@@ -194,16 +210,19 @@ fn llc(position: &mut Position<'_>) -> Result<(), Skip> {
             position.layer = Layer::Ip;
             Ok(())
         }
-        [0xaa, 0xaa, 0x03] => {
-            let organisation = position.rest.array()?;
-            let value = position.rest.u16()?;
-            match organisation {
-                // The second is RFC 1042 bridged to 802.1H.
-                [0x00, 0x00, 0x00] | [0x00, 0x00, 0xf8] => position.descend(Layer::EtherType(value)),
-                [0x00, 0x00, 0x0c] if value == CDP => position.descend(Layer::EtherType(CDP)),
-                _ => Err(Skip::NotIp),
-            }
-        }
+        [0xaa, 0xaa, 0x03] => snap(position),
+        _ => Err(Skip::NotIp),
+    }
+}
+
+/// Behind what announces it: an organisation, and a protocol of its.
+pub(super) fn snap(position: &mut Position<'_>) -> Result<(), Skip> {
+    let organisation = position.rest.array()?;
+    let value = position.rest.u16()?;
+    match organisation {
+        // The second is RFC 1042 bridged to 802.1H.
+        [0x00, 0x00, 0x00] | [0x00, 0x00, 0xf8] => position.descend(Layer::EtherType(value)),
+        [0x00, 0x00, 0x0c] if value == CDP => position.descend(Layer::EtherType(CDP)),
         _ => Err(Skip::NotIp),
     }
 }

@@ -24,6 +24,7 @@ mod fragments;
 mod ip;
 mod layer;
 mod link;
+mod media;
 mod overlay;
 mod packets;
 mod preamble;

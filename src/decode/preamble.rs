@@ -28,6 +28,21 @@ pub(super) fn pktap(position: &mut Position<'_>) -> Result<(), Skip> {
     announced(position, u16::from_le_bytes([link_low, link_high]))
 }
 
+/// PKTAP as macOS numbered it before it was assigned a number: others use the same one for headers of their own, so the
+/// header must be as long as PKTAP's at least, and name its interface in plain text or not at all.
+pub(super) fn user_2(position: &mut Position<'_>) -> Result<(), Skip> {
+    const HEADER_LEN_MIN: u32 = 108;
+    let mut ahead = position.rest;
+    let len = ahead.u32()?.swap_bytes();
+    ahead.skip(8)?;
+    let interface: [u8; 24] = ahead.array()?;
+    let is_name = |byte: &u8| *byte == 0 || byte.is_ascii_graphic();
+    if !(HEADER_LEN_MIN..=position.rest.wire_len()).contains(&len) || !interface.iter().all(is_name) {
+        return Err(Skip::UnknownLink);
+    }
+    pktap(position)
+}
+
 fn announced(position: &mut Position<'_>, link: u16) -> Result<(), Skip> {
     let layer = link::first_layer(LinkType::from_value(link)).ok_or(Skip::UnknownLink)?;
     position.descend(layer)

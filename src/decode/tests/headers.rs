@@ -9,8 +9,8 @@ pub(super) const OUTER: Option<&str> = Some("02:00:00:00:00:01");
 /// A frame that carries the packet of [`IPV4`] and [`SYN`], and what its headers said.
 pub(super) struct Fixture {
     name: &'static str,
-    link: LinkType,
-    bytes: Vec<u8>,
+    pub(super) link: LinkType,
+    pub(super) bytes: Vec<u8>,
     vlans: (Option<u16>, Option<u16>),
     tunnel: Option<Encapsulation>,
     source_mac: Option<&'static str>,
@@ -293,7 +293,10 @@ fn outer_ip() -> String {
 }
 
 fn fixtures() -> Vec<Fixture> {
-    [links(), wireless(), preambles(), tunnels(), overlays(), carriers::fixtures()].into_iter().flatten().collect()
+    [links(), wireless(), preambles(), tunnels(), overlays(), carriers::fixtures(), media::fixtures()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 #[test]
@@ -559,6 +562,13 @@ fn seeds_for_the_fuzzer_decode() {
             LinkType::Nflog => 15,
             LinkType::Pktap => 16,
             LinkType::Ppi => 17,
+            LinkType::Arcnet => 18,
+            LinkType::ArcnetLinux => 19,
+            LinkType::FrameRelay => 20,
+            LinkType::Infiniband => 21,
+            LinkType::PppEther => 22,
+            LinkType::TokenRing => 23,
+            LinkType::User2 => 24,
         };
         let len = u16::try_from(fixture.bytes.len()).unwrap().to_be_bytes();
         std::fs::write(format!("{corpus}/decode/header-{number}"), [&[link, 1], &len[..], &fixture.bytes].concat())

@@ -3,6 +3,7 @@ mod carriers;
 mod copies;
 mod fragments;
 mod headers;
+mod media;
 mod stations;
 mod tolerance;
 
