@@ -1,4 +1,5 @@
-//! Packets of an Authentication Header in (RFC 4302) that protects no packet of a flow (ICMP, routing), a tunnel out.
+//! Packets of an Authentication Header in (RFC 4302) that protects no packet of a flow (ICMP, routing), a tunnel out. IP
+//! says what they are, so that a header which contradicts itself is a malformed one.
 //!
 //! It hides nothing: TCP, UDP, ESP and packets of a tunnel in it are read as flows of their own, which say that they are
 //! under one.
@@ -15,7 +16,7 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new(&"ah"),
     transports: &[Transport::Ah],
     opens_with: ANY_BYTE,
-    probe: |opening| if Header::parse(opening.bytes).is_some() { Probe::Match } else { Probe::No },
+    probe: |_| Probe::Match,
     start: |_| Box::new(Ah::default()),
     fields: &[FieldSpec { name: "ah.next_header", help: "The IANA protocol number of what is authenticated." }],
 };
@@ -79,8 +80,11 @@ impl Parser for Ah {
     }
 
     fn on_end(&mut self, facts: &mut Vec<Statement>) {
-        if let Some((_, header)) = self.heard {
-            Self::say(false, header, facts);
+        match self.heard {
+            Some((_, header)) => {
+                Self::say(false, header, facts);
+            }
+            None => facts.push(Statement::Malformed("ah_header")),
         }
     }
 }

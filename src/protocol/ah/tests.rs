@@ -52,9 +52,20 @@ fn packets_both_ways_are_one_tunnel_that_names_what_is_inside() {
 }
 
 #[test]
-fn a_header_longer_than_its_packet_is_none() {
-    let mut cut = around_icmp();
-    cut.chunks.truncate(1);
-    cut.chunks[0].1.truncate(20);
-    assert!(cut.facts().is_empty());
+fn a_header_that_contradicts_itself_is_malformed_and_no_tunnel() {
+    for spoil in [
+        |packet: &mut Vec<u8>| packet.truncate(20),  // longer than its packet
+        |packet: &mut Vec<u8>| packet.truncate(8),   // no sequence number
+        |packet: &mut Vec<u8>| packet[1] = 0,        // shorter than its fixed fields
+        |packet: &mut Vec<u8>| packet[4..8].fill(0), // no association
+    ] {
+        let mut fixture = around_icmp();
+        fixture.chunks.iter_mut().for_each(|(_, packet)| spoil(packet));
+        let facts = fixture.facts();
+        let [(protocol, Statement::Malformed(reason))] = &facts[..] else { panic!("malformed: {facts:?}") };
+        assert_eq!((*protocol, *reason), (super::SPEC.protocol, "ah_header"));
+    }
+    let mut one_wrong = around_icmp();
+    one_wrong.chunks[0].1[1] = 0;
+    assert!(matches!(one_wrong.facts()[..], [(_, Statement::Tunnel(_))]), "the others are right");
 }
