@@ -12,13 +12,14 @@ use std::net::IpAddr;
 use crate::facts::{Fields, Lease, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::dns::budget::Budget;
-use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
+use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 use wire::{Message, Operation, option};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
     protocol: Protocol::new(&"dhcp"),
     transports: &[Transport::Udp],
-    opens_with: &[(0x01, 0x02)],
+    // The operation, which may be wrong where the cookie is right.
+    opens_with: ANY_BYTE,
     probe,
     start: |_| Box::new(Dhcp { budget: Budget::per_minute(FACTS_PER_MINUTE) }),
     fields: &[
@@ -31,6 +32,7 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
 };
 
 const SERVER_PORT: u16 = 67;
+const CLIENT_PORT: u16 = 68;
 /// Of proxy servers for network boot, which speak DHCP (PXE 2.1 §2.2.3).
 const PXE_PORT: u16 = 4011;
 /// A site's worth of machines that come back at once.
@@ -38,30 +40,32 @@ const FACTS_PER_MINUTE: u32 = 2000;
 
 fn probe(opening: &Opening<'_>) -> Probe {
     let on_port = opening.on_port(SERVER_PORT) || opening.on_port(PXE_PORT);
-    match Message::parse(opening.bytes).filter(|message| on_port && is_plausible(message)) {
+    if !on_port {
+        return Probe::No;
+    }
+    match Message::parse(opening.bytes).filter(is_plausible) {
         None => Probe::No,
-        Some(message) if sender(&message) == opening.sender => Probe::Match,
+        Some(message) if speaker(&message, opening) == opening.sender => Probe::Match,
         Some(_) => Probe::Reversed,
     }
 }
 
-/// BOOTP has no options, but it gives an address to somebody, or it has the length of BOOTP, or there is nothing where they
-/// would be.
+/// The cookie stands for itself, whatever is wrong in the message. BOOTP has none, but it gives an address to somebody, or it
+/// has the length of BOOTP, or there is nothing where options would be.
 fn is_plausible(message: &Message<'_>) -> bool {
-    match message.option(option::MESSAGE_TYPE) {
-        Some(&[kind]) => message_type(kind).is_some(),
-        Some(_) => false,
-        None => {
-            let is_whole = message.has_options || message.your_address.is_some() || message.is_plain_bootp;
-            message.mac.is_some() && is_whole
-        }
-    }
+    let is_bootp = message.your_address.is_some() || message.is_plain_bootp;
+    message.has_options || message.is_sound && message.mac.is_some() && is_bootp
 }
 
-const fn sender(message: &Message<'_>) -> Sender {
+/// Who sends such a message; where it does not say, the ports do.
+fn speaker(message: &Message<'_>, opening: &Opening<'_>) -> Sender {
     match message.operation {
-        Operation::Request => Sender::Client,
-        Operation::Reply => Sender::Server,
+        Some(Operation::Request) => Sender::Client,
+        Some(Operation::Reply) => Sender::Server,
+        None => match (opening.client_port, opening.server_port) {
+            (SERVER_PORT, CLIENT_PORT) => opening.sender.other(),
+            _ => opening.sender,
+        },
     }
 }
 
@@ -72,15 +76,20 @@ struct Dhcp {
 impl Parser for Dhcp {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if let Some(message) = Message::parse(chunk.bytes).filter(is_plausible) {
-            self.budget.push(chunk.at, Statement::Lease(Box::new(lease(&message))), facts);
+            let is_request = match message.operation {
+                Some(operation) => operation == Operation::Request,
+                None => chunk.sender == Sender::Client,
+            };
+            self.budget.push(chunk.at, Statement::Lease(Box::new(lease(&message, is_request))), facts);
         }
         Progress::Continue { consumed: 0 }
     }
 }
 
-fn lease(message: &Message<'_>) -> Lease {
-    let kind = message.option(option::MESSAGE_TYPE).and_then(|value| message_type(*value.first()?));
-    let is_request = message.operation == Operation::Request;
+fn lease(message: &Message<'_>, is_request: bool) -> Lease {
+    let said_kind = message.option(option::MESSAGE_TYPE);
+    let kind = said_kind.and_then(|value| if let [kind] = value { message_type(*kind) } else { None });
+    let grants = message.operation == Some(Operation::Reply) && (kind == Some("ack") || said_kind.is_none());
     let asked_for = message.address_option(option::REQUESTED_ADDRESS).filter(|_| is_request);
     let fqdn =
         message.long_option(option::CLIENT_FQDN).and_then(|value| wire::fqdn(&value)).filter(|name| !name.is_empty());
@@ -91,7 +100,7 @@ fn lease(message: &Message<'_>) -> Lease {
     Lease {
         mac: message.mac,
         address: message.your_address.or(asked_for).or(message.client_address).map(IpAddr::from),
-        granted: !is_request && matches!(kind, Some("ack") | None) && message.your_address.is_some(),
+        granted: grants && message.your_address.is_some(),
         host_name: message.long_option(option::HOST_NAME).and_then(|value| text(&value)),
         vendor_class: message.long_option(option::VENDOR_CLASS).and_then(|value| text(&value)),
         // A server's answer has the order of the server's program.

@@ -98,9 +98,6 @@ fn a_full_name_comes_in_clear_or_in_labels() {
 #[test]
 fn what_only_has_the_port_is_not_dhcp() {
     for spoil in [
-        |bytes: &mut Vec<u8>| bytes[0] = 3,        // neither request nor reply
-        |bytes: &mut Vec<u8>| bytes[2] = 17,       // an address longer than its field
-        |bytes: &mut Vec<u8>| bytes[242] = 77,     // no such message type
         |bytes: &mut Vec<u8>| bytes.truncate(230), // no room for the fixed fields
         |bytes: &mut Vec<u8>| bytes[236] = 0,      // no cookie, and no address given
     ] {
@@ -109,8 +106,54 @@ fn what_only_has_the_port_is_not_dhcp() {
         spoil(&mut fixture.chunks[0].1);
         assert!(fixture.facts().is_empty());
     }
+    // Without a cookie: neither request nor reply, an address longer than its field, more relays than there may be.
+    for (at, value) in [(0, 3), (2, 17), (3, 17)] {
+        let mut bytes = message(1, "00000000", "");
+        bytes.truncate(236);
+        bytes.resize(300, 0);
+        assert_eq!(leases(&Fixture { chunks: vec![(Sender::Client, bytes.clone())], ..exchange() }).len(), 1);
+        bytes[at] = value;
+        assert!(leases(&Fixture { chunks: vec![(Sender::Client, bytes)], ..exchange() }).is_empty(), "{at}");
+    }
     let elsewhere = Fixture { client_port: 6800, server_port: 6700, ..exchange() };
     assert!(elsewhere.facts().is_empty());
+}
+
+#[test]
+fn the_cookie_stands_for_a_message_with_something_wrong() {
+    type Spoil = fn(&mut Vec<u8>);
+    let cases: [(Spoil, bool); 8] = [
+        (|bytes| bytes[0] = 0, true), // neither request nor reply
+        (|bytes| bytes[0] = 5, true),
+        (|bytes| bytes[3] = 255, true),  // through more relays than there may be
+        (|bytes| bytes[242] = 0, false), // no such message type
+        (|bytes| bytes[242] = 77, false),
+        (|bytes| drop(bytes.splice(240..243, [53, 0])), false), // a type without a value, of two bytes, none
+        (|bytes| drop(bytes.splice(240..243, [53, 2, 1, 3])), false),
+        (|bytes| drop(bytes.splice(240..243, [])), false),
+    ];
+    for (spoil, has_type) in cases {
+        let mut fixture = exchange();
+        fixture.chunks.truncate(1);
+        spoil(&mut fixture.chunks[0].1);
+        let [lease] = &leases(&fixture)[..] else { panic!("one lease: {:02x?}", fixture.chunks) };
+        assert_eq!(lease.mac, Some(Mac([0x02, 0, 0x5e, 0x10, 0xff, 0xee])));
+        assert_eq!(lease.host_name.as_ref().map(|name| name.as_str()), Some("PC-7"));
+        assert_eq!(lease.fields.get("dhcp.message_type").is_some(), has_type);
+        assert!(lease.fingerprint.is_some(), "a client's");
+    }
+}
+
+#[test]
+fn an_answer_that_nobody_knows_grants_nothing() {
+    for (operation, options) in [(2, "35014d ff"), (2, "35020503 ff"), (5, "350105 ff")] {
+        let answer = (Sender::Client, message(operation, "c000022a", options));
+        let [lease] = &leases(&Fixture { client_port: 67, server_port: 68, chunks: vec![answer], ..exchange() })[..]
+        else {
+            panic!("one lease")
+        };
+        assert_eq!((lease.granted, lease.fingerprint.is_some()), (false, false), "{options}");
+    }
 }
 
 #[test]
@@ -135,7 +178,11 @@ fn bootp_may_have_a_field_of_its_vendor_or_none() {
     for vendor in ["", "434d5500 01", "01020304"] {
         assert_eq!(bootp(vendor, 64), 1, "{vendor}");
     }
-    assert_eq!(bootp("", 0), 1);
+    for short in [0, 1, 4, 18, 62, 63] {
+        assert_eq!(bootp("", short), 1, "{short}");
+    }
+    assert_eq!(bootp("63825363", 4), 1);
+    assert_eq!(bootp("00000001", 4), 0);
     assert_eq!(bootp("01020304", 63), 0);
     assert_eq!(bootp("01020304", 65), 0);
 }
@@ -178,6 +225,9 @@ fn a_hardware_address_is_ethernets_or_in_the_identifier() {
     assert_eq!(mac(6, 6, "350101 ff"), own);
     assert_eq!(mac(32, 6, "350101 ff"), None);
     assert_eq!(mac(32, 0, "350101 3d07 01 020000000007 ff"), other);
+    // InfiniBand's, which does not fit.
+    assert_eq!(mac(32, 20, "350101 3d07 01 020000000007 ff"), other);
+    assert_eq!(mac(32, 20, "350101 ff"), None);
     assert_eq!(mac(32, 0, "350101 3d07 ff 020000000007 ff"), None);
     assert_eq!(mac(1, 6, "350101 3d07 01 020000000007 ff"), own);
 }

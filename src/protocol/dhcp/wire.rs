@@ -17,7 +17,10 @@ pub(super) enum Operation {
 
 #[derive(Clone, Debug)]
 pub(super) struct Message<'a> {
-    pub(super) operation: Operation,
+    /// None is one that nobody knows.
+    pub(super) operation: Option<Operation>,
+    /// The operation is one, the hardware address fits its field, and there were no more relays than there may be.
+    pub(super) is_sound: bool,
     /// The hardware address of the client, where it is one of Ethernet.
     pub(super) mac: Option<Mac>,
     /// The address the client already has.
@@ -27,7 +30,8 @@ pub(super) struct Message<'a> {
     pub(super) options: Vec<DhcpOption<'a>>,
     /// The magic cookie of DHCP was there; without it the message is BOOTP's.
     pub(super) has_options: bool,
-    /// A message of BOOTP without anything of a vendor's, or as long as one is whose vendor uses the field.
+    /// A message of BOOTP without anything of a vendor's, though its field may be short, or as long as one is whose vendor
+    /// uses the field.
     pub(super) is_plain_bootp: bool,
 }
 
@@ -55,6 +59,8 @@ const COOKIE: [u8; 4] = [0x63, 0x82, 0x53, 0x63];
 const ETHERNET: u8 = 1;
 const IEEE_802: u8 = 6;
 const ADDRESS_BYTES_MAX: u8 = 16;
+/// A relay drops what went through more (RFC 1542 §4.1.1).
+const HOPS_MAX: u8 = 16;
 /// RFC 951 §3.
 const VENDOR_BYTES: usize = 64;
 const OPTIONS_MAX: usize = 128;
@@ -65,15 +71,12 @@ impl<'a> Message<'a> {
     pub(super) fn parse(datagram: &'a [u8]) -> Option<Self> {
         let mut cursor = Cursor::new(datagram);
         let operation = match cursor.u8()? {
-            1 => Operation::Request,
-            2 => Operation::Reply,
-            _ => return None,
+            1 => Some(Operation::Request),
+            2 => Some(Operation::Reply),
+            _ => None,
         };
         let (hardware, address_bytes, hops) = (cursor.u8()?, cursor.u8()?, cursor.u8()?);
-        // A relay drops what went through more than 16 (RFC 1542 §4.1.1).
-        if address_bytes > ADDRESS_BYTES_MAX || hops > 16 {
-            return None;
-        }
+        let is_sound = operation.is_some() && address_bytes <= ADDRESS_BYTES_MAX && hops <= HOPS_MAX;
         // Transaction, seconds, flags.
         cursor.skip(8)?;
         let (client_address, your_address) = (address(&mut cursor)?, address(&mut cursor)?);
@@ -85,13 +88,14 @@ impl<'a> Message<'a> {
         let is_zero = |bytes: &[u8]| bytes.iter().all(|&byte| byte == 0);
         let is_plain_bootp = match cursor.len() {
             0 | VENDOR_BYTES => is_zero(hardware_address.rest()),
-            len => len > VENDOR_BYTES && is_zero(cursor.rest()),
+            len => is_zero(cursor.rest()) && (len > VENDOR_BYTES || is_zero(hardware_address.rest())),
         };
         let has_options = cursor.array() == Some(COOKIE);
         let options = if has_options { options(cursor, file, server_name) } else { Vec::new() };
         let has_mac = matches!(hardware, ETHERNET | IEEE_802) && address_bytes == 6 && mac != Mac::default();
-        let mac = if address_bytes == 0 { identified(&options) } else { Some(mac).filter(|_| has_mac) };
-        Some(Self { operation, mac, client_address, your_address, options, has_options, is_plain_bootp })
+        let is_in_field = (1..=ADDRESS_BYTES_MAX).contains(&address_bytes);
+        let mac = if !is_in_field { identified(&options) } else { Some(mac).filter(|_| has_mac) };
+        Some(Self { operation, is_sound, mac, client_address, your_address, options, has_options, is_plain_bootp })
     }
 
     pub(super) fn option(&self, code: u8) -> Option<&'a [u8]> {
