@@ -39,8 +39,19 @@ fn amid_a_session() -> Fixture {
 
 /// A message of data under an AEAD cipher.
 fn data(peer: u8, packet: u32) -> Vec<u8> {
-    let noise = hex("5d9a11e7c04f3382b6d81e7590ac2f64 0ba1f38d");
-    [&[9 << 3, 0, 0, peer], &packet.to_be_bytes()[..], &noise].concat()
+    [&[9 << 3, 0, 0, peer], &packet.to_be_bytes()[..], &noise(packet)].concat()
+}
+
+/// Bytes without order (xorshift), others for each seed.
+fn noise(seed: u32) -> Vec<u8> {
+    let mut state = u64::from(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    };
+    (0..20).map(|_| next()).collect()
 }
 
 #[test]
@@ -61,6 +72,7 @@ fn data_of_one_peer_that_both_sides_count_is_a_likely_tunnel() {
     assert!(with(1, data(8, 17)).is_empty(), "another peer");
     assert!(with(4, data(7, 904)).is_empty(), "a number that does not rise");
     assert!(with(3, [&[9 << 3, 0, 0, 7, 0, 0, 3, 0x88], &[0; 20][..]].concat()).is_empty(), "no ciphertext");
+    assert!(with(3, [&data(7, 904)[..8], &data(7, 902)[8..]].concat()).is_empty(), "the same again behind the number");
 }
 
 #[test]
@@ -98,6 +110,43 @@ fn a_handshake_whose_beginning_was_not_seen_is_told_by_what_it_acknowledges() {
     assert_eq!(tunnels(&Fixture { chunks: acknowledgments[..1].to_vec(), ..plain() }), []);
 }
 
+/// A server seen alone: its reset, and what it acknowledges by both sessions' 64 bits.
+#[test]
+fn a_server_without_its_client_is_told_by_what_it_acknowledges_again_and_again() {
+    let reset = "40 7bd4e1e947e1c64e 01 00000000 a68328adbfce3940 00000000";
+    let ack = |number: u8| format!("28 7bd4e1e947e1c64e 01 000000 {number:02x} a68328adbfce3940");
+    let piece = "20 7bd4e1e947e1c64e 02 00000002 00000001 a68328adbfce3940 00000001 16030300 7a020000 76";
+    let auth = |opcode: u8, acknowledged: u8, rest: &str| {
+        let hmac = "591d95b1627ef0a3c45393d557e02792f0d71b74";
+        let replay = format!("000000 {:02x} 6b05f7c7", acknowledged + 1);
+        format!("{opcode:02x} ad067e657d088963 {hmac} {replay} 01 000000 {acknowledged:02x} 95d6ea431d8ae52d {rest}")
+    };
+    let said = |messages: &[String]| {
+        let chunks: Vec<_> = messages.iter().map(|text| (Sender::Server, hex(text))).collect();
+        let elsewhere = Fixture { client_port: 40_000, server_port: 40_001, chunks: chunks.clone(), ..plain() };
+        let turned = chunks.into_iter().map(|(sender, bytes)| (sender.other(), bytes)).collect();
+        let turned = Fixture { chunks: turned, ..elsewhere.clone() };
+        assert_eq!(tunnels(&elsewhere), tunnels(&turned));
+        tunnels(&elsewhere)
+    };
+    let proven = |wrap| vec![(Confidence::Certain, true, Value::Word(wrap))];
+    assert_eq!(said(&[reset.into(), ack(1), ack(2)]), proven("none"));
+    assert_eq!(said(&[reset.into(), ack(1), piece.into()]), proven("none"));
+    assert_eq!(said(&[ack(1), ack(2), ack(2), ack(3)]), proven("none"));
+    assert_eq!(said(&[auth(0x40, 0, "00000000"), auth(0x28, 1, ""), auth(0x28, 2, "")]), proven("tls-auth"));
+
+    assert_eq!(said(&[reset.into(), ack(1)]), [], "two");
+    assert_eq!(said(&[reset.into(), reset.into(), ack(1), ack(1)]), [], "repeated");
+    let other = |text: String| text.replace("a683", "a684");
+    assert_eq!(said(&[reset.into(), other(ack(1)), ack(2)]), [], "another peer");
+    let flat = |text: String| {
+        text.replace("7bd4e1e947e1c64e", "0000000000000001").replace("a68328adbfce3940", "0000000000000002")
+    };
+    assert_eq!(said(&[ack(1), ack(2), ack(3), ack(4)].map(flat)), [], "numbers, and not random");
+    let pieces = (1..6).map(|at| format!("20 7bd4e1e947e1c64e 01 000000 {at:02x} a68328adbfce3940 000000 {at:02x} 00"));
+    assert_eq!(said(&pieces.collect::<Vec<_>>()), [], "none that is known to its last byte");
+}
+
 #[test]
 fn data_of_one_side_must_be_counted_for_longer() {
     let said = |numbers: &mut dyn Iterator<Item = u32>| {
@@ -108,6 +157,11 @@ fn data_of_one_side_must_be_counted_for_longer() {
     assert_eq!(said(&mut (55..63)), 1);
     assert_eq!(said(&mut (55..62)), 0);
     assert_eq!(said(&mut [55, 56, 57, 58, 59, 60, 61, 61].into_iter()), 0);
+    // Another protocol's counter before what stays, as a token does.
+    let token = |number: u32| (Sender::Server, [&data(7, number)[..8], &noise(1), &noise(number)].concat());
+    let counted =
+        Fixture { client_port: 40_000, server_port: 40_001, chunks: (55..75).map(token).collect(), ..plain() };
+    assert!(counted.facts().is_empty());
 }
 
 #[test]

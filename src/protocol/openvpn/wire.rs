@@ -157,9 +157,27 @@ pub(super) const fn is_server_reset(opcode: u8) -> bool {
 /// A message of a handshake that acknowledges others.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Acknowledging {
+    pub(super) own: SessionId,
     /// Whose messages it acknowledges.
     pub(super) peer: SessionId,
     pub(super) wrap: Wrap,
+    pub(super) content: Content,
+}
+
+/// What no two messages of a session have in common, unless one repeats the other.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Content {
+    opcode: u8,
+    /// The first that is acknowledged.
+    acknowledged: u32,
+    number: Option<u32>,
+}
+
+impl Content {
+    /// Whether the message is nothing but what is known of it, and has just this length.
+    pub(super) const fn is_whole(self) -> bool {
+        self.opcode != CONTROL_V1
+    }
 }
 
 impl Acknowledging {
@@ -167,33 +185,38 @@ impl Acknowledging {
         let mut cursor = Cursor::new(message);
         let opcode = cursor.u8()?;
         let own = session(&mut cursor)?;
-        let is_of_others = |&peer: &SessionId| peer != own;
-        if let Some(peer) = Self::peer(opcode, cursor).filter(is_of_others) {
-            return Some(Self { peer, wrap: Wrap::Plain });
+        let read = |cursor, wrap| {
+            let (peer, content) = Self::content(opcode, cursor)?;
+            (peer != own).then_some(Self { own, peer, wrap, content })
+        };
+        if let Some(plain) = read(cursor, Wrap::Plain) {
+            return Some(plain);
         }
         HMAC_BYTES.into_iter().find_map(|hmac_bytes| {
             let mut cursor = cursor;
             cursor.skip(hmac_bytes)?;
             replay(&mut cursor)?;
-            let peer = Self::peer(opcode, cursor).filter(is_of_others)?;
-            Some(Self { peer, wrap: Wrap::TlsAuth { hmac_bytes } })
+            read(cursor, Wrap::TlsAuth { hmac_bytes })
         })
     }
 
     /// Some numbers of messages as they are early in a session, whose they are, and what else the message has.
-    fn peer(opcode: u8, mut cursor: Cursor<'_>) -> Option<SessionId> {
+    fn content(opcode: u8, mut cursor: Cursor<'_>) -> Option<(SessionId, Content)> {
         const NUMBER_MAX: u32 = 1024;
         let number = |cursor: &mut Cursor<'_>| cursor.u32().filter(|&number| number <= NUMBER_MAX);
-        for _ in 0..cursor.u8().filter(|count| (1..=ACKNOWLEDGMENTS_MAX).contains(count))? {
+        let count = cursor.u8().filter(|count| (1..=ACKNOWLEDGMENTS_MAX).contains(count))?;
+        let acknowledged = number(&mut cursor)?;
+        for _ in 1..count {
             number(&mut cursor)?;
         }
         let peer = session(&mut cursor)?;
+        let own = if opcode == ACK_V1 { None } else { Some(number(&mut cursor)?) };
         let fits = match opcode {
             ACK_V1 => cursor.is_empty(),
-            CONTROL_V1 => number(&mut cursor).is_some(),
-            _ => is_server_reset(opcode) && cursor.u32()? == 0 && cursor.is_empty(),
+            CONTROL_V1 => true,
+            _ => is_server_reset(opcode) && own == Some(0) && cursor.is_empty(),
         };
-        fits.then_some(peer)
+        fits.then_some((peer, Content { opcode, acknowledged, number: own }))
     }
 }
 
