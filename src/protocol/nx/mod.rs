@@ -47,7 +47,8 @@ fn start(start: &Start) -> Box<dyn Parser> {
 
 fn probe(opening: &Opening<'_>) -> Probe {
     if opening.transport == Transport::Udp {
-        return if datagrams::is_datagram(opening.bytes) { Probe::Match } else { Probe::No };
+        let is_media = datagrams::are_ports(opening.client_port, opening.server_port);
+        return if is_media && datagrams::is_datagram(opening.bytes) { Probe::Match } else { Probe::No };
     }
     if opening.bytes.first().is_some_and(|&first| first != b'N') {
         return Probe::No;
@@ -74,24 +75,25 @@ impl Parser for Nx {
             Sender::Client => (&mut self.client_version, CLIENT),
             Sender::Server => (&mut self.server_version, SERVER),
         };
-        if known.is_some() {
-            return Progress::Continue { consumed: 0 };
-        }
         let mut cursor = Cursor::new(chunk.bytes);
-        match version(&mut cursor, greeting) {
-            Ok(read) => *known = read,
-            Err(_) if self.client_version.is_none() && self.server_version.is_none() => return Progress::Reject,
-            Err(reason) => {
-                self.on_end(facts);
-                return Progress::Malformed(reason);
+        if known.is_none() {
+            match version(&mut cursor, greeting) {
+                Ok(read) => *known = read,
+                Err(_) if self.client_version.is_none() && self.server_version.is_none() => return Progress::Reject,
+                Err(reason) => {
+                    self.on_end(facts);
+                    return Progress::Malformed(reason);
+                }
             }
         }
+        let is_known = known.is_some();
         let consumed = chunk.bytes.len().saturating_sub(cursor.len());
-        if self.client_version.is_none() || self.server_version.is_none() {
-            return Progress::Continue { consumed };
+        let is_greeted = self.client_version.is_some() && self.server_version.is_some();
+        if is_greeted || is_known && goes_on_unseen(cursor, chunk.sender) {
+            self.on_end(facts);
+            return Progress::Upgrade { to: tls::PROTOCOL, consumed };
         }
-        self.on_end(facts);
-        Progress::Upgrade { to: tls::PROTOCOL, consumed }
+        Progress::Continue { consumed }
     }
 
     fn on_end(&mut self, facts: &mut Vec<Statement>) {
@@ -103,6 +105,17 @@ impl Parser for Nx {
         desktop.fields.push_some("nx.server_version", self.server_version.take());
         facts.push(Statement::RemoteDesktop(Box::new(desktop)));
     }
+}
+
+/// Whether what a side says behind its greeting is TLS that the other one, whose greeting is missing, has had a part in: a
+/// server's begins with an answer, and a client's second record does.
+fn goes_on_unseen(mut cursor: Cursor<'_>, sender: Sender) -> bool {
+    const HANDSHAKE: [u8; 2] = [0x16, 0x03];
+    if cursor.array() != Some(HANDSHAKE) {
+        return false;
+    }
+    let has_ended = cursor.skip(1).and_then(|()| cursor.vec16()).is_some();
+    sender == Sender::Server || has_ended && !cursor.is_empty()
 }
 
 /// The version in a greeting line; none where the line is not there whole yet.

@@ -48,6 +48,46 @@ fn datagrams_of_another_length_are_not_nx() {
 }
 
 #[test]
+fn heads_on_ports_that_nobody_gave_to_nx_prove_nothing() {
+    let media = &fixtures()[1];
+    for (client_port, server_port, claims) in [(51_984, 5000, 0), (51_984, 4000, 1), (4999, 51_984, 1)] {
+        let elsewhere = Fixture { client_port, server_port, ..media.clone() };
+        assert_eq!(elsewhere.facts().len(), claims, "{client_port} {server_port}");
+    }
+}
+
+#[test]
+fn the_tls_of_a_side_that_is_seen_alone_is_read() {
+    let greetings = &fixtures()[0];
+    let tls = crate::protocol::tls::tests::fixtures().swap_remove(2);
+    let of = |sender: Sender| {
+        let tls: Vec<u8> =
+            tls.chunks.iter().filter(|chunk| chunk.0 == sender).flat_map(|chunk| chunk.1.clone()).collect();
+        let greeting = greetings.chunks.iter().find(|chunk| chunk.0 == sender).unwrap().1.clone();
+        (greeting, tls)
+    };
+    for sender in [Sender::Client, Sender::Server] {
+        let (greeting, tls) = of(sender);
+        let facts = greetings.facts_of(&[(sender, greeting.clone()), (sender, tls.clone())]);
+        let spoken: Vec<_> = facts.iter().map(|(protocol, _)| protocol.as_str()).collect();
+        assert!(spoken.starts_with(&["nx", "tls"]), "{sender:?}: {facts:?}");
+        let whole = [greeting, tls].concat();
+        for len in 1..whole.len() {
+            let (before, behind) = whole.split_at(len);
+            let cut = greetings.facts_of(&[(sender, before.to_vec()), (sender, behind.to_vec())]);
+            assert_eq!(format!("{cut:?}"), format!("{facts:?}"), "{sender:?} cut at {len}");
+        }
+    }
+    // A client that does not wait for the server's greeting with its hello.
+    let (greeting, said) = of(Sender::Client);
+    let hello = 5 + usize::from(u16::from_be_bytes([said[3], said[4]]));
+    let chunks = [(Sender::Client, [&greeting, &said[..hello]].concat()), greetings.chunks[1].clone()];
+    let facts = greetings.facts_of(&[&chunks[..], &[(Sender::Server, of(Sender::Server).1)]].concat());
+    let malformed = facts.iter().any(|(_, kind)| matches!(kind, Statement::Malformed(_)));
+    assert!(!malformed && facts.len() > 2, "{facts:?}");
+}
+
+#[test]
 fn greetings_are_one_remote_desktop_with_both_versions() {
     let facts = fixtures()[0].facts();
     let [(PROTOCOL, Statement::RemoteDesktop(desktop))] = facts.as_slice() else { panic!("{facts:?}") };
