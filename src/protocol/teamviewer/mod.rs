@@ -37,7 +37,7 @@ const PORT: u16 = 5938;
 
 fn start(start: &Start) -> Box<dyn Parser> {
     match start.transport {
-        Transport::Tcp => Box::<Stream>::default(),
+        Transport::Tcp => Box::new(Stream { on_port: start.on_port(PORT), ..Stream::default() }),
         _ => Box::new(Datagrams::new(start)),
     }
 }
@@ -53,12 +53,16 @@ fn probe(opening: &Opening<'_>) -> Probe {
     }
 }
 
-/// Messages over TCP. One head of the second generation tells; of the first, which is short, it takes two.
+/// Messages over TCP. One head of the second generation tells; of the first, which is short, it takes two, or a whole message
+/// on the port after which nothing else is said.
 #[derive(Default)]
 struct Stream {
+    on_port: bool,
     client_body_bytes: usize,
     server_body_bytes: usize,
     messages: u32,
+    /// A message has come to its end.
+    has_whole: bool,
 }
 
 impl Stream {
@@ -76,6 +80,7 @@ impl Parser for Stream {
             let skipped = (*body_bytes).min(cursor.len());
             cursor.skip(skipped);
             *body_bytes = body_bytes.saturating_sub(skipped);
+            self.has_whole |= skipped > 0 && *body_bytes == 0;
             match wire::head(&mut cursor) {
                 Ok(None) => return Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) },
                 Err(_) => return Progress::Reject,
@@ -88,6 +93,12 @@ impl Parser for Stream {
                     }
                 }
             }
+        }
+    }
+
+    fn on_end(&mut self, facts: &mut Vec<Statement>) {
+        if self.on_port && self.has_whole {
+            facts.push(Statement::Hello(Box::new(Hello::new(Sender::Client))));
         }
     }
 }

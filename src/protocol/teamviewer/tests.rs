@@ -53,8 +53,23 @@ fn a_connection_is_one_hello() {
     for fixture in &fixtures()[..2] {
         assert!(matches!(fixture.facts().as_slice(), [(PROTOCOL, Statement::Hello(_))]), "{}", fixture.name);
     }
-    let one = fixture(Transport::Tcp, "", first_messages()[..1].to_vec());
-    assert!(one.facts().is_empty(), "one short head proves nothing");
+}
+
+#[test]
+fn one_short_message_is_enough_on_the_port_where_it_is_whole_and_all_there_is() {
+    let said = |server_port: u16, chunks: &[(Sender, Vec<u8>)]| {
+        Fixture { server_port, ..fixture(Transport::Tcp, "", chunks.to_vec()) }.facts().len()
+    };
+    let first = &first_messages()[..1];
+    let answer = [(Sender::Server, hex("1724 11 0400 00000000"))];
+    for one in [first, &answer] {
+        assert_eq!((said(PORT, one), said(443, one)), (1, 0));
+        let [(sender, bytes)] = one else { panic!() };
+        let cut = &bytes[..bytes.len() - 1];
+        assert_eq!(said(PORT, &[(*sender, cut.to_vec())]), 0, "not whole");
+        assert_eq!(said(PORT, &[(*sender, [&bytes[..], b"\x00\x01"].concat())]), 0, "and something else");
+        assert_eq!(said(PORT, &[(*sender, cut.to_vec()), (*sender, bytes[cut.len()..].to_vec())]), 1);
+    }
 }
 
 #[test]
