@@ -29,20 +29,36 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
 
 const PORT: u16 = 1080;
 
-/// A client's first message is told from chance by its shape; the claim waits for the proxy's answer.
+/// A client's first message is told from chance by its shape; the claim waits for the proxy's answer. On its port the proxy's
+/// answers are enough.
 fn probe(opening: &Opening<'_>) -> Probe {
+    if is_proxy_by_port(opening) {
+        match wire::begins_answers(opening.bytes) {
+            None => {}
+            Some(false) => return Probe::More,
+            Some(true) if opening.sender == Sender::Server => return Probe::Match,
+            Some(true) => return Probe::Reversed,
+        }
+    }
     let mut cursor = Cursor::new(opening.bytes);
     let read = match opening.bytes.first() {
-        Some(4) => wire::request4(&mut cursor).map(|request| request.is_some()),
-        _ => wire::methods(&mut cursor).map(|methods| methods.is_some()),
+        Some(4) => wire::request4(&mut cursor).map(|request| request.map(|_| false)),
+        _ => wire::methods(&mut cursor),
     };
     match read {
         Err(_) => Probe::No,
-        Ok(false) => Probe::More,
-        // Nothing may follow before the proxy has answered, but the request of one who is sure of the answer.
-        Ok(true) if !cursor.is_empty() && !wire::begins_request5(cursor.rest()) => Probe::No,
-        Ok(true) if opening.sender == Sender::Client => Probe::Match,
-        Ok(true) => Probe::Reversed,
+        Ok(None) => Probe::More,
+        // Nothing may follow before the proxy has answered, but what one says who is sure of the answer.
+        Ok(Some(offers_user)) if !cursor.is_empty() && !wire::begins_early(cursor.rest(), offers_user) => Probe::No,
+        Ok(Some(_)) if opening.sender == Sender::Client => Probe::Match,
+        Ok(Some(_)) => Probe::Reversed,
+    }
+}
+
+const fn is_proxy_by_port(opening: &Opening<'_>) -> bool {
+    match opening.sender {
+        Sender::Client => opening.client_port == PORT && opening.server_port != PORT,
+        Sender::Server => opening.server_port == PORT,
     }
 }
 
@@ -51,11 +67,12 @@ struct Socks {
     phase: Phase,
     version: u8,
     request: Option<wire::Request>,
+    offers_user: bool,
     user: Option<Text>,
     /// The proxy began with something else, before it was asked.
     names_itself: bool,
-    /// What the client asks without having been answered: it is sure, or the proxy's side is not seen.
-    unanswered: Option<wire::Request>,
+    /// The client, which is not seen, was answered on the proxy's port.
+    is_unseen: bool,
     has_gap: bool,
     /// The proxy spoke the protocol.
     is_certain: bool,
@@ -92,6 +109,9 @@ enum Step {
 impl Parser for Socks {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         let mut cursor = Cursor::new(chunk.bytes);
+        if self.phase == Phase::Opening && chunk.sender == Sender::Server && self.is_answered_on_port(chunk.bytes) {
+            (self.version, self.phase, self.is_unseen) = (5, Phase::Method, true);
+        }
         while self.phase.speaker() == chunk.sender && self.phase != Phase::Relayed {
             match self.step(&mut cursor, facts) {
                 Ok(Step::Next(phase)) => self.phase = phase,
@@ -107,6 +127,7 @@ impl Parser for Socks {
                 }
             }
         }
+        let is_early = chunk.sender == Sender::Client && self.read_early(&mut cursor);
         let consumed = chunk.bytes.len().saturating_sub(cursor.len());
         if self.phase == Phase::Relayed && !cursor.is_empty() {
             return match self.inner(chunk.sender, cursor.rest()) {
@@ -121,10 +142,7 @@ impl Parser for Socks {
             return Progress::Continue { consumed };
         }
         match (self.phase, cursor.peek()) {
-            (Phase::Method, _) if wire::begins_request5(cursor.rest()) => {
-                self.unanswered = wire::request5(&mut cursor).ok().flatten();
-                Progress::Continue { consumed }
-            }
+            (Phase::Method, _) if is_early => Progress::Continue { consumed },
             // Proxies that call their clients (back connections) may name themselves before they are asked.
             (Phase::Opening, first) if self.names_itself || !matches!(first, Some(4 | 5)) => {
                 self.names_itself = true;
@@ -142,10 +160,13 @@ impl Parser for Socks {
     }
 
     fn on_end(&mut self, facts: &mut Vec<Statement>) {
-        let is_unanswered = self.phase == Phase::Answer4 && self.start.server_port == PORT;
-        let is_likely = (self.unanswered.is_some() || is_unanswered) && !self.has_gap;
-        if self.is_certain || is_likely {
-            self.request = self.request.take().or(self.unanswered.take());
+        let on_port = self.start.server_port == PORT;
+        let is_unanswered = match self.phase {
+            Phase::Answer4 => on_port,
+            Phase::Method => !self.is_unseen && (on_port || self.request.is_some()),
+            _ => false,
+        };
+        if self.is_certain || (is_unanswered && !self.has_gap) {
             self.say(false, facts);
         }
     }
@@ -158,9 +179,10 @@ impl Socks {
             phase: Phase::Opening,
             version: 0,
             request: None,
+            offers_user: false,
             user: None,
             names_itself: false,
-            unanswered: None,
+            is_unseen: false,
             has_gap: false,
             is_certain: false,
             said: false,
@@ -178,7 +200,9 @@ impl Socks {
             }
             Phase::Opening => {
                 self.version = 5;
-                wire::methods(cursor)?.map_or(Step::Wait, |()| Step::Next(Phase::Method))
+                let Some(offers_user) = wire::methods(cursor)? else { return Ok(Step::Wait) };
+                self.offers_user = offers_user;
+                Step::Next(Phase::Method)
             }
             Phase::Answer4 => {
                 let Some(is_granted) = wire::answer4(cursor)? else { return Ok(Step::Wait) };
@@ -186,9 +210,10 @@ impl Socks {
             }
             Phase::Method => {
                 let Some(method) = wire::method(cursor)? else { return Ok(Step::Wait) };
-                self.is_certain = true;
+                self.is_certain = !self.is_unseen;
                 match method {
-                    wire::METHOD_NONE => Step::Next(Phase::Request),
+                    wire::METHOD_NONE => Step::Next(self.asked()),
+                    wire::METHOD_USER if self.is_unseen || self.user.is_some() => Step::Next(Phase::UserPasswordAnswer),
                     wire::METHOD_USER => Step::Next(Phase::UserPassword),
                     _ => Step::Over,
                 }
@@ -200,7 +225,7 @@ impl Socks {
             Phase::UserPasswordAnswer => {
                 let Some(is_granted) = wire::user_answer(cursor)? else { return Ok(Step::Wait) };
                 self.say_user(Some(if is_granted { Outcome::Success } else { Outcome::Failure }), facts);
-                if is_granted { Step::Next(Phase::Request) } else { Step::Over }
+                if is_granted { Step::Next(self.asked()) } else { Step::Over }
             }
             Phase::Request => {
                 self.request = wire::request5(cursor)?;
@@ -214,6 +239,34 @@ impl Socks {
         })
     }
 
+    /// What follows where the proxy waits for the request.
+    const fn asked(&self) -> Phase {
+        if self.is_unseen || self.request.is_some() { Phase::Answer5 } else { Phase::Request }
+    }
+
+    fn is_answered_on_port(&self, bytes: &[u8]) -> bool {
+        !self.names_itself && self.start.server_port == PORT && wire::begins_answers(bytes).is_some()
+    }
+
+    /// What a client says that is sure of the answers. Returns whether it may be the beginning of that, where more is there.
+    fn read_early(&mut self, cursor: &mut Cursor<'_>) -> bool {
+        if !matches!(self.phase, Phase::Method | Phase::UserPasswordAnswer) || self.is_unseen {
+            return false;
+        }
+        let may_name_user = self.phase == Phase::Method && self.offers_user && self.user.is_none();
+        if may_name_user && self.request.is_none() && wire::begins_user(cursor.rest()) {
+            self.user = wire::user(cursor).ok().flatten();
+            if self.user.is_none() {
+                return true;
+            }
+        }
+        if self.request.is_none() && wire::begins_request5(cursor.rest()) {
+            self.request = wire::request5(cursor).ok().flatten();
+            return true;
+        }
+        self.request.is_some()
+    }
+
     /// What is spoken through the proxy.
     fn inner(&self, sender: Sender, bytes: &[u8]) -> Inner {
         let Start { transport, client_port, server_port, .. } = self.start;
@@ -221,7 +274,7 @@ impl Socks {
     }
 
     fn judged(&mut self, is_granted: bool, facts: &mut Vec<Statement>) -> Step {
-        self.is_certain = true;
+        self.is_certain = !self.is_unseen;
         self.say(is_granted, facts);
         if is_granted { Step::Next(Phase::Relayed) } else { Step::Over }
     }

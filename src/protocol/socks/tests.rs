@@ -77,7 +77,7 @@ fn a_refusal_is_a_tunnel_that_was_not_established() {
 #[test]
 fn a_first_message_without_the_proxys_answer_is_no_claim() {
     for fixture in fixtures() {
-        // Of version 4 the whole request, which counts on the port.
+        // The whole message, which counts on the port.
         let tunnels = |facts: &[(Protocol, Statement)]| {
             let tunnel = |kind: &Statement| match kind {
                 Statement::Tunnel(tunnel) => Some((tunnel.confidence, tunnel.established)),
@@ -85,9 +85,9 @@ fn a_first_message_without_the_proxys_answer_is_no_claim() {
             };
             facts.iter().filter_map(|(_, kind)| tunnel(kind)).collect::<Vec<_>>()
         };
-        let is_told = fixture.chunks[0].1[0] == 4 && fixture.server_port == PORT;
-        let expected = vec![(Confidence::Likely, false); usize::from(is_told)];
-        assert_eq!(tunnels(&fixture.facts_of(&fixture.chunks[..1])), expected);
+        assert_eq!(tunnels(&fixture.facts_of(&fixture.chunks[..1])), [(Confidence::Likely, false)]);
+        let (sender, bytes) = &fixture.chunks[0];
+        assert_eq!(tunnels(&fixture.facts_of(&[(*sender, bytes[..bytes.len() - 1].to_vec())])), []);
         let elsewhere = Fixture { server_port: 9999, ..fixture.clone() };
         assert!(elsewhere.facts_of(&fixture.chunks[..1]).is_empty());
         let other = vec![fixture.chunks[0].clone(), (Sender::Server, b"HTTP/1.1 400 Bad Request\r\n".to_vec())];
@@ -102,6 +102,81 @@ fn a_user_of_version_4_may_have_a_space_and_a_host_none() {
     assert_eq!(user, Text::from("John Doe"));
     assert!(request(b"\x04\x01\x00\x50\0\0\0\x01\0a host\0").is_err());
     assert!(request(b"\x04\x01\x00\x50\xc0\x00\x02\x07John\x01Doe\0").is_err());
+    let user = |name: &[u8]| {
+        let bytes = [b"\x04\x01\x00\x50\xc0\x00\x02\x07", name, b"\0"].concat();
+        request(&bytes).unwrap().unwrap().1
+    };
+    assert_eq!(user("Jos\u{e9}".as_bytes()), Some("Jos\u{e9}".into()));
+    assert_eq!(user(b"Jos\xe9"), None, "of an encoding that nobody names");
+}
+
+#[test]
+fn a_proxy_that_is_seen_alone_is_told_on_its_port_by_its_answers() {
+    let server = |text: &str| (Sender::Server, hex(text));
+    let facts = |port: u16, chunks: &[(Sender, Vec<u8>)]| {
+        let facts = Fixture { server_port: port, ..fixtures().swap_remove(1) }.facts_of(chunks);
+        let tunnels = facts.iter().filter_map(|(_, kind)| match kind {
+            Statement::Tunnel(tunnel) => Some((tunnel.confidence, tunnel.established)),
+            _ => None,
+        });
+        tunnels.collect::<Vec<_>>()
+    };
+    let granted = "05 00 00 01 00 00 00 00 10 10";
+    for openings in [&["05 00", granted][..], &["05 02", "01 00", granted]] {
+        let chunks: Vec<_> = openings.iter().map(|text| server(text)).collect();
+        assert_eq!(facts(PORT, &chunks), [(Confidence::Likely, true)]);
+        assert_eq!(facts(1081, &chunks), []);
+        let whole = openings.concat();
+        assert_eq!(facts(PORT, &[server(&whole)]), [(Confidence::Likely, true)]);
+        let bytewise: Vec<_> = hex(&whole).into_iter().map(|byte| (Sender::Server, vec![byte])).collect();
+        assert_eq!(facts(PORT, &bytewise), [(Confidence::Likely, true)]);
+    }
+    for others in [
+        "05 00",
+        "05 02 01 00",
+        "05 00 05 00 00 01 00 00 00 00 10",
+        "05 00 05 09 00 01 00 00 00 00 10 10",
+        "05 00 04 5a 00 01 00 00 00 00 10 10",
+    ] {
+        assert_eq!(facts(PORT, &[server(others)]), [], "{others}");
+    }
+    let refused = [server("05 00"), server("05 02 00 01 00 00 00 00 00 00")];
+    assert_eq!(facts(PORT, &refused), [(Confidence::Likely, false)]);
+}
+
+#[test]
+fn a_client_may_name_its_user_at_once_where_it_offers_that() {
+    let (client, server) = (Sender::Client, Sender::Server);
+    let user = [hex("01 05"), b"alice".to_vec(), hex("07"), b"hunter2".to_vec()].concat();
+    let ask = hex("05 01 00 01 c0 00 02 07 00 50");
+    let answers = [(server, hex("05 02 01 00")), (server, hex("05 00 00 01 00 00 00 00 10 10"))];
+    let said = |opening: Vec<u8>, answers: &[(Sender, Vec<u8>)]| {
+        let of = |pieces: Vec<Vec<u8>>| {
+            let pieces = pieces.into_iter().map(|bytes| (client, bytes));
+            fixtures()[1].facts_of(&pieces.chain(answers.to_vec()).collect::<Vec<_>>())
+        };
+        let whole = of(vec![opening.clone()]);
+        for at in 1..opening.len() {
+            let (before, behind) = opening.split_at(at);
+            assert_eq!(
+                format!("{:?}", of(vec![before.to_vec(), behind.to_vec()])),
+                format!("{whole:?}"),
+                "cut at {at}"
+            );
+        }
+        assert!(!format!("{whole:?}").contains("hunter2"));
+        whole
+    };
+    let facts = said([hex("05 01 02"), user.clone(), ask.clone()].concat(), &answers);
+    let [(_, Statement::Credential(credential)), (_, Statement::Tunnel(tunnel))] = &facts[..] else {
+        panic!("{facts:?}")
+    };
+    assert_eq!((credential.user.clone(), credential.outcome), (Some("alice".into()), Some(Outcome::Success)));
+    assert!(tunnel.established);
+    assert_eq!(tunnel.fields.get("socks.destination"), Some(&Text::from("192.0.2.7:80").into()));
+    let facts = said([hex("05 01 02"), user.clone()].concat(), &answers[..1]);
+    assert_eq!(facts.len(), 2, "a user, and a tunnel that was not asked for: {facts:?}");
+    assert_eq!(said([hex("05 01 00"), user].concat(), &answers).len(), 0, "what was not offered");
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub struct Request {
     pub destination: Text,
 }
 
-/// SOCKS 4: command, port, address, user, and in 4a a host.
+/// SOCKS 4: command, port, address, user, and in 4a a host. The user is told where it is UTF-8.
 pub fn request4(cursor: &mut Cursor<'_>) -> Result<Option<(Request, Option<Text>)>, &'static str> {
     let mut ahead = *cursor;
     let Some(head) = ahead.array::<2>() else { return Ok(None) };
@@ -31,28 +31,29 @@ pub fn request4(cursor: &mut Cursor<'_>) -> Result<Option<(Request, Option<Text>
         _ => return Err("socks_request"),
     };
     let (Some(port), Some(address)) = (ahead.u16(), ahead.array::<4>()) else { return Ok(None) };
-    // A user's name may have spaces in it, as Windows has them.
-    let is_user = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
+    // A user's name may have spaces in it, as Windows has them, and letters in whatever encoding.
+    let is_user = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ' || !byte.is_ascii();
     let Some(user) = name(&mut ahead, is_user)? else { return Ok(None) };
     let destination = match address {
         [0, 0, 0, 0] => return Err("socks_request"),
         [0, 0, 0, _] => match name(&mut ahead, u8::is_ascii_graphic)? {
             None => return Ok(None),
-            Some(host) if host.is_empty() => return Err("socks_request"),
-            Some(host) => format!("{host}:{port}"),
+            Some([]) => return Err("socks_request"),
+            Some(host) => format!("{}:{port}", Text::from_latin1(host)),
         },
         address => format!("{}:{port}", Ipv4Addr::from(address)),
     };
     *cursor = ahead;
-    Ok(Some((Request { command, destination: destination.into() }, Some(user))))
+    let user = std::str::from_utf8(user).ok().map(Text::from);
+    Ok(Some((Request { command, destination: destination.into() }, user)))
 }
 
-/// Text of certain bytes up to a zero.
-fn name(cursor: &mut Cursor<'_>, is_of_it: impl Fn(&u8) -> bool) -> Result<Option<Text>, &'static str> {
+/// Certain bytes up to a zero.
+fn name<'a>(cursor: &mut Cursor<'a>, is_of_it: impl Fn(&u8) -> bool) -> Result<Option<&'a [u8]>, &'static str> {
     let bytes = cursor.rest();
     let is_text = |bytes: &[u8]| bytes.len() <= NAME_BYTES_MAX && bytes.iter().all(&is_of_it);
     match cursor.until(0) {
-        Some(name) if is_text(name) => Ok(Some(Text::from_latin1(name))),
+        Some(name) if is_text(name) => Ok(Some(name)),
         None if is_text(bytes) => Ok(None),
         _ => Err("socks_request"),
     }
@@ -73,8 +74,8 @@ pub fn answer4(cursor: &mut Cursor<'_>) -> Result<Option<bool>, &'static str> {
     }
 }
 
-/// The methods that a client offers (RFC 1928 §3).
-pub fn methods(cursor: &mut Cursor<'_>) -> Result<Option<()>, &'static str> {
+/// The methods that a client offers (RFC 1928 §3): whether a user with a password is one of them.
+pub fn methods(cursor: &mut Cursor<'_>) -> Result<Option<bool>, &'static str> {
     let mut ahead = *cursor;
     if ahead.u8().is_some_and(|version| version != 5) || ahead.peek() == Some(0) {
         return Err("socks_methods");
@@ -84,7 +85,8 @@ pub fn methods(cursor: &mut Cursor<'_>) -> Result<Option<()>, &'static str> {
         return if is_short { Ok(None) } else { Err("socks_methods") };
     };
     *cursor = ahead;
-    methods.rest().iter().all(|method| is_method(*method)).then_some(Some(())).ok_or("socks_methods")
+    let are_methods = methods.rest().iter().all(|method| is_method(*method));
+    are_methods.then_some(Some(methods.rest().contains(&METHOD_USER))).ok_or("socks_methods")
 }
 
 const fn is_method(method: u8) -> bool {
@@ -108,6 +110,38 @@ pub fn user(cursor: &mut Cursor<'_>) -> Result<Option<Text>, &'static str> {
     let (Some(user), Some(_password)) = (ahead.vec8(), ahead.vec8()) else { return Ok(None) };
     *cursor = ahead;
     Ok(Some(Text::from_utf8(user.rest())))
+}
+
+/// Whether bytes begin as a user and a password do (RFC 1929 §2): version, and a name that is not empty.
+pub fn begins_user(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&1) && bytes.get(1) != Some(&0)
+}
+
+/// Whether bytes begin as what a client says that does not wait for the method: a user with a password where it has offered
+/// that, a request, or both.
+pub fn begins_early(bytes: &[u8], offers_user: bool) -> bool {
+    let mut cursor = Cursor::new(bytes);
+    if offers_user && begins_user(bytes) && !matches!(user(&mut cursor), Ok(Some(_))) {
+        return true;
+    }
+    begins_request5(cursor.rest())
+}
+
+/// What a proxy says whose client is not seen, as far as it is there: the choice of no method or of a user, who is let in,
+/// and the answer to the request. None once it is something else.
+pub fn begins_answers(bytes: &[u8]) -> Option<bool> {
+    let mut cursor = Cursor::new(bytes);
+    let fits = |cursor: Cursor<'_>, expected: &[u8]| expected.starts_with(cursor.rest());
+    for opening in [&[5, METHOD_NONE][..], &[5, METHOD_USER, 1, 0]] {
+        if fits(cursor, opening) && cursor.len() < opening.len() {
+            return Some(false);
+        }
+        if bytes.starts_with(opening) {
+            cursor.skip(opening.len())?;
+            return answer5(&mut cursor).ok().map(|answer| answer.is_some());
+        }
+    }
+    None
 }
 
 /// Whether the proxy lets the user in.
