@@ -14,7 +14,9 @@ use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::ssh::midway::{Judgement, Midway};
 use crate::protocol::ssh::wire::{Identification, KeyExchange};
-use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
+use crate::protocol::{
+    ALL, ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start,
+};
 
 pub const PROTOCOL: Protocol = Protocol::new(&"ssh");
 
@@ -38,26 +40,59 @@ const CLIENT_BANNER: &str = "ssh.client_banner";
 const SERVER_BANNER: &str = "ssh.server_banner";
 const ESTABLISHED: &str = "ssh.established";
 const SSH_PORT: u16 = 22;
-const BANNER: &[u8] = b"SSH-";
 
-/// Both sides open alike, so the roles are the flow's, unless it has the well-known port for a client.
+/// Both sides open alike, so the roles are the flow's, unless it has the well-known port for a client. The server may say
+/// lines of text before (RFC 4253 §4.2); as others do that too, these are waited for on the port alone.
 fn probe(opening: &Opening<'_>) -> Probe {
-    if !begins_as_banner(opening.bytes) {
-        let is_session = opening.is_midway && opening.on_port(SSH_PORT) && midway::may_be(opening.bytes);
-        return if is_session { by_port(opening) } else { Probe::No };
+    if wire::begins_as_banner(opening.bytes) {
+        return of_line(opening.bytes, opening);
     }
-    let line = opening.bytes.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
-    if line.len() == opening.bytes.len() && line.len() < 255 {
-        return Probe::More;
+    if opening.is_midway && opening.on_port(SSH_PORT) && midway::may_be(opening.bytes) {
+        return by_port(opening);
     }
-    match Identification::of_line(line) {
-        None => Probe::No,
-        Some(_) => by_port(opening),
+    if !may_have_preamble(opening) {
+        return Probe::No;
+    }
+    let (preamble, line) = wire::behind_preamble(opening.bytes);
+    let has_begun = wire::begins_as_banner(line);
+    let text = if has_begun { preamble } else { opening.bytes };
+    match is_text(text) && text.len() <= wire::PREAMBLE_BYTES_MAX {
+        false => Probe::No,
+        true if !has_begun => Probe::More,
+        true if is_anybodys(preamble, opening) => Probe::No,
+        true => of_line(line, opening),
     }
 }
 
-fn begins_as_banner(bytes: &[u8]) -> bool {
-    BANNER.starts_with(bytes.get(..BANNER.len()).unwrap_or(bytes))
+/// Whether the text is the beginning of another protocol, which then is asked first wherever the stream is cut.
+fn is_anybodys(text: &[u8], opening: &Opening<'_>) -> bool {
+    let begins = Opening { bytes: text, ..*opening };
+    let opens = |spec: &ProtocolSpec| {
+        let first =
+            text.first().is_some_and(|byte| spec.opens_with.iter().any(|&(low, high)| (low..=high).contains(byte)));
+        first && spec.transports.contains(&opening.transport)
+    };
+    let is_of = |spec: &ProtocolSpec| matches!((spec.probe)(&begins), Probe::Match | Probe::Reversed);
+    ALL.iter().any(|spec| spec.protocol != PROTOCOL && opens(spec) && is_of(spec))
+}
+
+fn of_line(line: &[u8], opening: &Opening<'_>) -> Probe {
+    if Identification::of_line(line).is_some() {
+        return by_port(opening);
+    }
+    if Identification::may_begin(line) { Probe::More } else { Probe::No }
+}
+
+fn may_have_preamble(opening: &Opening<'_>) -> bool {
+    let is_of_server = match by_port(opening) {
+        Probe::Reversed => opening.sender == Sender::Client,
+        _ => opening.sender == Sender::Server,
+    };
+    is_of_server && !opening.is_midway && opening.on_port(SSH_PORT)
+}
+
+fn is_text(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| !byte.is_ascii_control() || matches!(byte, b'\t' | b'\r' | b'\n'))
 }
 
 const fn by_port(opening: &Opening<'_>) -> Probe {
@@ -76,6 +111,8 @@ struct Ssh {
 #[derive(Default)]
 struct Side {
     banner: Option<Banner>,
+    /// What there is of one whose line has not ended.
+    begun: Option<Banner>,
     /// Its hello was given.
     said: bool,
 }
@@ -86,9 +123,19 @@ struct Banner {
     is_version_1: bool,
 }
 
+impl Banner {
+    fn of(identification: &Identification<'_>) -> Self {
+        Self {
+            line: Text::from_utf8(identification.line),
+            software: Text::from_utf8(identification.software),
+            is_version_1: identification.is_version_1(),
+        }
+    }
+}
+
 impl Parser for Ssh {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
-        if let Some(midway) = self.midway.as_mut().filter(|_| !begins_as_banner(chunk.bytes)) {
+        if let Some(midway) = self.midway.as_mut().filter(|_| !wire::begins_as_banner(chunk.bytes)) {
             return match midway.on_segment(chunk.bytes, chunk.sender) {
                 Judgement::Foreign => Progress::Reject,
                 Judgement::Undecided => Progress::Continue { consumed: chunk.bytes.len() },
@@ -111,9 +158,11 @@ impl Parser for Ssh {
         Progress::Continue { consumed: chunk.bytes.len().saturating_sub(rest_len) }
     }
 
-    /// A side that said no more than its banner.
+    /// A side that said no more than its banner, or not even all of that.
     fn on_end(&mut self, facts: &mut Vec<Statement>) {
         for sender in [Sender::Client, Sender::Server] {
+            let side = self.side(sender);
+            side.banner = side.banner.take().or(side.begun.take());
             self.say(sender, None, facts);
         }
     }
@@ -141,16 +190,20 @@ impl Ssh {
             return Ok(());
         }
         if self.side(sender).banner.is_none() {
-            let Some(identification) = wire::identification(cursor)? else { return Ok(()) };
-            self.side(sender).banner = Some(Banner {
-                line: Text::from_utf8(identification.line),
-                software: Text::from_utf8(identification.software),
-                is_version_1: identification.is_version_1(),
-            });
+            let said = cursor.rest();
+            let read = wire::identification(cursor);
+            let side = self.side(sender);
+            if let Ok(Some(identification)) = read {
+                (side.banner, side.begun) = (Some(Banner::of(&identification)), None);
+            } else {
+                side.begun = wire::begun_identification(said).as_ref().map(Banner::of);
+                return read.map(|_| ());
+            }
         }
         // Version 1 has no such offer; a side that speaks both falls back to it when the other one cannot do more.
         if [&self.client, &self.server].iter().any(|side| side.banner.as_ref().is_some_and(|b| b.is_version_1)) {
-            self.on_end(facts);
+            self.say(Sender::Client, None, facts);
+            self.say(Sender::Server, None, facts);
             return Ok(());
         }
         if let Some(offer) = wire::key_exchange(cursor)? {

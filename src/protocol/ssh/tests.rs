@@ -147,13 +147,78 @@ fn what_only_resembles_a_banner_is_not_ssh() {
         is_midway: false,
         bytes,
     };
-    assert_eq!(probe(&opening(b"SSH-2.0-Go")), Probe::More);
+    assert_eq!(probe(&opening(b"SSH-2.0")), Probe::More);
+    assert_eq!(probe(&opening(b"SSH-2.0-Go")), Probe::Match);
     assert_eq!(probe(&opening(b"SSH-2.0-Go\r\n")), Probe::Match);
     assert_eq!(probe(&opening(b"SSH-keygen is here\r\n")), Probe::No);
-    assert_eq!(probe(&opening(b"SSH-2.0-a\0b\n")), Probe::No);
+    assert_eq!(probe(&opening(b"SSH-2.0\r\n-a")), Probe::No);
+    assert_eq!(probe(&opening(b"SSH--a\r\n")), Probe::No);
     assert_eq!(probe(&opening(b"STAT\r\n")), Probe::No);
     let amid_the_flow = Opening { client_port: 22, server_port: 50_000, ..opening(b"SSH-2.0-Go\n") };
     assert_eq!(probe(&amid_the_flow), Probe::Reversed);
+}
+
+/// What the only side that says something is told to say, and the same however it is cut.
+fn banners(server_port: u16, said: &[u8]) -> Vec<String> {
+    let of = |pieces: &[&[u8]]| {
+        let chunks = pieces.iter().map(|piece| (Sender::Server, piece.to_vec())).collect();
+        let facts = Fixture { server_port, chunks, ..fixtures().swap_remove(0) }.facts();
+        facts.into_iter().map(|fact| format!("{fact:?}")).collect::<Vec<_>>()
+    };
+    let whole = of(&[said]);
+    for at in 1..said.len() {
+        let (before, behind) = said.split_at(at);
+        assert_eq!(of(&[before, behind]), whole, "cut at {at}");
+    }
+    let facts =
+        Fixture { server_port, chunks: vec![(Sender::Server, said.to_vec())], ..fixtures().swap_remove(0) }.facts();
+    let banner = |(_, kind): &(Protocol, Statement)| match kind {
+        Statement::Hello(hello) => match hello.fields.get(SERVER_BANNER) {
+            Some(crate::facts::Value::Text(line)) => line.as_str().to_owned(),
+            other => panic!("{other:?}"),
+        },
+        Statement::Malformed(reason) => (*reason).to_owned(),
+        other => panic!("{other:?}"),
+    };
+    facts.iter().map(banner).collect()
+}
+
+#[test]
+fn a_banner_that_breaks_a_rule_is_told_as_far_as_it_goes() {
+    let long = format!("SSH-2.0-{}", "a".repeat(400));
+    assert_eq!(banners(2222, format!("{long}\r\n").as_bytes()), [&long[..255]]);
+    assert_eq!(banners(2222, b"SSH-2.0-Open\0SSH\r\n"), ["SSH-2.0-Open"]);
+    assert_eq!(banners(2222, b"SSH-2.0-Open"), ["SSH-2.0-Open"], "its end does not come");
+    assert_eq!(banners(2222, b"SSH-2.0-"), ["SSH-2.0-"]);
+    for nothing in [&b"SSH-2.0"[..], b"SSH-"] {
+        assert_eq!(banners(2222, nothing), [""; 0]);
+    }
+    let endless = format!("SSH-2.0-{}", "a".repeat(8200));
+    let chunks = [endless.clone(), format!("{endless}\n")].map(|said| vec![(Sender::Server, said.into_bytes())]);
+    for chunks in chunks {
+        let facts = Fixture { chunks, ..fixtures().swap_remove(0) }.facts();
+        assert!(matches!(&facts[..], [(_, Statement::Hello(_)), (_, Statement::Malformed(_))]), "{facts:?}");
+    }
+}
+
+#[test]
+fn lines_before_the_banner_are_waited_for_on_the_port_whoever_is_silent() {
+    let said = b"Authorised users only\r\nAll is logged\nSSH-2.0-OpenSSH_9.2\r\n";
+    assert_eq!(banners(22, said), ["SSH-2.0-OpenSSH_9.2"]);
+    assert_eq!(banners(22, &said[..said.len() - 1]), ["SSH-2.0-OpenSSH_9.2"]);
+    assert_eq!(banners(2222, said), [""; 0]);
+    assert_eq!(banners(22, b"Authorised users only\r\nAll is logged\n"), [""; 0]);
+    assert_eq!(banners(22, b"Authorised\x01\nSSH-2.0-OpenSSH_9.2\r\n"), [""; 0], "no text");
+    assert_eq!(banners(22, b"see SSH-2.0-OpenSSH_9.2\r\n"), [""; 0], "within a line");
+    let http = b"HTTP/1.1 400 Bad Request\r\n\r\nSSH-2.0-OpenSSH_9.2\r\n";
+    let chunks = vec![(Sender::Server, http.to_vec())];
+    let others = Fixture { server_port: 22, chunks, ..fixtures().swap_remove(0) }.facts();
+    assert!(others.iter().all(|(protocol, _)| *protocol != PROTOCOL), "another protocol: {others:?}");
+    let chunks = vec![(Sender::Client, said.to_vec())];
+    let of_client = Fixture { server_port: 22, chunks, ..fixtures().swap_remove(0) };
+    assert!(of_client.facts().is_empty(), "a client says no such lines");
+    let turned = Fixture { client_port: 22, server_port: 50_000, ..of_client };
+    assert_eq!(turned.facts().len(), 1);
 }
 
 /// Noise of so many bytes, as ciphers make it.

@@ -4,16 +4,33 @@ use md5::{Digest, Md5};
 
 use crate::protocol::cursor::Cursor;
 
-/// The most bytes of an identification line with its CR LF (RFC 4253 §4.2).
+/// The most bytes that an identification line may have (RFC 4253 §4.2), and that are told of one that has more.
 const IDENTIFICATION_BYTES_MAX: usize = 255;
+/// The longest line that implementations take for one (`SSH_MAX_BANNER_LEN` of OpenSSH).
+const LINE_BYTES_MAX: usize = 8192;
 /// The most bytes of a line that a server says before its identification, and of all of them.
-const PREAMBLE_BYTES_MAX: usize = 16 << 10;
+pub const PREAMBLE_BYTES_MAX: usize = 16 << 10;
 /// The most bytes of a packet that every implementation must take (RFC 4253 §6.1).
 const PACKET_BYTES_MAX: u32 = 35_000;
 
 const SSH_MSG_DISCONNECT: u8 = 1;
 const SSH_MSG_DEBUG: u8 = 4;
 const SSH_MSG_KEXINIT: u8 = 20;
+
+const BANNER: &[u8] = b"SSH-";
+
+/// Whether bytes are the beginning of an identification line, as far as they go.
+pub fn begins_as_banner(bytes: &[u8]) -> bool {
+    BANNER.starts_with(bytes.get(..BANNER.len()).unwrap_or(bytes))
+}
+
+/// Lines of text, and what stands behind them: the first one that is or may be an identification, or the last, which has no
+/// end yet.
+pub fn behind_preamble(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let mut behind = Cursor::new(bytes);
+    while !begins_as_banner(behind.rest()) && behind.until(b'\n').is_some() {}
+    bytes.split_at(bytes.len().saturating_sub(behind.len()))
+}
 
 /// `SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u5`, without its line end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,13 +43,23 @@ pub struct Identification<'a> {
 }
 
 impl<'a> Identification<'a> {
-    /// Reads a line without its line end.
+    /// Reads what there is of a line. It ends with CR, LF, or a NUL, which nobody may send.
     pub fn of_line(line: &'a [u8]) -> Option<Self> {
-        let mut cursor = Cursor::new(line.strip_prefix(b"SSH-")?);
+        let line = line.get(..IDENTIFICATION_BYTES_MAX).unwrap_or(line);
+        let line = line.split(|byte| matches!(byte, b'\r' | b'\n' | 0)).next().unwrap_or_default();
+        let mut cursor = Cursor::new(line.strip_prefix(BANNER)?);
         let protocol = cursor.until(b'-')?;
         let is_version = protocol.first().is_some_and(u8::is_ascii_digit)
             && protocol.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
-        (is_version && !line.contains(&0)).then_some(Self { line, protocol, software: cursor.rest() })
+        is_version.then_some(Self { line, protocol, software: cursor.rest() })
+    }
+
+    /// Whether a line as short as this may become one.
+    pub fn may_begin(line: &[u8]) -> bool {
+        let seen = line.get(..BANNER.len()).unwrap_or(line);
+        let is_version = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+        let mut version = line.get(BANNER.len()..).unwrap_or_default().iter();
+        BANNER.starts_with(seen) && line.len() < IDENTIFICATION_BYTES_MAX && version.all(is_version)
     }
 
     /// Whether the side speaks the first version of the protocol only; 1.99 speaks both (RFC 4253 §5.1).
@@ -48,21 +75,26 @@ pub fn identification<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Identificati
         if cursor.len().saturating_sub(ahead.len()) > PREAMBLE_BYTES_MAX {
             return Err("ssh_preamble");
         }
-        let is_identification = ahead.rest().starts_with(b"SSH-");
-        let bytes_max = if is_identification { IDENTIFICATION_BYTES_MAX } else { PREAMBLE_BYTES_MAX };
+        let is_identification = ahead.rest().starts_with(BANNER);
+        let bytes_max = if is_identification { LINE_BYTES_MAX } else { PREAMBLE_BYTES_MAX };
         let Some(line) = ahead.until(b'\n') else {
             return if ahead.len() > bytes_max { Err("ssh_identification") } else { Ok(None) };
         };
+        if line.len() > bytes_max {
+            return Err("ssh_identification");
+        }
         if !is_identification {
             continue;
         }
-        if line.len() >= bytes_max {
-            return Err("ssh_identification");
-        }
         *cursor = ahead;
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
         return Identification::of_line(line).map(Some).ok_or("ssh_identification");
     }
+}
+
+/// The identification line whose end has not come.
+pub fn begun_identification(bytes: &[u8]) -> Option<Identification<'_>> {
+    let (_, line) = behind_preamble(bytes);
+    Identification::of_line(line)
 }
 
 /// What a side offers for the key exchange (`SSH_MSG_KEXINIT`), as far as HASSH reads it.
