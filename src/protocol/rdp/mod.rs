@@ -23,7 +23,7 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     // A TPKT, or the size of a preconnection PDU.
     opens_with: ANY_BYTE,
     probe,
-    start: |_| Box::<Rdp>::default(),
+    start: |start| Box::new(Rdp { on_port: start.on_port(PORT), ..Rdp::default() }),
     fields: &[
         FieldSpec {
             name: "rdp.preconnection_id",
@@ -49,6 +49,8 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     ],
 };
 
+const PORT: u16 = 3389;
+
 /// The most PDUs read in search of the client info: 2 to attach, a join for each of 33 channels, and some to spare.
 const DOMAIN_PDUS_MAX: u8 = 64;
 
@@ -69,7 +71,7 @@ fn probe(opening: &Opening<'_>) -> Probe {
         Ok(None) => return Probe::More,
         Err(_) => return Probe::No,
     };
-    let role = if wire::request(body).is_some() || wire::is_connect_initial(body) {
+    let role = if wire::request(body, opening.on_port(PORT)).is_some() || wire::is_connect_initial(body) {
         Sender::Client
     } else if matches!(wire::confirm(body), Some(Confirm::Selected(_) | Confirm::Failure(_))) {
         Sender::Server
@@ -81,6 +83,7 @@ fn probe(opening: &Opening<'_>) -> Probe {
 
 #[derive(Default)]
 struct Rdp {
+    on_port: bool,
     preconnection: Option<Preconnection>,
     request: Option<Request>,
     confirm: Option<Confirm>,
@@ -162,7 +165,7 @@ impl Rdp {
         if self.request.is_some() {
             return Step::Foreign;
         }
-        self.request = wire::request(body);
+        self.request = wire::request(body, self.on_port);
         match self.request {
             Some(_) => self.negotiated(facts),
             None => Step::Foreign,

@@ -232,8 +232,8 @@ fn a_routing_token_and_correlation_info_are_passed_over() {
     bytes.extend([0xab; 16]);
     bytes.extend([0; 16]);
     assert_eq!(bytes.len(), 91);
-    let request = wire::tpkt(&mut Cursor::new(&bytes)).unwrap().and_then(wire::request).unwrap();
-    assert_eq!(request, Request { cookie: None, is_routed: true, protocols: Some(Protocols(3)) });
+    let request = wire::tpkt(&mut Cursor::new(&bytes)).unwrap().and_then(|body| wire::request(body, false)).unwrap();
+    assert_eq!(request, Request { cookie: None, is_marked: true, protocols: Some(Protocols(3)) });
 }
 
 /// What a client was configured to send (`loadbalanceinfo`) is the balancer's matter; it counts where a negotiation follows.
@@ -245,13 +245,61 @@ fn any_routing_token_is_passed_over_where_a_negotiation_follows() {
         let mut bytes = vec![3, 0, 0, len, len - 5, 0xe0, 0, 0, 0, 0, 0];
         bytes.extend(line);
         bytes.extend(negotiation);
-        wire::tpkt(&mut Cursor::new(&bytes)).unwrap().and_then(wire::request)
+        wire::tpkt(&mut Cursor::new(&bytes)).unwrap().and_then(|body| wire::request(body, false))
     };
     let negotiation = "01 00 08 00 03 00 00 00";
-    let read = Request { cookie: None, is_routed: true, protocols: Some(Protocols(3)) };
+    let read = Request { cookie: None, is_marked: true, protocols: Some(Protocols(3)) };
     assert_eq!(request(b"pool=farm7 2\r\n", negotiation), Some(read));
     assert_eq!(request(b"pool=farm7 2\r\n", ""), None);
     assert_eq!(request(b"pool\x01\r\n", negotiation), None);
+}
+
+/// A Connection Request around this, on a port.
+fn asked(server_port: u16, rest: &[u8]) -> Vec<(Protocol, Statement)> {
+    let len = u8::try_from(11 + rest.len()).unwrap();
+    let bytes = [&[3, 0, 0, len, len - 5, 0xe0, 0, 0, 0, 0, 0], rest].concat();
+    Fixture { server_port, chunks: vec![(Sender::Client, bytes)], ..fixtures().swap_remove(0) }.facts()
+}
+
+#[test]
+fn a_cookie_is_rdps_whatever_is_wrong_behind_it() {
+    let negotiation = hex("01 00 08 00 03 00 00 00");
+    let cookie = |end: &str, rest: &[u8]| [b"Cookie: mstshash=A70", end.as_bytes(), rest].concat();
+    for (rest, is_negotiated) in [
+        (cookie("", &[]), false),
+        (cookie("\r\n", &[]), false),
+        (cookie("\n", &negotiation), true),
+        (cookie("", &negotiation), true),
+        (cookie("\r\n", &[&negotiation[..], &[0]].concat()), false),
+        (cookie("\r\n", &hex("01 00 09 00 03 00 00 00")), false),
+    ] {
+        let facts = asked(4000, &rest);
+        assert_eq!(desktop(&facts).user, Some("A70".into()), "{rest:02x?}");
+        assert_eq!(desktop(&facts).fields.get("rdp.requested_protocols").is_some(), is_negotiated, "{rest:02x?}");
+    }
+    for rest in [b"Cookie: mstshash=\r\n".to_vec(), [b"Cookie: mstshash= \r\n", &negotiation[..]].concat()] {
+        let facts = asked(4000, &rest);
+        assert_eq!((&desktop(&facts).user, desktop(&facts).fields.get("rdp.cookie")), (&None, None), "nobody");
+    }
+}
+
+#[test]
+fn what_breaks_a_rule_without_a_cookie_is_rdps_on_its_port_alone() {
+    for rest in [b"Cookie: foo=bar\r\n".to_vec(), b"pool=farm7\r\n".to_vec(), hex("01 00 09 00 01 00 00 00")] {
+        assert_eq!(asked(3389, &rest).len(), 1, "{rest:02x?}");
+        assert_eq!(asked(4000, &rest).len(), 0, "{rest:02x?}");
+    }
+    for rest in [
+        hex("c0 01 0a c1 02 01 00 c2 02 01 02"),
+        hex("01 00 09 00 01 00 00"),
+        hex("02 00 08 00 01 00 00 00"),
+        b"Cookie: foo=bar".to_vec(),
+        b"pool\x01\r\n".to_vec(),
+        b"pool=farm7\r\n\x01\x02".to_vec(),
+        Vec::new(),
+    ] {
+        assert_eq!(asked(3389, &rest).len(), 0, "{rest:02x?}");
+    }
 }
 
 #[test]

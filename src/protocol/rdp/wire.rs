@@ -75,14 +75,15 @@ impl Protocols {
 pub struct Request {
     /// The user name of `Cookie: mstshash=`.
     pub cookie: Option<Text>,
-    pub is_routed: bool,
+    /// It has a cookie or a routing token, or a negotiation that breaks a rule.
+    pub is_marked: bool,
     pub protocols: Option<Protocols>,
 }
 
 impl Request {
     /// Whether nothing in it is RDP's own: any ISO transport may begin so.
     pub const fn is_bare(&self) -> bool {
-        self.cookie.is_none() && !self.is_routed && self.protocols.is_none()
+        !self.is_marked && self.protocols.is_none()
     }
 }
 
@@ -122,35 +123,66 @@ pub fn tpkt<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Cursor<'a>>, &'static 
     Ok(Some(body))
 }
 
-/// Reads the body of a TPKT packet as a Connection Request.
-pub fn request(mut body: Cursor<'_>) -> Option<Request> {
+/// Reads the body of a TPKT packet as a Connection Request. Behind a cookie whose text is RDP's the rest may be malformed; on
+/// RDP's port a token of any balancer may have nothing behind it, and a negotiation another length than its own.
+pub fn request(mut body: Cursor<'_>, on_port: bool) -> Option<Request> {
     x224_connection(&mut body, X224_CONNECTION_REQUEST)?;
-    let mut request = Request { cookie: None, is_routed: false, protocols: None };
-    let mut must_negotiate = false;
+    let mut request = Request { cookie: None, is_marked: false, protocols: None };
+    let mut is_known = false;
     while body.peek().is_some_and(|byte| byte.is_ascii_alphabetic()) {
-        let line = body.until(b'\n')?.strip_suffix(b"\r")?;
-        if let Some(user) = line.strip_prefix(b"Cookie: mstshash=") {
-            request.cookie = Some(Text::from(Text::from_utf8(user).as_str().trim()));
-        } else if line.starts_with(b"Cookie: msts=") || line.starts_with(b"tsv://") {
-            request.is_routed = true;
-        } else if line.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ') {
-            // A token of somebody's own load balancer, as the client was configured to send it (MS-RDPBCGR §2.2.1.1).
-            (request.is_routed, must_negotiate) = (true, true);
-        } else {
-            return None;
+        match token(&mut body)? {
+            Token::Cookie(user) => (request.cookie, is_known) = (Some(user).filter(|user| !user.is_empty()), true),
+            Token::Known => is_known = true,
+            Token::Other => {}
         }
+        request.is_marked = true;
+    }
+    request.protocols = requested(body);
+    if request.protocols.is_some() || is_known {
+        return Some(request);
     }
     if body.is_empty() {
-        return (!must_negotiate).then_some(request);
+        return (!request.is_marked || on_port).then_some(request);
     }
+    request.is_marked = true;
+    (on_port && body.peek() == Some(TYPE_RDP_NEG_REQ) && body.len() == NEGOTIATION_BYTES).then_some(request)
+}
+
+/// What may stand before the negotiation (§2.2.1.1).
+enum Token {
+    Cookie(Text),
+    /// As Microsoft's own balancers have it.
+    Known,
+    /// Of somebody's own load balancer, as the client was configured to send it.
+    Other,
+}
+
+/// Takes a cookie or a routing token off, with its CR LF. Clients that break the rule leave that out, or half of it.
+fn token(body: &mut Cursor<'_>) -> Option<Token> {
+    const CR_LF: &[u8] = b"\r\n";
+    let end_at = body.rest().windows(CR_LF.len()).position(|end| end == CR_LF);
+    let text = || body.rest().iter().take_while(|byte| !byte.is_ascii_control()).count();
+    let line = body.take(end_at.unwrap_or_else(text))?;
+    let _end = body.skip(if end_at.is_some() { CR_LF.len() } else { usize::from(body.peek() == Some(b'\n')) });
+    if let Some(user) = line.strip_prefix(b"Cookie: mstshash=") {
+        return Some(Token::Cookie(Text::from(Text::from_utf8(user).as_str().trim())));
+    }
+    if line.starts_with(b"Cookie: msts=") || line.starts_with(b"tsv://") {
+        return Some(Token::Known);
+    }
+    let is_text = line.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
+    (end_at.is_some() && is_text).then_some(Token::Other)
+}
+
+/// The security protocols that a negotiation asks for.
+fn requested(mut body: Cursor<'_>) -> Option<Protocols> {
     let (kind, flags, value) = negotiation(&mut body)?;
-    request.protocols = Some(Protocols(value)).filter(|_| kind == TYPE_RDP_NEG_REQ);
-    request.protocols?;
+    (kind == TYPE_RDP_NEG_REQ).then_some(())?;
     if flags & CORRELATION_INFO_PRESENT != 0 && !body.is_empty() {
         let is_correlation_info = body.u8()? == TYPE_RDP_CORRELATION_INFO && body.u8()? == 0 && body.u16_le()? == 36;
         body.skip(32).filter(|()| is_correlation_info)?;
     }
-    body.is_empty().then_some(request)
+    body.is_empty().then_some(Protocols(value))
 }
 
 /// Reads the body of a TPKT packet as a Connection Confirm.
@@ -176,10 +208,13 @@ fn x224_connection(body: &mut Cursor<'_>, code: u8) -> Option<()> {
     (fits && body.u8()? == 0).then_some(())
 }
 
-/// RDP_NEG_REQ, RDP_NEG_RSP and RDP_NEG_FAILURE: type, flags and value.
+/// RDP_NEG_REQ, RDP_NEG_RSP and RDP_NEG_FAILURE: type, flags, length and value.
+const NEGOTIATION_BYTES: usize = 8;
+
+/// Type, flags and value of one.
 fn negotiation(body: &mut Cursor<'_>) -> Option<(u8, u8, u32)> {
     let (kind, flags) = (body.u8()?, body.u8()?);
-    (body.u16_le()? == 8).then_some(())?;
+    (usize::from(body.u16_le()?) == NEGOTIATION_BYTES).then_some(())?;
     Some((kind, flags, body.u32_le()?))
 }
 
