@@ -165,11 +165,16 @@ fn on_another_port_only_a_request_that_names_its_server_counts() {
 
 #[test]
 fn octets_behind_the_length_are_padding_on_its_ports() {
-    let mut padded = logon();
-    padded.chunks.iter_mut().for_each(|(_, bytes)| bytes.extend([0; 3]));
-    assert_eq!(credentials(&padded).len(), 2);
-    padded.server_port = 9999;
-    assert!(padded.facts().is_empty());
+    for octets in [&[0; 3][..], b"junk"] {
+        let mut padded = logon();
+        padded.chunks.iter_mut().for_each(|(_, bytes)| bytes.extend(octets));
+        assert_eq!(credentials(&padded).len(), 2);
+        padded.server_port = 9999;
+        assert!(padded.facts().is_empty());
+        let mut watched = Fixture { chunks: vec![(Sender::Client, packet(12, 1, &[]))], ..logon() };
+        watched.chunks[0].1.extend(octets);
+        assert_eq!(credentials(&watched).len(), usize::from(octets == [0; 3]), "a head alone");
+    }
 }
 
 /// RFC 2865 §5.1: the requests of a tunnelled method name nobody.
@@ -190,7 +195,6 @@ fn an_acceptance_tells_who_was_let_in() {
 #[test]
 fn what_does_not_add_up_is_not_radius() {
     for spoil in [
-        |bytes: &mut Vec<u8>| bytes.push(1),
         |bytes: &mut Vec<u8>| bytes.truncate(40),
         |bytes: &mut Vec<u8>| bytes[0] = 6,
         |bytes: &mut Vec<u8>| bytes[21] += 1,

@@ -10,7 +10,7 @@ pub(super) struct Packet<'a> {
     pub(super) code: Code,
     pub(super) identifier: u8,
     attributes: &'a [u8],
-    /// Zeros follow, which are none of it (RFC 2865 §3).
+    /// Octets follow that are none of it: padding, whatever they are (RFC 2865 §3).
     pub(super) is_padded: bool,
 }
 
@@ -92,7 +92,9 @@ impl<'a> Packet<'a> {
         let attributes = datagram.get(Self::HEADER_BYTES..len)?;
         let padding = datagram.get(len..)?;
         let packet = Self { code, identifier, attributes, is_padded: !padding.is_empty() };
-        (packet.is_sound() && padding.iter().all(|&byte| byte == 0)).then_some(packet)
+        // A packet that is nothing but its head may be anybody's before other octets than zeros.
+        let is_told_apart = !attributes.is_empty() || padding.iter().all(|&byte| byte == 0);
+        (packet.is_sound() && is_told_apart).then_some(packet)
     }
 
     /// The attributes fill the packet.
