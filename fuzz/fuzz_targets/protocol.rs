@@ -64,7 +64,7 @@ fn facts(start: Start, said: &[(Sender, &[u8])]) -> Vec<(Protocol, Statement)> {
     let mut session = Session::new(start);
     let mut facts = Vec::new();
     for &(sender, bytes) in said {
-        session.on_bytes(Chunk { at: Timestamp::from_secs(1), sender, bytes }, &mut facts);
+        session.on_bytes(Chunk { at: Timestamp::from_secs(1), sender, bytes, missing: 0 }, &mut facts);
     }
     session.on_end(&mut facts);
     facts

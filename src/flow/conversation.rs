@@ -107,7 +107,7 @@ impl Conversation {
 impl Listener {
     fn hear(&mut self, at: Timestamp, sender: Sender, piece: Piece<'_>, said: &mut Said) {
         self.guarded(said, |session, said| match piece {
-            Piece::Bytes(bytes) => session.on_bytes(Chunk { at, sender, bytes }, said),
+            Piece::Bytes(bytes) => session.on_bytes(Chunk { at, sender, bytes, missing: 0 }, said),
             Piece::Gap(len) => session.on_gap(sender, len, said),
         });
     }

@@ -30,7 +30,7 @@ impl FlowTable {
             None => read_datagram(flow, sender, packet, &mut self.said),
         };
         flow.on_payload(head, sender, seen);
-        flow.on_datagram(Chunk { at: head.at, sender, bytes: packet.payload });
+        flow.on_datagram(datagram(sender, packet));
         self.counters.count_payload(seen);
         if flow.conversation.is_some() {
             self.after_reading(slot, buffered, Moment { at: head.at, seq: head.seq }, facts);
@@ -119,11 +119,17 @@ fn buffered_bytes(flow: &Flow) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
+fn datagram<'a>(sender: Sender, packet: &Packet<'a>) -> Chunk<'a> {
+    let captured = u32::try_from(packet.payload.len()).unwrap_or(u32::MAX);
+    let missing = packet.head.payload_len.saturating_sub(captured);
+    Chunk { at: packet.head.at, sender, bytes: packet.payload, missing }
+}
+
 fn read_datagram(flow: &mut Flow, sender: Sender, packet: &Packet<'_>, said: &mut Said) -> Seen {
     if !flow.is_read && !packet.payload.is_empty() {
         let start = flow.start();
         let conversation = flow.conversation.get_or_insert_with(|| Box::new(Conversation::new(start)));
-        conversation.on_datagram(Chunk { at: packet.head.at, sender, bytes: packet.payload }, said);
+        conversation.on_datagram(datagram(sender, packet), said);
     }
     Seen { fresh: packet.head.payload_len, ..Seen::default() }
 }

@@ -43,7 +43,7 @@ impl Conversation {
     fn facts(&self, mut session: Session) -> (Vec<(Protocol, Statement)>, Option<Protocol>) {
         let mut facts = Vec::new();
         for (at, (sender, bytes)) in (1..).zip(&self.chunks) {
-            session.on_bytes(Chunk { at: Timestamp::from_secs(at), sender: *sender, bytes }, &mut facts);
+            session.on_bytes(Chunk { at: Timestamp::from_secs(at), sender: *sender, bytes, missing: 0 }, &mut facts);
         }
         session.on_end(&mut facts);
         (facts, session.protocol())

@@ -216,6 +216,8 @@ pub struct Chunk<'a> {
     pub at: Timestamp,
     pub sender: Sender,
     pub bytes: &'a [u8],
+    /// How many bytes of the datagram or frame are behind these, which the snap length cut off. A stream has holes instead.
+    pub missing: u32,
 }
 
 /// What a parser is told when it starts.
@@ -237,7 +239,7 @@ impl Start {
     /// What a probe is shown where a side says this.
     pub const fn opening<'a>(&self, sender: Sender, bytes: &'a [u8]) -> Opening<'a> {
         let Self { transport, client_port, server_port, is_midway } = *self;
-        Opening { transport, sender, client_port, server_port, is_midway, bytes }
+        Opening { transport, sender, client_port, server_port, is_midway, bytes, missing: 0 }
     }
 }
 
@@ -252,6 +254,8 @@ pub struct Opening<'a> {
     /// As of [`Start::is_midway`].
     pub is_midway: bool,
     pub bytes: &'a [u8],
+    /// As of [`Chunk::missing`].
+    pub missing: u32,
 }
 
 impl Opening<'_> {

@@ -14,7 +14,7 @@ use crate::protocol::session::late::Late;
 use crate::protocol::session::midway::Midway;
 use crate::protocol::session::pending::Pending;
 use crate::protocol::session::proxy::Preamble;
-use crate::protocol::{Chunk, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, shape};
+use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, shape};
 use crate::time::Timestamp;
 
 mod handover;
@@ -78,6 +78,13 @@ struct Said {
     at: Timestamp,
     sender: Sender,
     bytes: Vec<u8>,
+    missing: u32,
+}
+
+impl Said {
+    fn chunk(&self) -> Chunk<'_> {
+        Chunk { at: self.at, sender: self.sender, bytes: &self.bytes, missing: self.missing }
+    }
 }
 
 enum State {
@@ -272,7 +279,7 @@ impl Session {
     /// The flow is over. Who began to read it and knows nothing leaves what there is of it to the others.
     pub fn on_end(&mut self, facts: &mut Vec<(Protocol, Statement)>) {
         if let Some((at, said)) = self.preamble.take() {
-            self.on_stream(Chunk { at, sender: Sender::Client, bytes: &said }, facts);
+            self.on_stream(Chunk { at, sender: Sender::Client, bytes: &said, missing: 0 }, facts);
         }
         while let State::Parsing(parsing) = &mut self.state {
             let mut said = Vec::new();
@@ -312,7 +319,10 @@ impl Session {
         let is_stream = self.is_stream();
         match self.history.last_mut().filter(|turn| is_stream && turn.sender == chunk.sender) {
             Some(turn) => turn.bytes.extend_from_slice(chunk.bytes),
-            None => self.history.push(Said { at: chunk.at, sender: chunk.sender, bytes: chunk.bytes.into() }),
+            None => {
+                let Chunk { at, sender, bytes, missing } = chunk;
+                self.history.push(Said { at, sender, bytes: bytes.into(), missing });
+            }
         }
     }
 
@@ -360,7 +370,7 @@ impl Session {
     fn probe(&mut self, mut candidates: Candidates, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, Statement)>) {
         let joined = self.opening(&chunk);
         let bytes = joined.as_deref().unwrap_or(chunk.bytes);
-        let opening = self.start.opening(chunk.sender, bytes);
+        let opening = Opening { missing: chunk.missing, ..self.start.opening(chunk.sender, bytes) };
         let of_datagram = !self.is_stream();
         let side = candidates.side(chunk.sender);
         let mut mask = match *side {
@@ -430,7 +440,7 @@ impl Session {
         let (history, history_bytes) = (std::mem::take(&mut self.history), std::mem::take(&mut self.history_bytes));
         let mut step = Step::Go;
         for said in &history {
-            step = self.feed(Chunk { at: said.at, sender: said.sender, bytes: &said.bytes }, facts);
+            step = self.feed(said.chunk(), facts);
             if !matches!(step, Step::Go) {
                 break;
             }
@@ -484,7 +494,7 @@ impl Session {
         self.history_bytes = 0;
         self.state = State::Probing(others);
         for said in &history {
-            self.take(Chunk { at: said.at, sender: said.sender, bytes: &said.bytes }, facts);
+            self.take(said.chunk(), facts);
         }
     }
 
@@ -502,7 +512,7 @@ impl Session {
             &pending
         };
         let mut said = SAID.take();
-        let progress = parsing.parser.on_bytes(Chunk { at: chunk.at, sender, bytes }, &mut said);
+        let progress = parsing.parser.on_bytes(Chunk { sender, bytes, ..chunk }, &mut said);
         let protocol = parsing.protocol;
         if !said.is_empty() {
             self.protocol.get_or_insert(protocol);
@@ -538,7 +548,7 @@ impl Session {
             Progress::Reject => Step::Reject,
             Progress::Upgrade { to, consumed } => {
                 let rest: Vec<u8> = bytes.get(consumed..).unwrap_or_default().into();
-                self.upgrade(to, Chunk { at: chunk.at, sender: chunk.sender, bytes: &rest }, facts)
+                self.upgrade(to, Chunk { bytes: &rest, ..chunk }, facts)
             }
         }
     }

@@ -107,7 +107,20 @@ impl Fixture {
         let mut session = Session::new(Start { is_midway: true, ..self.start() });
         let mut facts = Vec::new();
         for (at, (sender, bytes)) in (1..).zip(&self.chunks).skip(first) {
-            session.on_bytes(Chunk { at: Timestamp::from_secs(at), sender: *sender, bytes }, &mut facts);
+            session.on_bytes(Chunk { at: Timestamp::from_secs(at), sender: *sender, bytes, missing: 0 }, &mut facts);
+        }
+        session.on_end(&mut facts);
+        facts
+    }
+
+    /// What its datagrams say to a capture that keeps so many bytes of each.
+    pub(crate) fn facts_within(&self, snap_len: usize) -> Vec<(Protocol, Statement)> {
+        let mut session = Session::new(self.start());
+        let mut facts = Vec::new();
+        for (at, (sender, bytes)) in (1..).zip(&self.chunks) {
+            let (bytes, cut) = bytes.split_at(snap_len.min(bytes.len()));
+            let missing = u32::try_from(cut.len()).unwrap();
+            session.on_bytes(Chunk { at: Timestamp::from_secs(at), sender: *sender, bytes, missing }, &mut facts);
         }
         session.on_end(&mut facts);
         facts
@@ -117,7 +130,7 @@ impl Fixture {
         let mut session = Session::new(self.start());
         let mut facts = Vec::new();
         for (at, (sender, bytes)) in (1..).zip(chunks) {
-            session.on_bytes(Chunk { at: Timestamp::from_secs(at), sender: *sender, bytes }, &mut facts);
+            session.on_bytes(Chunk { at: Timestamp::from_secs(at), sender: *sender, bytes, missing: 0 }, &mut facts);
         }
         session.on_end(&mut facts);
         facts
@@ -213,7 +226,7 @@ fn a_hole_in_a_stream_invents_nothing() {
                     continue;
                 }
                 let at = Timestamp::from_secs(1 + index as u64);
-                session.on_bytes(Chunk { at, sender: *sender, bytes }, &mut facts);
+                session.on_bytes(Chunk { at, sender: *sender, bytes, missing: 0 }, &mut facts);
             }
             session.on_end(&mut facts);
             facts.retain(|(_, kind)| !matches!(kind, Statement::Malformed(_)));
@@ -222,6 +235,19 @@ fn a_hole_in_a_stream_invents_nothing() {
             let said = statements(&facts);
             let invented: Vec<&String> = said.difference(&whole).filter(|line| !amid.contains(*line)).collect();
             assert!(invented.is_empty(), "{} without chunk {lost} says {invented:?}", fixture.name);
+        }
+    }
+}
+
+#[test]
+fn datagrams_that_the_snap_length_cut_are_claimed_by_nobody_else() {
+    for fixture in fixtures().into_iter().filter(|fixture| fixture.transport != Transport::Tcp) {
+        let protocols: BTreeSet<Protocol> = fixture.facts().iter().map(|(protocol, _)| *protocol).collect();
+        let longest = fixture.chunks.iter().map(|(_, bytes)| bytes.len()).max().unwrap();
+        for snap_len in 1..longest.min(400) {
+            let facts = fixture.facts_within(snap_len);
+            let strangers = facts.iter().any(|(protocol, _)| !protocols.contains(protocol));
+            assert!(!strangers, "{} cut at {snap_len} says {facts:?}", fixture.name);
         }
     }
 }
@@ -245,6 +271,7 @@ fn claims(spec: &ProtocolSpec, fixture: &Fixture, sender: Sender, bytes: &[u8]) 
         server_port: fixture.server_port,
         is_midway: false,
         bytes,
+        missing: 0,
     };
     let opens = spec.transports.contains(&fixture.transport)
         && bytes.first().is_some_and(|byte| spec.opens_with.iter().any(|&(low, high)| (low..=high).contains(byte)));
@@ -254,7 +281,7 @@ fn claims(spec: &ProtocolSpec, fixture: &Fixture, sender: Sender, bytes: &[u8]) 
     let mut parser = (spec.start)(&fixture.start());
     let mut facts = Vec::new();
     for (at, (sender, bytes)) in (1..).zip(&fixture.chunks) {
-        parser.on_bytes(Chunk { at: Timestamp::from_secs(at), sender: *sender, bytes }, &mut facts);
+        parser.on_bytes(Chunk { at: Timestamp::from_secs(at), sender: *sender, bytes, missing: 0 }, &mut facts);
     }
     facts.iter().any(|kind| !matches!(kind, Statement::Malformed(_)))
 }

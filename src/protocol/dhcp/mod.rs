@@ -43,7 +43,7 @@ fn probe(opening: &Opening<'_>) -> Probe {
     if !on_port {
         return Probe::No;
     }
-    match Message::parse(opening.bytes).filter(is_plausible) {
+    match Message::parse(opening.bytes, opening.missing).filter(is_plausible) {
         None => Probe::No,
         Some(message) if speaker(&message, opening) == opening.sender => Probe::Match,
         Some(_) => Probe::Reversed,
@@ -51,9 +51,9 @@ fn probe(opening: &Opening<'_>) -> Probe {
 }
 
 /// The cookie stands for itself, whatever is wrong in the message. BOOTP has none, but it gives an address to somebody, or it
-/// has the length of BOOTP, or there is nothing where options would be.
+/// has the length of BOOTP, or there is nothing where options would be; and the snap length may have cut the cookie off.
 fn is_plausible(message: &Message<'_>) -> bool {
-    let is_bootp = message.your_address.is_some() || message.is_plain_bootp;
+    let is_bootp = message.your_address.is_some() || message.is_plain_bootp || message.is_cut;
     message.has_options || message.is_sound && message.mac.is_some() && is_bootp
 }
 
@@ -75,7 +75,7 @@ struct Dhcp {
 
 impl Parser for Dhcp {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
-        if let Some(message) = Message::parse(chunk.bytes).filter(is_plausible) {
+        if let Some(message) = Message::parse(chunk.bytes, chunk.missing).filter(is_plausible) {
             let is_request = match message.operation {
                 Some(operation) => operation == Operation::Request,
                 None => chunk.sender == Sender::Client,
@@ -89,7 +89,8 @@ impl Parser for Dhcp {
 fn lease(message: &Message<'_>, is_request: bool) -> Lease {
     let said_kind = message.option(option::MESSAGE_TYPE);
     let kind = said_kind.and_then(|value| if let [kind] = value { message_type(*kind) } else { None });
-    let grants = message.operation == Some(Operation::Reply) && (kind == Some("ack") || said_kind.is_none());
+    let grants =
+        message.operation == Some(Operation::Reply) && (kind == Some("ack") || said_kind.is_none() && !message.is_cut);
     let asked_for = message.address_option(option::REQUESTED_ADDRESS).filter(|_| is_request);
     let fqdn =
         message.long_option(option::CLIENT_FQDN).and_then(|value| wire::fqdn(&value)).filter(|name| !name.is_empty());
@@ -103,8 +104,8 @@ fn lease(message: &Message<'_>, is_request: bool) -> Lease {
         granted: grants && message.your_address.is_some(),
         host_name: message.long_option(option::HOST_NAME).and_then(|value| text(&value)),
         vendor_class: message.long_option(option::VENDOR_CLASS).and_then(|value| text(&value)),
-        // A server's answer has the order of the server's program.
-        fingerprint: is_request.then(|| message.fingerprint()),
+        // A server's answer has the order of the server's program, and one that was cut has not all of it.
+        fingerprint: (is_request && !message.is_cut).then(|| message.fingerprint()),
         fields,
     }
 }

@@ -84,7 +84,7 @@ fn many_clients_share_a_flow() {
 #[test]
 fn options_end_where_they_are_cut() {
     let cut = message(1, "00000000", "350101 00 00 0c0441");
-    let message = Message::parse(&cut).unwrap();
+    let message = Message::parse(&cut, 0).unwrap();
     assert_eq!(&*message.fingerprint(), "53");
 }
 
@@ -230,4 +230,23 @@ fn a_hardware_address_is_ethernets_or_in_the_identifier() {
     assert_eq!(mac(32, 20, "350101 ff"), None);
     assert_eq!(mac(32, 0, "350101 3d07 ff 020000000007 ff"), None);
     assert_eq!(mac(1, 6, "350101 3d07 01 020000000007 ff"), own);
+}
+
+#[test]
+fn a_message_that_the_snap_length_cut_tells_who_asks_and_neither_a_fingerprint_nor_a_grant() {
+    let leases = |snap_len: usize| -> Vec<Lease> {
+        let lease = |(_, kind)| match kind {
+            Statement::Lease(lease) => Some(*lease),
+            _ => None,
+        };
+        exchange().facts_within(snap_len).into_iter().filter_map(lease).collect()
+    };
+    let mac = Some(Mac([0x02, 0x00, 0x5e, 0x10, 0xff, 0xee]));
+    for snap_len in [44, 54, 236, 240, 250] {
+        let told = leases(snap_len);
+        assert_eq!(told.iter().map(|lease| lease.mac).collect::<Vec<_>>(), [mac, mac], "{snap_len}");
+        assert!(told.iter().all(|lease| lease.fingerprint.is_none()), "{snap_len}");
+        assert_eq!(told.last().map(|ack| ack.granted), Some(snap_len == 250), "{snap_len}");
+    }
+    assert!(leases(43).is_empty());
 }

@@ -33,6 +33,8 @@ pub(super) struct Message<'a> {
     /// A message of BOOTP without anything of a vendor's, though its field may be short, or as long as one is whose vendor
     /// uses the field.
     pub(super) is_plain_bootp: bool,
+    /// The snap length cut its end off.
+    pub(super) is_cut: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -68,7 +70,9 @@ const PAD: u8 = 0;
 const END: u8 = 255;
 
 impl<'a> Message<'a> {
-    pub(super) fn parse(datagram: &'a [u8]) -> Option<Self> {
+    /// `missing` bytes are behind those of the datagram that were captured.
+    pub(super) fn parse(datagram: &'a [u8], missing: u32) -> Option<Self> {
+        let is_cut = missing > 0;
         let mut cursor = Cursor::new(datagram);
         let operation = match cursor.u8()? {
             1 => Some(Operation::Request),
@@ -84,18 +88,30 @@ impl<'a> Message<'a> {
         cursor.skip(8)?;
         let mut hardware_address = cursor.sub(16)?;
         let mac = Mac(hardware_address.array()?);
-        let (server_name, file) = (cursor.sub(64)?, cursor.sub(128)?);
+        let mut field = |len: usize| cursor.sub(if is_cut { len.min(cursor.len()) } else { len });
+        let (server_name, file) = (field(64)?, field(128)?);
         let is_zero = |bytes: &[u8]| bytes.iter().all(|&byte| byte == 0);
-        let is_plain_bootp = match cursor.len() {
-            0 | VENDOR_BYTES => is_zero(hardware_address.rest()),
-            len => is_zero(cursor.rest()) && (len > VENDOR_BYTES || is_zero(hardware_address.rest())),
-        };
+        let is_plain_bootp = !is_cut
+            && match cursor.len() {
+                0 | VENDOR_BYTES => is_zero(hardware_address.rest()),
+                len => is_zero(cursor.rest()) && (len > VENDOR_BYTES || is_zero(hardware_address.rest())),
+            };
         let has_options = cursor.array() == Some(COOKIE);
         let options = if has_options { options(cursor, file, server_name) } else { Vec::new() };
         let has_mac = matches!(hardware, ETHERNET | IEEE_802) && address_bytes == 6 && mac != Mac::default();
         let is_in_field = (1..=ADDRESS_BYTES_MAX).contains(&address_bytes);
         let mac = if !is_in_field { identified(&options) } else { Some(mac).filter(|_| has_mac) };
-        Some(Self { operation, is_sound, mac, client_address, your_address, options, has_options, is_plain_bootp })
+        Some(Self {
+            operation,
+            is_sound,
+            mac,
+            client_address,
+            your_address,
+            options,
+            has_options,
+            is_plain_bootp,
+            is_cut,
+        })
     }
 
     pub(super) fn option(&self, code: u8) -> Option<&'a [u8]> {

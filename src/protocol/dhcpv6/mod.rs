@@ -56,13 +56,14 @@ struct Dhcpv6 {
 impl Parser for Dhcpv6 {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if let Some(message) = Message::parse(chunk.bytes) {
-            self.budget.push(chunk.at, Statement::Lease(Box::new(lease(&message))), facts);
+            self.budget.push(chunk.at, Statement::Lease(Box::new(lease(&message, chunk.missing == 0))), facts);
         }
         Progress::Continue { consumed: 0 }
     }
 }
 
-fn lease(message: &Message<'_>) -> Lease {
+/// The order of the options tells a program by, where all of them are there.
+fn lease(message: &Message<'_>, is_whole: bool) -> Lease {
     let is_client = sender(message) == Sender::Client;
     let name = message.client_name();
     let mut fields = Fields::default();
@@ -80,7 +81,7 @@ fn lease(message: &Message<'_>) -> Lease {
             .filter(|name| !name.is_empty())
             .map(Text::from),
         vendor_class: message.vendor_class(),
-        fingerprint: is_client.then(|| message.fingerprint()),
+        fingerprint: (is_client && is_whole).then(|| message.fingerprint()),
         fields,
     }
 }

@@ -155,7 +155,7 @@ fn fragments_that_contradict_each_other_are_malformed() {
     let mut facts = Vec::new();
     let mut say = |message: &str| {
         let bytes = [&hex("16 fefd 0000 000000000001")[..], &vec16(&hex(message))].concat();
-        parser.on_bytes(Chunk { at: Default::default(), sender: Sender::Client, bytes: &bytes }, &mut facts)
+        parser.on_bytes(Chunk { at: Default::default(), sender: Sender::Client, bytes: &bytes, missing: 0 }, &mut facts)
     };
     assert_eq!(say("01 000004 0000 000003 000002 0303"), Progress::Malformed("handshake_fragment"));
     assert_eq!(say("01 000004 0000 000000 000002 0303"), Progress::Continue { consumed: 27 });

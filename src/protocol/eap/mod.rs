@@ -50,7 +50,7 @@ impl Conversation {
         }
         self.method = packet.method().or(self.method);
         if let Some(bytes) = fragments::tls_bytes(packet) {
-            self.tls.on_bytes(Chunk { at, sender, bytes }, facts);
+            self.tls.on_bytes(Chunk { at, sender, bytes, missing: 0 }, facts);
         }
     }
 

@@ -132,8 +132,15 @@ fn the_authenticator_is_the_server_whoever_is_heard_first() {
     {
         let bytes = hex(bytes);
         let (transport, sender, port) = (Transport::Link, Sender::Client, 0x888e);
-        let opening =
-            Opening { transport, sender, client_port: port, server_port: port, is_midway: false, bytes: &bytes };
+        let opening = Opening {
+            transport,
+            sender,
+            client_port: port,
+            server_port: port,
+            is_midway: false,
+            bytes: &bytes,
+            missing: 0,
+        };
         assert_eq!(probe(&opening), expected, "{bytes:02x?}");
     }
 }

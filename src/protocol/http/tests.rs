@@ -249,7 +249,10 @@ fn a_hole_within_a_body_loses_nothing() {
     let mut parser = Http::new(fixture("", Vec::new()).start());
     let mut facts = Vec::new();
     let mut say = |parser: &mut Http, text: &str| {
-        parser.on_bytes(Chunk { at: Default::default(), sender: Sender::Client, bytes: text.as_bytes() }, &mut facts)
+        parser.on_bytes(
+            Chunk { at: Default::default(), sender: Sender::Client, bytes: text.as_bytes(), missing: 0 },
+            &mut facts,
+        )
     };
     say(&mut parser, "PUT /a HTTP/1.1\r\nHost: one.example\r\nContent-Length: 1000\r\n\r\n1234567890");
     assert_eq!(parser.on_gap(Sender::Client, 980), Progress::Continue { consumed: 0 });
@@ -264,7 +267,7 @@ fn behind_a_hole_a_client_is_read_on_from_the_next_turn_that_begins_with_a_reque
         let mut session = Session::new(fixture("", Vec::new()).start());
         let mut facts = Vec::new();
         let mut say = |session: &mut Session, (sender, bytes): (Sender, Vec<u8>)| {
-            session.on_bytes(Chunk { at: Default::default(), sender, bytes: &bytes }, &mut facts);
+            session.on_bytes(Chunk { at: Default::default(), sender, bytes: &bytes, missing: 0 }, &mut facts);
         };
         say(&mut session, client(&asks("one.example")));
         session.on_gap(Sender::Client, 100, &mut Vec::new());
@@ -310,7 +313,7 @@ fn the_end_of_something_else_amid_a_flow_is_no_part_of_a_method_or_an_answer() {
         let mut session = Session::new(Start { is_midway: true, ..fixture("", Vec::new()).start() });
         let mut facts = Vec::new();
         for (sender, bytes) in &chunks {
-            session.on_bytes(Chunk { at: Default::default(), sender: *sender, bytes }, &mut facts);
+            session.on_bytes(Chunk { at: Default::default(), sender: *sender, bytes, missing: 0 }, &mut facts);
         }
         assert_eq!(fields(&facts, "http.request.method"), ["GET"], "{chunks:?}");
         assert_eq!(fields(&facts, "http.response.status_code"), ["204"], "{chunks:?}");
@@ -348,7 +351,10 @@ fn a_hole_that_ends_with_the_body_loses_nothing() {
     let mut parser = Http::new(fixture("", Vec::new()).start());
     let mut facts = Vec::new();
     let mut say = |parser: &mut Http, text: &str| {
-        parser.on_bytes(Chunk { at: Default::default(), sender: Sender::Client, bytes: text.as_bytes() }, &mut facts)
+        parser.on_bytes(
+            Chunk { at: Default::default(), sender: Sender::Client, bytes: text.as_bytes(), missing: 0 },
+            &mut facts,
+        )
     };
     say(&mut parser, "PUT /a HTTP/1.1\r\nHost: one.example\r\nContent-Length: 1000\r\n\r\n1234567890");
     assert_eq!(parser.on_gap(Sender::Client, 990), Progress::Continue { consumed: 0 });

@@ -72,7 +72,15 @@ impl WebSocket {
         let Start { transport, client_port, server_port, .. } = self.start;
         let sender = chunk.sender;
         let bytes = self.side(chunk.sender).stream.as_slice();
-        match selection::inner(&Opening { transport, sender, client_port, server_port, is_midway: false, bytes }) {
+        match selection::inner(&Opening {
+            transport,
+            sender,
+            client_port,
+            server_port,
+            is_midway: false,
+            bytes,
+            missing: 0,
+        }) {
             Inner::Protocol(inside) => {
                 let Some(spec) = protocol::spec(inside) else { return false };
                 self.reader = Some((inside, (spec.start)(&self.start)));

@@ -225,6 +225,7 @@ fn other_users_of_asn_1_are_not_ldap() {
         server_port: 389,
         is_midway: false,
         bytes,
+        missing: 0,
     };
     let snmp = der(0x30, &[der(0x02, &[vec![1]]), der(0x04, &[b"public".to_vec()]), der(0xa0, &[vec![0; 20]])]);
     assert_eq!(probe(&opening(&snmp)), Probe::No);

@@ -110,7 +110,8 @@ fn a_question_is_told_once_a_minute_whatever_stands_beside_it() {
     });
     let mut asked = |secs, bytes: &[u8]| {
         let mut facts = Vec::new();
-        parser.on_bytes(Chunk { at: Timestamp::from_secs(secs), sender: Sender::Client, bytes }, &mut facts);
+        parser
+            .on_bytes(Chunk { at: Timestamp::from_secs(secs), sender: Sender::Client, bytes, missing: 0 }, &mut facts);
         let question = |kind: &Statement| match kind {
             Statement::Name(name) => name.question.as_ref().map(ToString::to_string),
             _ => None,

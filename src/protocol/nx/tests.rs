@@ -105,6 +105,7 @@ fn what_only_resembles_a_greeting_is_not_nx() {
         server_port: 4000,
         is_midway: false,
         bytes,
+        missing: 0,
     };
     assert_eq!(probe(&opening(b"NXSH-8")), Probe::More);
     assert_eq!(probe(&opening(b"NXD-8.1\n")), Probe::Reversed);

@@ -44,7 +44,7 @@ pub fn may_be(opening: &Opening<'_>) -> bool {
     }
     match is_short {
         true => opening.on_port(PORT) && opening.bytes.len() >= SHORT_BYTES_MIN,
-        false => outline(opening.bytes).is_some(),
+        false => outline(opening.bytes, opening.missing).is_some(),
     }
 }
 
@@ -77,7 +77,8 @@ struct Repeated {
 }
 
 impl Midway {
-    pub fn on_datagram(&mut self, datagram: &[u8], sender: Sender) -> Judgement {
+    /// `missing` bytes are behind those of the datagram that were captured.
+    pub fn on_datagram(&mut self, datagram: &[u8], missing: u32, sender: Sender) -> Judgement {
         let Some((&first, rest)) = datagram.split_first() else { return Judgement::Foreign };
         if let Some((identifier, version)) = google::client_version(datagram).filter(|_| sender == Sender::Client) {
             self.version.get_or_insert(version);
@@ -90,7 +91,7 @@ impl Midway {
             (NEITHER, _) => self.on_stranger(),
             (SHORT, Sender::Client) => self.on_short(first, rest),
             (SHORT, Sender::Server) => Judgement::Undecided,
-            _ => match outline(datagram) {
+            _ => match outline(datagram, missing) {
                 Some(version) => {
                     self.version.get_or_insert(version);
                     Judgement::Undecided
@@ -130,9 +131,13 @@ impl Midway {
 }
 
 /// The version of a datagram that its packets fill to the end, or to a short header or padding behind them.
-fn outline(bytes: &[u8]) -> Option<Version> {
+fn outline(bytes: &[u8], missing: u32) -> Option<Version> {
+    let is_known = |version: &Version| version.is_readable() && !version.is_reserved();
     if let Some(version) = google::long_header_version(bytes) {
         return Some(version);
+    }
+    if missing > 0 {
+        return wire::version_of_cut(bytes, missing).filter(is_known);
     }
     let mut datagram = Cursor::new(bytes);
     let mut version = None;
@@ -146,5 +151,5 @@ fn outline(bytes: &[u8]) -> Option<Version> {
         }
     }
     let ends_well = datagram.peek().is_none_or(|next| next == 0 || next & FORM_AND_FIXED == SHORT);
-    version.filter(|version| ends_well && version.is_readable() && !version.is_reserved())
+    version.filter(|version| ends_well && is_known(version))
 }

@@ -200,7 +200,7 @@ impl Quic {
             }
         }
         if self.greeting.is_none() {
-            match self.midway.on_datagram(chunk.bytes, chunk.sender) {
+            match self.midway.on_datagram(chunk.bytes, chunk.missing, chunk.sender) {
                 Judgement::Foreign => return Progress::Reject,
                 Judgement::Quic => {
                     facts.push(Statement::Hello(Box::new(Hello::new(Sender::Client))));

@@ -476,6 +476,7 @@ fn the_server_is_where_the_port_is_if_it_was_seen_first() {
             server_port: 49_152,
             is_midway: false,
             bytes,
+            missing: 0,
         })
     };
     assert_eq!(reversed(&handshake()), Probe::Reversed);
@@ -488,10 +489,10 @@ fn frames_that_may_not_stand_in_an_initial_packet_are_malformed() {
     let mut parser = Quic::default();
     let mut facts = Vec::new();
     let stream = initial(Version::V1, &DESTINATION, &DESTINATION, 0, &hex("08 00 00"), Sender::Client);
-    let chunk = Chunk { at: Default::default(), sender: Sender::Client, bytes: &stream };
+    let chunk = Chunk { at: Default::default(), sender: Sender::Client, bytes: &stream, missing: 0 };
     assert_eq!(parser.on_bytes(chunk, &mut facts), Progress::Malformed("initial_frame"));
     let far = initial(Version::V1, &DESTINATION, &DESTINATION, 1, &hex("06 bfffffff 01 00"), Sender::Client);
-    let chunk = Chunk { at: Default::default(), sender: Sender::Client, bytes: &far };
+    let chunk = Chunk { at: Default::default(), sender: Sender::Client, bytes: &far, missing: 0 };
     assert_eq!(parser.on_bytes(chunk, &mut facts), Progress::Malformed("fragment_length"));
 }
 
@@ -519,4 +520,17 @@ fn versions_have_names() {
     let shown = |number| Version(number).to_string();
     assert_eq!([shown(1), shown(0x6b33_43cf), shown(0xff00_001d)], ["1", "2", "draft-29"]);
     assert_eq!([shown(0xface_b002), shown(0x1a2a_3a4a)], ["mvfst-2", "0x1a2a3a4a"]);
+}
+
+#[test]
+fn an_initial_packet_that_the_snap_length_cut_tells_its_version() {
+    let fixture = fixture("RFC 9001 §A", conversation(include_str!("fixtures/rfc9001.hex")));
+    for snap_len in [54, 200, 1199] {
+        let facts = fixture.facts_within(snap_len);
+        let [(protocol, Statement::Hello(hello))] = &*facts else { panic!("{facts:?}") };
+        assert_eq!((*protocol, hello.fingerprints.len(), hello.server_name.is_none()), (PROTOCOL, 0, true));
+        assert_eq!(hello.fields.get(VERSION.name), Some(&Version::V1.to_string().into()), "{snap_len}");
+    }
+    // Before the packet's length.
+    assert!(fixture.facts_within(16).is_empty());
 }

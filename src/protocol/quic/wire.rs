@@ -41,13 +41,27 @@ pub struct Initial<'a> {
     pub number_at: usize,
 }
 
-/// Reads the next packet of a datagram; none where what follows has no long header (1-RTT, padding, another protocol).
-pub fn packet<'a>(datagram: &mut Cursor<'a>) -> Option<Packet<'a>> {
-    let whole = *datagram;
-    let first = datagram.u8()?;
-    if first & LONG_HEADER == 0 {
-        return None;
+/// The version of a datagram whose first packet the snap length cut within its payload: its length fits into what was on
+/// the wire, `missing` bytes behind those that are there.
+pub fn version_of_cut(datagram: &[u8], missing: u32) -> Option<Version> {
+    let mut datagram = Cursor::new(datagram);
+    let (first, header) = long_header(&mut datagram)?;
+    match header.version.packet_type(first)? {
+        PacketType::Initial => {
+            let token_len = varint(&mut datagram)?;
+            datagram.skip(token_len)?;
+        }
+        PacketType::Protected => {}
+        PacketType::Retry => return None,
     }
+    let len = varint(&mut datagram)?;
+    let on_wire = datagram.len().saturating_add(usize::try_from(missing).unwrap_or(usize::MAX));
+    (datagram.len() < len && len <= on_wire).then_some(header.version)
+}
+
+/// Reads the first byte and what every version has.
+fn long_header<'a>(datagram: &mut Cursor<'a>) -> Option<(u8, Header<'a>)> {
+    let first = datagram.u8().filter(|first| first & LONG_HEADER != 0)?;
     let version = Version(datagram.u32()?);
     let (destination, source) = if version.has_short_lengths() {
         let lengths = datagram.u8()?;
@@ -57,7 +71,14 @@ pub fn packet<'a>(datagram: &mut Cursor<'a>) -> Option<Packet<'a>> {
     } else {
         (datagram.vec8()?.rest(), datagram.vec8()?.rest())
     };
-    let header = Header { version, destination, source };
+    Some((first, Header { version, destination, source }))
+}
+
+/// Reads the next packet of a datagram; none where what follows has no long header (1-RTT, padding, another protocol).
+pub fn packet<'a>(datagram: &mut Cursor<'a>) -> Option<Packet<'a>> {
+    let whole = *datagram;
+    let (first, header) = long_header(datagram)?;
+    let Header { version, destination, source } = header;
     if version == Version::NEGOTIATION {
         let versions = std::mem::replace(datagram, Cursor::new(&[]));
         return Some(Packet::VersionNegotiation { header, versions });

@@ -80,5 +80,5 @@ fn a_message_that_does_not_add_up_is_not_radmins() {
 
 fn opening(bytes: &[u8]) -> Opening<'_> {
     let (transport, sender) = (Transport::Tcp, Sender::Client);
-    Opening { transport, sender, client_port: 49_736, server_port: 4899, is_midway: false, bytes }
+    Opening { transport, sender, client_port: 49_736, server_port: 4899, is_midway: false, bytes, missing: 0 }
 }

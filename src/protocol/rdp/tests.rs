@@ -182,10 +182,10 @@ fn a_tls_negotiation_is_said_at_once_and_goes_on_as_tls() {
     let at = crate::time::Timestamp::ZERO;
     let hello = hex("16 03 01 00 05");
     let bytes = [request_of(0x0b), hello].concat();
-    let progress = rdp.on_bytes(Chunk { at, sender: Sender::Client, bytes: &bytes }, &mut facts);
+    let progress = rdp.on_bytes(Chunk { at, sender: Sender::Client, bytes: &bytes, missing: 0 }, &mut facts);
     assert_eq!(progress, Progress::Continue { consumed: 19 });
     let bytes = confirm_of(2, 8);
-    let progress = rdp.on_bytes(Chunk { at, sender: Sender::Server, bytes: &bytes }, &mut facts);
+    let progress = rdp.on_bytes(Chunk { at, sender: Sender::Server, bytes: &bytes, missing: 0 }, &mut facts);
     assert_eq!(progress, Progress::Upgrade { to: tls::PROTOCOL, consumed: 19 });
 
     let [Statement::RemoteDesktop(desktop)] = facts.as_slice() else { panic!("{facts:?}") };

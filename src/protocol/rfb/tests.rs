@@ -255,7 +255,7 @@ fn vencrypt_goes_on_as_tls_behind_the_acknowledgement() {
     let mut facts = Vec::new();
     let mut last = Progress::Done;
     for (sender, bytes) in vencrypt().chunks {
-        last = rfb.on_bytes(Chunk { at: crate::time::Timestamp::ZERO, sender, bytes: &bytes }, &mut facts);
+        last = rfb.on_bytes(Chunk { at: crate::time::Timestamp::ZERO, sender, bytes: &bytes, missing: 0 }, &mut facts);
     }
     assert_eq!(last, Progress::Upgrade { to: tls::PROTOCOL, consumed: 1 });
     assert_eq!(facts.len(), 1);
@@ -292,6 +292,7 @@ fn what_only_resembles_a_version_is_not_rfb() {
         server_port: 5900,
         is_midway: false,
         bytes,
+        missing: 0,
     };
     assert_eq!(probe(&opening(b"RFB 003")), Probe::More);
     assert_eq!(probe(&opening(b"RFB 003.008\n")), Probe::Match);
@@ -312,7 +313,7 @@ fn facts_amid(ports: (u16, u16), chunks: &[(Sender, Vec<u8>)]) -> Vec<(Protocol,
     let start = Start { transport: Transport::Tcp, client_port: ports.0, server_port: ports.1, is_midway: true };
     let (mut session, mut facts) = (Session::new(start), Vec::new());
     for (sender, bytes) in chunks {
-        session.on_bytes(Chunk { at: Timestamp::ZERO, sender: *sender, bytes }, &mut facts);
+        session.on_bytes(Chunk { at: Timestamp::ZERO, sender: *sender, bytes, missing: 0 }, &mut facts);
     }
     session.on_end(&mut facts);
     facts

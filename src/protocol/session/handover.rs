@@ -56,7 +56,7 @@ impl Session {
         self.answer.is_over = true;
         let bytes = std::mem::take(&mut self.answer.bytes);
         let candidates = Candidates { client: Some(0), server: None };
-        self.probe(candidates, Chunk { at, sender: Sender::Server, bytes: &bytes }, facts);
+        self.probe(candidates, Chunk { at, sender: Sender::Server, bytes: &bytes, missing: 0 }, facts);
     }
 
     /// Datagrams of peers: whoever asked first need not be the client of what follows.
@@ -86,7 +86,7 @@ impl Session {
         let sender = rest.sender.other();
         let waiting = parsing.pending.take(self.roles.of(sender));
         parsing.pending.take(self.roles.of(rest.sender));
-        for chunk in [Chunk { at: rest.at, sender, bytes: &waiting }, rest] {
+        for chunk in [Chunk { at: rest.at, sender, bytes: &waiting, missing: 0 }, rest] {
             if chunk.bytes.is_empty() {
                 continue;
             }

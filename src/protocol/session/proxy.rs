@@ -147,7 +147,7 @@ mod tests {
                 behind.extend_from_slice(byte);
                 continue;
             }
-            let chunk = Chunk { at: Timestamp::ZERO, sender: Sender::Client, bytes: byte };
+            let chunk = Chunk { at: Timestamp::ZERO, sender: Sender::Client, bytes: byte, missing: 0 };
             if let Some(bytes) = preamble.behind(chunk) {
                 behind.extend_from_slice(&bytes);
             }

@@ -136,7 +136,7 @@ impl Talk {
 
     fn says(mut self, sender: Sender, text: &str) -> Self {
         self.at += 1;
-        let chunk = Chunk { at: Timestamp::from_secs(self.at), sender, bytes: text.as_bytes() };
+        let chunk = Chunk { at: Timestamp::from_secs(self.at), sender, bytes: text.as_bytes(), missing: 0 };
         self.session.on_bytes(chunk, &mut self.facts);
         self
     }
@@ -276,7 +276,7 @@ fn a_later_turn_that_may_be_tls_counts_as_kept_until_somebody_claims_the_flow() 
     let mut talk = Talk::over(Transport::Tcp).client("hello\n").server("\n");
     let before = talk.session.buffered_bytes();
     let mut say = |bytes: &[u8]| {
-        let chunk = Chunk { at: Timestamp::ZERO, sender: Sender::Client, bytes };
+        let chunk = Chunk { at: Timestamp::ZERO, sender: Sender::Client, bytes, missing: 0 };
         talk.session.on_bytes(chunk, &mut Vec::new());
         talk.session.buffered_bytes()
     };
@@ -418,7 +418,7 @@ fn among_all(turns: &[(Sender, &[u8])], len: usize) -> (Vec<String>, Option<&'st
     let (mut session, mut facts) = (Session::new(start), Vec::new());
     for (sender, bytes) in turns {
         for bytes in bytes.chunks(len) {
-            session.on_bytes(Chunk { at: Timestamp::ZERO, sender: *sender, bytes }, &mut facts);
+            session.on_bytes(Chunk { at: Timestamp::ZERO, sender: *sender, bytes, missing: 0 }, &mut facts);
         }
     }
     session.on_end(&mut facts);

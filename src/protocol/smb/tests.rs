@@ -202,7 +202,8 @@ fn a_log_on_that_succeeds_ends_the_parse_some_messages_later() {
     let at = crate::time::Timestamp::ZERO;
     let mut chunks = smb3(0).chunks;
     chunks.extend((0..=PIPE_MESSAGES_MAX).map(|_| (Sender::Client, framed(smb2_header(5, false, 0)))));
-    let ends = chunks.iter().map(|(sender, bytes)| smb.on_bytes(Chunk { at, sender: *sender, bytes }, &mut facts));
+    let ends =
+        chunks.iter().map(|(sender, bytes)| smb.on_bytes(Chunk { at, sender: *sender, bytes, missing: 0 }, &mut facts));
     let ends: Vec<_> = ends.collect();
     assert_eq!(ends.iter().position(|end| *end == Progress::Done), Some(chunks.len() - 1));
 }

@@ -205,8 +205,9 @@ fn what_is_relayed_goes_on_as_itself_whoever_speaks_first() {
         let mut chunks = fixture.chunks.clone();
         chunks[6] = (sender, bytes);
         let at = crate::time::Timestamp::ZERO;
-        let ends =
-            chunks.iter().map(|(sender, bytes)| socks.on_bytes(Chunk { at, sender: *sender, bytes }, &mut facts));
+        let ends = chunks
+            .iter()
+            .map(|(sender, bytes)| socks.on_bytes(Chunk { at, sender: *sender, bytes, missing: 0 }, &mut facts));
         assert_eq!(ends.last(), Some(Progress::Upgrade { to, consumed: 0 }));
     }
 }

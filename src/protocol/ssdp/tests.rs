@@ -59,6 +59,7 @@ fn only_whoever_answers_is_the_server() {
         server_port: 1900,
         is_midway: false,
         bytes: text.as_bytes(),
+        missing: 0,
     };
     assert_eq!(probe(&opening(Sender::Client, ANSWER)), Probe::Reversed);
     assert_eq!(probe(&opening(Sender::Server, ANSWER)), Probe::Match);

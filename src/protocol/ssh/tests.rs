@@ -146,6 +146,7 @@ fn what_only_resembles_a_banner_is_not_ssh() {
         server_port: 22,
         is_midway: false,
         bytes,
+        missing: 0,
     };
     assert_eq!(probe(&opening(b"SSH-2.0")), Probe::More);
     assert_eq!(probe(&opening(b"SSH-2.0-Go")), Probe::Match);
@@ -232,7 +233,7 @@ fn amid_a_session(chunks: &[(Sender, Vec<u8>)]) -> Vec<(Protocol, Statement)> {
     let mut session = crate::protocol::session::Session::new(start);
     let mut facts = Vec::new();
     for (sender, bytes) in chunks {
-        session.on_bytes(Chunk { at: Default::default(), sender: *sender, bytes }, &mut facts);
+        session.on_bytes(Chunk { at: Default::default(), sender: *sender, bytes, missing: 0 }, &mut facts);
     }
     session.on_end(&mut facts);
     facts
@@ -253,7 +254,8 @@ fn a_session_that_began_before_is_known_by_what_both_sides_send() {
     assert!(beginning.facts().is_empty(), "a flow that begins so");
     let elsewhere = Start { transport: Transport::Tcp, client_port: 50_000, server_port: 443, is_midway: true };
     let Start { transport, client_port, server_port, is_midway } = elsewhere;
-    let opening = Opening { transport, sender: server, client_port, server_port, is_midway, bytes: &both[0].1 };
+    let opening =
+        Opening { transport, sender: server, client_port, server_port, is_midway, bytes: &both[0].1, missing: 0 };
     assert_eq!(probe(&opening), Probe::No, "another port");
 }
 

@@ -83,7 +83,7 @@ fn keys_that_come_back_tell_amid_a_connection_to_its_port() {
         let (mut session, mut facts) = (Session::new(start), Vec::new());
         let turns = typed.chunks(1).zip(shown.chunks(1));
         for (sender, bytes) in turns.flat_map(|(key, echo)| [(Sender::Client, key), (Sender::Server, echo)]) {
-            session.on_bytes(Chunk { at: Timestamp::ZERO, sender, bytes }, &mut facts);
+            session.on_bytes(Chunk { at: Timestamp::ZERO, sender, bytes, missing: 0 }, &mut facts);
         }
         session.on_end(&mut facts);
         facts.len()
@@ -99,7 +99,15 @@ fn one_command_tells_on_its_port_only() {
     let probe = |port, bytes: &str| {
         let bytes = hex(bytes);
         let (transport, client_port, sender) = (Transport::Tcp, 49_152, Sender::Server);
-        probe(&Opening { transport, sender, client_port, server_port: port, is_midway: false, bytes: &bytes })
+        probe(&Opening {
+            transport,
+            sender,
+            client_port,
+            server_port: port,
+            is_midway: false,
+            bytes: &bytes,
+            missing: 0,
+        })
     };
     assert_eq!(probe(23, "fffd18"), Probe::Match);
     assert_eq!(probe(24, "fffd18"), Probe::More);

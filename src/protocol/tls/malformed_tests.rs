@@ -155,10 +155,10 @@ fn a_server_hello_whose_extensions_break_has_a_fingerprint_where_none_was_missed
 /// What a conversation says of which bytes of the client were lost behind `said`.
 fn behind_hole(said: &[u8], later: &[(Sender, Vec<u8>)]) -> (Vec<Hello>, Vec<&'static str>) {
     let (mut session, mut facts) = (Session::new(fixture("", "").start()), Vec::new());
-    session.on_bytes(Chunk { at: Default::default(), sender: Sender::Client, bytes: said }, &mut facts);
+    session.on_bytes(Chunk { at: Default::default(), sender: Sender::Client, bytes: said, missing: 0 }, &mut facts);
     session.on_gap(Sender::Client, 1000, &mut facts);
     for (sender, bytes) in later {
-        session.on_bytes(Chunk { at: Default::default(), sender: *sender, bytes }, &mut facts);
+        session.on_bytes(Chunk { at: Default::default(), sender: *sender, bytes, missing: 0 }, &mut facts);
     }
     session.on_end(&mut facts);
     told_of(&facts)
@@ -184,7 +184,7 @@ fn a_server_is_read_where_the_end_of_the_hello_was_lost() {
 fn amid(chunks: &[(Sender, Vec<u8>)]) -> (Vec<Hello>, Vec<&'static str>) {
     let (mut session, mut facts) = (Session::new(Start { is_midway: true, ..fixture("", "").start() }), Vec::new());
     for (sender, bytes) in chunks {
-        session.on_bytes(Chunk { at: Default::default(), sender: *sender, bytes }, &mut facts);
+        session.on_bytes(Chunk { at: Default::default(), sender: *sender, bytes, missing: 0 }, &mut facts);
     }
     session.on_end(&mut facts);
     told_of(&facts)

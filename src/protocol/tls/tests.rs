@@ -129,7 +129,15 @@ fn sslv2_hello() -> Vec<u8> {
 
 fn opening(bytes: &[u8]) -> Opening<'_> {
     let (client_port, server_port) = (49_152, 443);
-    Opening { transport: Transport::Tcp, sender: Sender::Client, client_port, server_port, is_midway: false, bytes }
+    Opening {
+        transport: Transport::Tcp,
+        sender: Sender::Client,
+        client_port,
+        server_port,
+        is_midway: false,
+        bytes,
+        missing: 0,
+    }
 }
 
 fn amid_a_session() -> Vec<u8> {
@@ -326,7 +334,7 @@ pub(super) fn amid(chunks: &[(Sender, Vec<u8>)]) -> Vec<Hello> {
     let start = Start { is_midway: true, ..fixture("", "").start() };
     let (mut session, mut facts) = (Session::new(start), Vec::new());
     for (sender, bytes) in chunks {
-        session.on_bytes(Chunk { at: Default::default(), sender: *sender, bytes }, &mut facts);
+        session.on_bytes(Chunk { at: Default::default(), sender: *sender, bytes, missing: 0 }, &mut facts);
     }
     session.on_end(&mut facts);
     assert!(facts.iter().all(|(protocol, _)| *protocol == PROTOCOL), "{facts:?}");
@@ -465,8 +473,9 @@ fn a_hello_of_a_version_that_few_know_is_read() {
 fn lengths_that_contradict_each_other_are_malformed() {
     let mut parser = Tls::default();
     let mut facts = Vec::new();
-    let mut say =
-        |bytes: &[u8]| parser.on_bytes(Chunk { at: Default::default(), sender: Sender::Client, bytes }, &mut facts);
+    let mut say = |bytes: &[u8]| {
+        parser.on_bytes(Chunk { at: Default::default(), sender: Sender::Client, bytes, missing: 0 }, &mut facts)
+    };
     assert_eq!(say(b"GET / HTTP/1.1\r\n"), Progress::Malformed("record_type"));
     assert_eq!(say(&hex("16 0303 ffff")), Progress::Malformed("record_length"));
     assert_eq!(say(&hex("16 0505 0001")), Progress::Malformed("record_version"));

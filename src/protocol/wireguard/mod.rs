@@ -26,7 +26,7 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
 
 /// An answer says nothing without its question.
 fn probe(opening: &Opening<'_>) -> Probe {
-    match (Message::parse(opening.bytes), opening.sender) {
+    match (Message::parse(opening.bytes, opening.missing), opening.sender) {
         (Some(Message::Initiation { .. }), Sender::Server) => Probe::Reversed,
         (Some(Message::Initiation { .. } | Message::Data { .. }), _) => Probe::Match,
         _ => Probe::No,
@@ -111,7 +111,7 @@ impl Parser for WireGuard {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         self.datagrams = self.datagrams.saturating_add(1);
         let from = chunk.sender;
-        let progress = match Message::parse(chunk.bytes) {
+        let progress = match Message::parse(chunk.bytes, chunk.missing) {
             Some(Message::Initiation { sender, ephemeral, unproven }) => {
                 self.initiate(Initiation { from, sender, ephemeral, unproven }, facts)
             }

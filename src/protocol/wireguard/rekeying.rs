@@ -22,7 +22,7 @@ impl Rekeying {
     /// The round trip from the tap to the client, where the datagram completes one. What the client still sends within the
     /// old session is for another index.
     pub fn on_datagram(&mut self, datagram: Chunk<'_>) -> Option<Duration> {
-        match (datagram.sender, Message::parse(datagram.bytes)?) {
+        match (datagram.sender, Message::parse(datagram.bytes, datagram.missing)?) {
             (Sender::Server, Message::Initiation { sender, .. } | Message::Response { sender, .. }) => {
                 self.told = Some((sender, datagram.at));
                 None

@@ -158,7 +158,7 @@ fn round_trips(datagrams: &[(u64, Sender, Vec<u8>)]) -> Vec<Option<u128>> {
     let mut rekeying = Rekeying::default();
     let mut of = |(at, sender, bytes): &(u64, Sender, Vec<u8>)| {
         let at = Timestamp::from_nanos(at * 1_000_000);
-        rekeying.on_datagram(Chunk { at, sender: *sender, bytes }).map(|rtt| rtt.as_millis())
+        rekeying.on_datagram(Chunk { at, sender: *sender, bytes, missing: 0 }).map(|rtt| rtt.as_millis())
     };
     datagrams.iter().map(&mut of).collect()
 }
@@ -195,4 +195,20 @@ fn an_answer_that_was_repeated_is_timed_by_its_own_index() {
         (5030, Sender::Client, data([0xd1; 4], 0, 0)),
     ];
     assert_eq!(round_trips(&datagrams), [None, None, None, Some(30)]);
+}
+
+#[test]
+fn a_handshake_that_the_snap_length_cut_is_known_by_its_lengths_and_its_indices() {
+    let told = |snap_len: usize| -> Vec<(Confidence, bool)> {
+        let tunnel = |(_, kind)| match kind {
+            Statement::Tunnel(tunnel) => Some(tunnel),
+            _ => None,
+        };
+        let facts = handshake().facts_within(snap_len).into_iter();
+        facts.filter_map(tunnel).map(|tunnel| (tunnel.confidence, tunnel.established)).collect()
+    };
+    for snap_len in [40, 54, 91, 147] {
+        assert_eq!(told(snap_len), [(Confidence::Certain, true)], "{snap_len}");
+    }
+    assert_eq!(told(39), []);
 }

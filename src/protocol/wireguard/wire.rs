@@ -31,15 +31,18 @@ impl Message {
     /// Header and tag around nothing: a keepalive.
     const DATA_BYTES_MIN: usize = 32;
 
-    pub(super) fn parse(datagram: &[u8]) -> Option<Self> {
+    /// `missing` bytes are behind those of the datagram that were captured.
+    pub(super) fn parse(datagram: &[u8], missing: u32) -> Option<Self> {
+        let is_cut = missing > 0;
+        let len = datagram.len().saturating_add(usize::try_from(missing).unwrap_or(usize::MAX));
         let mut cursor = Cursor::new(datagram);
         let kind = cursor.u8()?;
         if cursor.array()? != [0; 3] {
             return None;
         }
-        match (kind, datagram.len()) {
-            (1, Self::INITIATION_BYTES) => Self::initiation(cursor),
-            (2, Self::RESPONSE_BYTES) => Self::response(cursor),
+        match (kind, len) {
+            (1, Self::INITIATION_BYTES) => Self::initiation(cursor, is_cut),
+            (2, Self::RESPONSE_BYTES) => Self::response(cursor, is_cut),
             (3, Self::COOKIE_REPLY_BYTES) => Some(Self::CookieReply { receiver: cursor.array()? }),
             (4, len) if len >= Self::DATA_BYTES_MIN && is_padded(len) => {
                 Some(Self::Data { receiver: cursor.array()?, counter: cursor.u64_le()? })
@@ -48,23 +51,24 @@ impl Message {
         }
     }
 
-    fn initiation(mut cursor: Cursor<'_>) -> Option<Self> {
+    fn initiation(mut cursor: Cursor<'_>, is_cut: bool) -> Option<Self> {
         let sender = cursor.array()?;
         let ephemeral = public_key(&mut cursor)?;
         // The static key and the timestamp, encrypted.
-        cursor.skip(48)?;
-        cursor.skip(28)?;
-        let (mac1, mac2): ([u8; 16], [u8; 16]) = (cursor.array()?, cursor.array()?);
+        let macs = cursor.skip(48 + 28).and_then(|()| Some((cursor.array()?, cursor.array()?)));
+        let (mac1, mac2): ([u8; 16], [u8; 16]) = match macs {
+            None if is_cut => return Some(Self::Initiation { sender, ephemeral, unproven: false }),
+            macs => macs?,
+        };
         (mac1 != [0; 16]).then_some(Self::Initiation { sender, ephemeral, unproven: mac2 == [0; 16] })
     }
 
-    fn response(mut cursor: Cursor<'_>) -> Option<Self> {
+    fn response(mut cursor: Cursor<'_>, is_cut: bool) -> Option<Self> {
         let (sender, receiver) = (cursor.array()?, cursor.array()?);
-        public_key(&mut cursor)?;
-        // Nothing, encrypted.
-        cursor.skip(16)?;
-        let mac1: [u8; 16] = cursor.array()?;
-        (mac1 != [0; 16]).then_some(Self::Response { sender, receiver })
+        // Behind the key, nothing, encrypted.
+        let mac1 = public_key(&mut cursor).and_then(|_| cursor.skip(16)).and_then(|()| cursor.array::<16>());
+        let is_sound = mac1.map_or(is_cut, |mac1| mac1 != [0; 16]);
+        is_sound.then_some(Self::Response { sender, receiver })
     }
 }
 

@@ -76,7 +76,9 @@ fn facts_amid(ports: (u16, u16), chunks: &[(Sender, Option<Vec<u8>>)]) -> Vec<(P
     let (mut session, mut facts) = (Session::new(start), Vec::new());
     for (sender, bytes) in chunks {
         match bytes {
-            Some(bytes) => session.on_bytes(Chunk { at: Timestamp::ZERO, sender: *sender, bytes }, &mut facts),
+            Some(bytes) => {
+                session.on_bytes(Chunk { at: Timestamp::ZERO, sender: *sender, bytes, missing: 0 }, &mut facts)
+            }
             None => session.on_gap(*sender, 100, &mut facts),
         }
     }
