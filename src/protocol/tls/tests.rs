@@ -439,6 +439,12 @@ fn a_session_that_both_sides_begin_encrypted_is_one() {
     let mut other_version = data(200);
     other_version[2] = 3;
     assert!(begins(data(40), other_version).is_empty());
+    // A second record that is too long, however it is cut.
+    let bytes = [&data(40)[..], &data(0)[..3], &[0x51, 0xb0]].concat();
+    for cut in 1..bytes.len() {
+        let chunks = [&bytes[..cut], &bytes[cut..]].map(|part| (Sender::Client, part.to_vec()));
+        assert!(hellos(&Fixture { chunks: chunks.into(), ..fixture("", "") }).is_empty(), "{cut}");
+    }
 }
 
 #[test]

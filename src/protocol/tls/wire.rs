@@ -74,9 +74,9 @@ impl<'a> Record<'a> {
         Ok(Some(Self { content, version, body }))
     }
 
-    /// Whether what is there of a record begins with this content type and version.
+    /// Whether the header of a record that is not there whole has this content type and version; its length was looked at.
     pub fn begins_with(mut cursor: Cursor<'_>, content: u8, version: u16) -> bool {
-        cursor.u8() == Some(content) && cursor.u16() == Some(version)
+        cursor.u8() == Some(content) && cursor.u16() == Some(version) && cursor.u16().is_some()
     }
 }
 
