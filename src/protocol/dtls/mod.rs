@@ -16,10 +16,8 @@ use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::tls::fingerprint::Carrier;
 use crate::protocol::tls::fragments::Fragments;
-use crate::protocol::tls::wire::{
-    ClientHello, FATAL, Framing, ServerHello, alert, content, handshake, is_1_3, leaf_certificate,
-};
-use crate::protocol::tls::{certificate, hello};
+use crate::protocol::tls::hello;
+use crate::protocol::tls::wire::{ClientHello, FATAL, Framing, ServerHello, alert, content, handshake, is_1_3};
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
 
 use wire::{Fragment, Record};
@@ -293,15 +291,13 @@ impl Dtls {
                 }
             }
             (handshake::CERTIFICATE, _) => {
-                let Some(leaf) = leaf_certificate(body)? else { return Ok(Next::Record) };
-                match certificate::of_der(leaf) {
-                    Some(certificate) => self.say(hello::of_certificate(certificate, sender), facts),
-                    None => {
-                        if !self.has_said {
-                            self.say(Hello::new(sender), facts);
-                        }
-                        facts.push(Statement::Malformed("certificate"));
-                    }
+                let Some(fact) = hello::of_certificates(body, sender)? else { return Ok(Next::Record) };
+                let is_decoded = fact.certificate.is_some();
+                if is_decoded || !self.has_said {
+                    self.say(fact, facts);
+                }
+                if !is_decoded {
+                    facts.push(Statement::Malformed("certificate"));
                 }
             }
             _ => return Err("unexpected_message"),

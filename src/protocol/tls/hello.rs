@@ -3,11 +3,12 @@
 use arrayvec::ArrayVec;
 use tls_parser::TlsCipherSuite;
 
-use crate::facts::{Certificate, Hello, Sender, Value};
+use crate::facts::{Hello, Sender, Value};
 use crate::net::Text;
 use crate::protocol::FieldSpec;
+use crate::protocol::tls::certificate;
 use crate::protocol::tls::fingerprint::{self, Carrier};
-use crate::protocol::tls::wire::{ClientHello, ServerHello, is_1_3};
+use crate::protocol::tls::wire::{ClientHello, ServerHello, is_1_3, leaf_certificate};
 
 /// The most application protocols that are kept of an offer.
 pub const ALPN_MAX: usize = 16;
@@ -69,11 +70,12 @@ pub fn of_server(hello: &ServerHello<'_>, offered_session_id: Option<&[u8]>) -> 
     fact
 }
 
-/// The fact of a certificate that one side showed.
-pub fn of_certificate(certificate: Certificate, sender: Sender) -> Hello {
+/// The fact of the certificate that a side showed, without it where it cannot be decoded; none where the side has none.
+pub fn of_certificates(message: &[u8], sender: Sender) -> Result<Option<Hello>, &'static str> {
+    let Some(leaf) = leaf_certificate(message)? else { return Ok(None) };
     let mut fact = Hello::new(sender);
-    fact.certificate = Some(Box::new(certificate));
-    fact
+    fact.certificate = certificate::of_der(leaf).map(Box::new);
+    Ok(Some(fact))
 }
 
 /// The fact of a session that was encrypted already when it was first seen.

@@ -418,15 +418,13 @@ impl Tls {
                 self.is_agreed = !hello.is_retry;
             }
             (handshake::CERTIFICATE, _) => {
-                let Some(leaf) = wire::leaf_certificate(message.body)? else { return Ok(Next::Record) };
-                match certificate::of_der(leaf) {
-                    Some(certificate) => self.say(hello::of_certificate(certificate, sender), facts),
-                    None => {
-                        if !self.has_said {
-                            self.say(Hello::new(sender), facts);
-                        }
-                        facts.push(Statement::Malformed("certificate"));
-                    }
+                let Some(fact) = hello::of_certificates(message.body, sender)? else { return Ok(Next::Record) };
+                let is_decoded = fact.certificate.is_some();
+                if is_decoded || !self.has_said {
+                    self.say(fact, facts);
+                }
+                if !is_decoded {
+                    facts.push(Statement::Malformed("certificate"));
                 }
             }
             _ => return Err("unexpected_message"),
