@@ -113,6 +113,12 @@ impl Fixture {
         facts
     }
 
+    /// What the whole conversation says where each byte comes in a segment of its own.
+    pub(crate) fn facts_by_bytes(&self) -> Vec<(Protocol, Statement)> {
+        let bytes = self.chunks.iter().flat_map(|(sender, bytes)| bytes.iter().map(|&byte| (*sender, vec![byte])));
+        self.facts_of(&bytes.collect::<Vec<_>>())
+    }
+
     /// What its datagrams say to a capture that keeps so many bytes of each.
     pub(crate) fn facts_within(&self, snap_len: usize) -> Vec<(Protocol, Statement)> {
         let mut session = Session::new(self.start());

@@ -72,11 +72,19 @@ pub(super) struct Fields {
     bytes: usize,
 }
 
-/// Whether a server begins with HTTP/2 (RFC 9113 §3.4): it may be seen before the client's preface.
-pub(super) fn is_server_preface(bytes: &[u8]) -> bool {
+/// Whether a server begins with HTTP/2 (RFC 9113 §3.4): it may be seen before the client's preface. None as long as that
+/// cannot be told, and no byte says that it does not.
+pub(super) fn is_server_preface(bytes: &[u8]) -> Option<bool> {
     let mut cursor = Cursor::new(bytes);
     let head = (cursor.u24(), cursor.u8(), cursor.u8(), cursor.u32());
-    matches!(head, (Some(len), Some(SETTINGS), Some(0), Some(0)) if len % 6 == 0 && len < 0x200)
+    let is_sound = |len: u32| len % 6 == 0 && len < 0x200;
+    match head {
+        (Some(len), Some(SETTINGS), Some(0), Some(0)) => Some(is_sound(len)),
+        (None, ..) if bytes.first().is_none_or(|&high| high == 0) => None,
+        (Some(len), None, ..) if is_sound(len) => None,
+        (Some(len), Some(SETTINGS), None | Some(0), None) if is_sound(len) => None,
+        _ => Some(false),
+    }
 }
 
 impl Http2 {

@@ -2,7 +2,7 @@
 
 use super::tests::{client, fields, fixture, server};
 use super::*;
-use crate::protocol::tests::Fixture;
+use crate::protocol::tests::{Fixture, hex};
 
 pub(crate) fn fixtures() -> Vec<Fixture> {
     vec![
@@ -129,4 +129,21 @@ fn each_pair_of_host_and_program_is_told_once_and_no_more_than_there_is_room_for
     assert_eq!(hosts(&mut (0..2000)).len(), 512);
     assert_eq!(hosts(&mut (0..2000).map(|host| host / 1023)), ["0.example", "1.example"]);
     assert_eq!(hosts(&mut (0..2000).map(|host| host / 1024)), ["0.example"]);
+}
+
+#[test]
+fn what_is_begun_and_not_ended_does_not_depend_on_the_segments() {
+    let settings =
+        || [&hex("000006 04 00 00000000 0003 00000064")[..], b"HTTP/1.0 200 OK\r\nServer: old\r\n\r\n"].concat();
+    let lone_line = vec![client("GET /index.html\r\nx"), (Sender::Server, settings())];
+    let begun = vec![
+        client("\u{1f}PORT / HTTP/1.1\r\nHost: one.example\r\n\r\n"),
+        server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+        client("GET / HTTP/1.1\r\nHost: two"),
+    ];
+    assert_eq!(fields(&fixture("", begun.clone()).facts(), METHOD.name), ["GET"]);
+    for chunks in [lone_line, begun] {
+        let fixture = fixture("", chunks);
+        assert_eq!(format!("{:?}", fixture.facts()), format!("{:?}", fixture.facts_by_bytes()));
+    }
 }

@@ -146,7 +146,11 @@ enum Tunnel {
 impl Parser for Http {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if let Some(web_socket) = &mut self.web_socket {
-            return web_socket.on_bytes(chunk, facts);
+            let progress = web_socket.on_bytes(chunk, facts);
+            if !matches!(progress, Progress::Continue { .. }) {
+                self.log_on.on_end(facts);
+            }
+            return progress;
         }
         if self.http2.is_none() && self.requests == 0 {
             match chunk.sender {
@@ -155,7 +159,9 @@ impl Parser for Http {
                     None => return Progress::Continue { consumed: 0 },
                     Some(false) => {}
                 },
-                Sender::Server if http2::is_server_preface(chunk.bytes) => return Progress::Continue { consumed: 0 },
+                Sender::Server if http2::is_server_preface(chunk.bytes) != Some(false) => {
+                    return Progress::Continue { consumed: 0 };
+                }
                 Sender::Server => {}
             }
         }
@@ -376,7 +382,11 @@ impl Http {
     /// The next head. A server whose framing is lost is not read on; a client's is not HTTP any more, unless it has said
     /// nothing yet: servers answer in HTTP whatever they are asked.
     fn head<'a>(&mut self, sender: Sender, cursor: &mut Cursor<'a>) -> Result<Option<Head<'a>>, &'static str> {
-        match wire::head(cursor) {
+        let head = wire::head(cursor);
+        if !matches!(head, Ok(None)) {
+            let _known_now = self.begun.take_if(|(of, _)| *of == sender);
+        }
+        match head {
             Err(_) if sender == Sender::Server && self.server.has_spoken => {
                 self.server.is_over = true;
                 cursor.skip(cursor.len());

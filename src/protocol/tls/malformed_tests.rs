@@ -280,3 +280,17 @@ fn alerts_alone_are_told_where_both_sides_send_one_or_on_the_port_of_https() {
     let other = vec![client(alert(1, 40)), server(b"SSH-2.0-x\r\n".to_vec())];
     assert!(on(4433, other).iter().all(|(protocol, _)| *protocol != PROTOCOL));
 }
+
+#[test]
+fn what_contradicts_itself_is_told_alike_whatever_the_segments() {
+    let begun_hello = hex("16 0301 00f4 01 0000f0 0303 5a5a5a");
+    let ssl_2 = hex("80 1f 01 0301 0006 0000 0010 00002f 00000a c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5");
+    for said in [
+        [record(content::APPLICATION_DATA, &[0xee; 40]), begun_hello].concat(),
+        [record(content::ALERT, &[1, 40]), ssl_2].concat(),
+        hex("16 0301 0005 01 00000e 03 14 0303 0001 01"),
+    ] {
+        let fixture = Fixture { chunks: vec![(Sender::Client, said.clone())], ..fixture("", "") };
+        assert_eq!(format!("{:?}", fixture.facts()), format!("{:?}", fixture.facts_by_bytes()), "{said:x?}");
+    }
+}

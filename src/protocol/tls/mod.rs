@@ -45,6 +45,8 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     ],
 };
 
+/// Type, length and version of a hello.
+const MESSAGE_HEAD_BYTES: usize = Messages::HEADER_BYTES + 2;
 /// The port of HTTPS, where a single alert says enough.
 const PORT: u16 = 443;
 
@@ -114,7 +116,7 @@ fn first_message(cursor: &mut Cursor<'_>) -> Option<Result<Sender, ()>> {
         return Some(Err(()));
     }
     // A record as short as this one cuts the header of the message; the parser will see.
-    if record_len < 6 {
+    if record_len < MESSAGE_HEAD_BYTES {
         return Some(Ok(from));
     }
     let len = usize::try_from(cursor.u24()?).unwrap_or(usize::MAX);
@@ -141,8 +143,13 @@ pub(super) fn begins_with_client_hello(bytes: &[u8]) -> Option<bool> {
     first_message(&mut Cursor::new(bytes)).map(|from| from == Ok(Sender::Client))
 }
 
+/// Whether a record begins with the hello of this side. One too short for the head of a message is left to its end.
 fn begins_with_hello(mut cursor: Cursor<'_>, sender: Sender) -> bool {
-    cursor.peek() == Some(content::HANDSHAKE) && matches!(first_message(&mut cursor), Some(Ok(from)) if from == sender)
+    let mut len = cursor;
+    let has_head = len.skip(3).and_then(|()| len.u16()).is_some_and(|len| usize::from(len) >= MESSAGE_HEAD_BYTES);
+    has_head
+        && cursor.peek() == Some(content::HANDSHAKE)
+        && matches!(first_message(&mut cursor), Some(Ok(from)) if from == sender)
 }
 
 /// One TLS connection. It can also be started amid a flow, where another protocol hands over to TLS.
@@ -170,6 +177,8 @@ struct Tls {
 struct Side {
     messages: Messages,
     stage: Stage,
+    /// Not of SSL 2.0, whose hello comes first.
+    has_records: bool,
     /// The level and the description of the alert that it began with.
     alert: Option<(u8, u8)>,
 }
@@ -249,13 +258,20 @@ impl Tls {
 
     fn read(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Result<Progress, &'static str> {
         let mut cursor = Cursor::new(chunk.bytes);
-        if self.side(chunk.sender).stage == Stage::Unheard && cursor.peek().is_some_and(sslv2::opens_with) {
+        let side = self.side(chunk.sender);
+        if side.stage == Stage::Unheard && !side.has_records && cursor.peek().is_some_and(sslv2::opens_with) {
             let Some(opening) = sslv2::read(&mut cursor)? else { return Ok(Progress::Continue { consumed: 0 }) };
             if matches!(self.on_sslv2(opening, chunk.sender, facts)?, Next::Done) {
                 return Ok(Progress::Done);
             }
         }
         while self.side(chunk.sender).stage != Stage::Over {
+            if self
+                .encrypted
+                .is_some_and(|(_, version)| !Record::may_begin_with(cursor, content::APPLICATION_DATA, version))
+            {
+                return Err("unexpected_record");
+            }
             let Some(record) = Record::read(&mut cursor)? else {
                 if self.is_unheard() && begins_with_hello(cursor, chunk.sender) {
                     self.begun = Some(chunk.sender);
@@ -271,6 +287,7 @@ impl Tls {
                 }
                 return Ok(Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) });
             };
+            self.side(chunk.sender).has_records = true;
             if matches!(self.on_record(record, chunk.sender, facts)?, Next::Done) {
                 return Ok(Progress::Done);
             }
@@ -312,9 +329,6 @@ impl Tls {
         }
         let is_encrypted = record.body.len() >= midway::ENCRYPTED_BYTES_MIN;
         match record.content {
-            _ if self.encrypted.is_some() && record.content != content::APPLICATION_DATA => {
-                return Err("unexpected_record");
-            }
             content::HANDSHAKE => return self.on_handshake(record.body, sender, facts),
             content::ALERT if self.is_opening_alert(record, sender) => {
                 self.side(sender).alert = wire::alert(record.body);
@@ -338,8 +352,7 @@ impl Tls {
             // Where the beginning was seen it takes two of them, of a side or of both.
             content::APPLICATION_DATA if self.is_unheard() => match self.encrypted {
                 None => self.encrypted = Some((sender, record.version)),
-                Some((first, version)) if version == record.version => return Ok(established(first, facts)),
-                Some(_) => return Err("record_version"),
+                Some((first, _)) => return Ok(established(first, facts)),
             },
             // Early data can stand before the second ClientHello too (RFC 8446 §4.2.10).
             content::CHANGE_CIPHER_SPEC | content::APPLICATION_DATA => {

@@ -74,6 +74,12 @@ impl<'a> Record<'a> {
         Ok(Some(Self { content, version, body }))
     }
 
+    /// Whether what is there begins as a record of this content type and version does.
+    pub fn may_begin_with(cursor: Cursor<'_>, content: u8, version: u16) -> bool {
+        let [high, low] = version.to_be_bytes();
+        cursor.rest().iter().zip([content, high, low]).all(|(byte, expected)| *byte == expected)
+    }
+
     /// Whether the header of a record that is not there whole has this content type and version; its length was looked at.
     pub fn begins_with(mut cursor: Cursor<'_>, content: u8, version: u16) -> bool {
         cursor.u8() == Some(content) && cursor.u16() == Some(version) && cursor.u16().is_some()
