@@ -77,7 +77,7 @@ pub(super) struct Fields {
 pub(super) fn is_server_preface(bytes: &[u8]) -> Option<bool> {
     let mut cursor = Cursor::new(bytes);
     let head = (cursor.u24(), cursor.u8(), cursor.u8(), cursor.u32());
-    let is_sound = |len: u32| len % 6 == 0 && len < 0x200;
+    let is_sound = |len: u32| len.is_multiple_of(6) && len < 0x200;
     match head {
         (Some(len), Some(SETTINGS), Some(0), Some(0)) => Some(is_sound(len)),
         (None, ..) if bytes.first().is_none_or(|&high| high == 0) => None,
