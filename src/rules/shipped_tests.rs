@@ -27,6 +27,7 @@ world:
     - {name: gateway, roles: [home, vpn_gateway], prefixes: [203.0.113.1/32]}
     - {name: partner, roles: [sanctioned], prefixes: [198.51.100.0/24]}
   address_classes:
+    carrier_nat: {networks: [192.0.2.64/26]}
     hosting: {networks: [192.0.2.128/26]}
     vpn: {networks: [192.0.2.192/26]}
   inventory:
@@ -475,6 +476,13 @@ fn several_devices_behind_one_address() {
         vec![report(40_001, 1, 580), report(40_002, 2, 590), report(40_003, 3, 598)],
         vec![report(40_001, 1, 580), report(40_002, 600, 580), report(40_003, 1200, 580)],
     );
+    for name in ["several_devices_behind_one_address", "overlapping_tunnels_from_one_address"] {
+        let three = |address: &str| {
+            let from = |port: u64| open("wireguard", &format!("{address}:{port}"), "203.0.113.1:51820", port, 590);
+            vec![from(40_001), from(40_002), from(40_003)]
+        };
+        check(name, three("192.0.2.1"), three("192.0.2.65"));
+    }
 }
 
 #[test]
