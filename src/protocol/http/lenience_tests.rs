@@ -142,7 +142,12 @@ fn what_is_begun_and_not_ended_does_not_depend_on_the_segments() {
         client("GET / HTTP/1.1\r\nHost: two"),
     ];
     assert_eq!(fields(&fixture("", begun.clone()).facts(), METHOD.name), ["GET"]);
-    for chunks in [lone_line, begun] {
+    // A server that asks, and then breaks the rules.
+    let preface = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &hex("000000 04 00 00000000")[..]].concat();
+    let asking = hex("000000 04 00 00000000  000001 01 04 00000001 82  000001 01 04 00000003 7f");
+    let asked = vec![(Sender::Client, preface), (Sender::Server, asking)];
+    assert_eq!(fields(&fixture("", asked.clone()).facts(), VERSION.name), ["2"]);
+    for chunks in [lone_line, begun, asked] {
         let fixture = fixture("", chunks);
         assert_eq!(format!("{:?}", fixture.facts()), format!("{:?}", fixture.facts_by_bytes()));
     }

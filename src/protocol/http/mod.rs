@@ -169,11 +169,9 @@ impl Parser for Http {
             Some(http2) => self.read_http2(http2, chunk, facts),
             None => self.read(chunk, facts),
         };
-        let progress = progress.unwrap_or_else(|reason| {
-            self.say_preface(facts);
-            Progress::Malformed(reason)
-        });
+        let progress = progress.unwrap_or_else(Progress::Malformed);
         if !matches!(progress, Progress::Continue { .. }) {
+            self.say_preface(facts);
             self.log_on.on_end(facts);
         }
         progress
@@ -364,7 +362,9 @@ impl Http {
         self.is_http2 = true;
         let mut cursor = Cursor::new(chunk.bytes);
         let mut next = Next::Head;
-        while let (Next::Head, Some(said)) = (&next, http2.next(chunk.sender, &mut cursor)?) {
+        while matches!(next, Next::Head)
+            && let Some(said) = http2.next(chunk.sender, &mut cursor)?
+        {
             match said {
                 Said::Dns(message) => facts.extend(names(&message)),
                 Said::Head(fields) => {

@@ -171,7 +171,8 @@ impl Smb {
         if ahead.len() < wire::HEAD_BYTES.min(len) {
             return Step::Wait;
         }
-        let Some(head) = wire::head(ahead) else { return Step::Foreign };
+        let message = ahead.rest().get(..len).unwrap_or(ahead.rest());
+        let Some(head) = wire::head(Cursor::new(message)) else { return Step::Foreign };
         self.messages = self.messages.saturating_add(1);
         if head.command == Command::Hidden || self.messages > self.last_message.unwrap_or(MESSAGES_MAX) {
             return Step::Done;

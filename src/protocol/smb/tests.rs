@@ -306,3 +306,14 @@ fn keep_alives_may_come_first() {
     let other = [hex("85 00 00 00"), b"GET / HTTP/1.1\r\n\r\n".to_vec()].concat();
     assert!(fixture("", 445, vec![(Sender::Client, other)]).facts().is_empty());
 }
+
+#[test]
+fn a_message_ends_where_its_length_says_whatever_follows() {
+    let mut answer = negotiate2_reply(0x0311);
+    answer[3] = 15;
+    let chunks = vec![(Sender::Client, negotiate2(&[0x0311])), (Sender::Server, answer)];
+    let fixture = fixture("", 445, chunks);
+    let facts = fixture.facts();
+    assert_eq!(dialects(&facts).iter().map(|(sender, _)| *sender).collect::<Vec<_>>(), [Sender::Client]);
+    assert_eq!(format!("{facts:?}"), format!("{:?}", fixture.facts_by_bytes()));
+}
