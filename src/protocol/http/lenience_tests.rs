@@ -147,7 +147,13 @@ fn what_is_begun_and_not_ended_does_not_depend_on_the_segments() {
     let asking = hex("000000 04 00 00000000  000001 01 04 00000001 82  000001 01 04 00000003 7f");
     let asked = vec![(Sender::Client, preface), (Sender::Server, asking)];
     assert_eq!(fields(&fixture("", asked.clone()).facts(), VERSION.name), ["2"]);
-    for chunks in [lone_line, begun, asked] {
+    // Prefaces of HTTP/2 that are not the first of a side.
+    let switched = "HTTP/1.1 121 Switching\r\n\r\n";
+    let switched =
+        [switched.as_bytes(), &hex("000006 04 00 00000000 0003 00000064  000001 01 05 00000001 88")].concat();
+    let late = vec![client("GET / HTTP/1.1\rA\r\n\r\n"), (Sender::Server, switched), asked[0].clone()];
+    let behind = vec![(Sender::Client, [b"\x01\r\n\r\n", &asked[0].1[..]].concat()), server("HTTP/1.1 200 OK\r\n\r\n")];
+    for chunks in [lone_line, begun, asked, late, behind] {
         let fixture = fixture("", chunks);
         assert_eq!(format!("{:?}", fixture.facts()), format!("{:?}", fixture.facts_by_bytes()));
     }

@@ -152,7 +152,7 @@ impl Parser for Http {
             }
             return progress;
         }
-        if self.http2.is_none() && self.requests == 0 {
+        if self.http2.is_none() && self.requests == 0 && !self.side(chunk.sender).has_begun {
             match chunk.sender {
                 Sender::Client => match wire::is_preface(chunk.bytes) {
                     Some(true) => self.http2 = Some(Box::default()),
@@ -170,6 +170,7 @@ impl Parser for Http {
             None => self.read(chunk, facts),
         };
         let progress = progress.unwrap_or_else(Progress::Malformed);
+        self.side(chunk.sender).has_begun |= !matches!(progress, Progress::Continue { consumed: 0 });
         if !matches!(progress, Progress::Continue { .. }) {
             self.say_preface(facts);
             self.log_on.on_end(facts);

@@ -11,6 +11,8 @@ pub(super) struct Side {
     /// The end of a body cannot be found, or bytes were lost.
     pub(super) is_over: bool,
     pub(super) has_spoken: bool,
+    /// What comes is not the first of it.
+    pub(super) has_begun: bool,
     pub(super) place: Place,
 }
 
@@ -37,7 +39,7 @@ pub(super) enum Chunks {
 impl Side {
     /// The side at such a place, and in no body.
     pub(super) fn at(place: Place, has_spoken: bool) -> Self {
-        Self { place, has_spoken, ..Self::default() }
+        Self { place, has_spoken, has_begun: true, ..Self::default() }
     }
 
     /// Passes over what is there of the body. Where a chunk ends is not known any more if its size is not one.
