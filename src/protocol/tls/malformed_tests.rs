@@ -285,12 +285,14 @@ fn alerts_alone_are_told_where_both_sides_send_one_or_on_the_port_of_https() {
 fn what_contradicts_itself_is_told_alike_whatever_the_segments() {
     let begun_hello = hex("16 0301 00f4 01 0000f0 0303 5a5a5a");
     let ssl_2 = hex("80 1f 01 0301 0006 0000 0010 00002f 00000a c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5");
+    let client = |said| vec![(Sender::Client, said)];
     for said in [
-        [record(content::APPLICATION_DATA, &[0xee; 40]), begun_hello].concat(),
-        [record(content::ALERT, &[1, 40]), ssl_2].concat(),
-        hex("16 0301 0005 01 00000e 03 14 0303 0001 01"),
+        client([record(content::APPLICATION_DATA, &[0xee; 40]), begun_hello.clone()].concat()),
+        client([record(content::ALERT, &[1, 40]), ssl_2].concat()),
+        client(hex("16 0301 0005 01 00000e 03 14 0303 0001 01")),
+        vec![(Sender::Client, begun_hello), (Sender::Server, hex("16 0303 000a 02 003f56 0303 a6af06a4"))],
     ] {
-        let fixture = Fixture { chunks: vec![(Sender::Client, said.clone())], ..fixture("", "") };
+        let fixture = Fixture { chunks: said.clone(), ..fixture("", "") };
         assert_eq!(format!("{:?}", fixture.facts()), format!("{:?}", fixture.facts_by_bytes()), "{said:x?}");
     }
 }

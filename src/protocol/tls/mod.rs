@@ -274,7 +274,7 @@ impl Tls {
             }
             let Some(record) = Record::read(&mut cursor)? else {
                 if self.is_unheard() && begins_with_hello(cursor, chunk.sender) {
-                    self.begun = Some(chunk.sender);
+                    self.begun.get_or_insert(chunk.sender);
                 }
                 if self.is_midway && midway::begins_with_certificate(cursor) {
                     self.begun.get_or_insert(chunk.sender);
