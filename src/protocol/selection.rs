@@ -92,6 +92,14 @@ pub(super) fn inner(opening: &Opening<'_>) -> Inner {
     if waits { Inner::More } else { Inner::None }
 }
 
+/// Whether an opening is that of another protocol than this one, in whichever role.
+pub(super) fn is_anothers(opening: &Opening<'_>, own: Protocol) -> bool {
+    let selection = of_all();
+    let mut candidates = selection.members(selection.candidates(opening.transport, opening.bytes));
+    let is_of = |spec: &ProtocolSpec| matches!((spec.probe)(opening), Probe::Match | Probe::Reversed);
+    candidates.any(|(_, spec)| spec.protocol != own && is_of(spec))
+}
+
 /// The selection over [`ALL`].
 pub(super) fn of_all() -> &'static Selection {
     static SELECTION: OnceLock<Selection> = OnceLock::new();

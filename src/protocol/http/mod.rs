@@ -532,8 +532,7 @@ impl Http {
 
     /// What is spoken through the proxy.
     fn inner(&self, sender: Sender, bytes: &[u8]) -> Inner {
-        let Start { transport, client_port, server_port, .. } = self.start;
-        selection::inner(&Opening { transport, sender, client_port, server_port, is_midway: false, bytes, missing: 0 })
+        selection::inner(&Start { is_midway: false, ..self.start }.opening(sender, bytes))
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::facts::{Sender, Statement};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::selection::{self, Inner};
-use crate::protocol::{self, Chunk, Opening, Parser, Progress, Protocol, Start};
+use crate::protocol::{self, Chunk, Parser, Progress, Protocol, Start};
 
 /// Both sides of a WebSocket.
 pub(super) struct WebSocket {
@@ -69,18 +69,9 @@ impl WebSocket {
 
     /// Looks for who can read what is inside.
     fn choose(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> bool {
-        let Start { transport, client_port, server_port, .. } = self.start;
-        let sender = chunk.sender;
+        let start = Start { is_midway: false, ..self.start };
         let bytes = self.side(chunk.sender).stream.as_slice();
-        match selection::inner(&Opening {
-            transport,
-            sender,
-            client_port,
-            server_port,
-            is_midway: false,
-            bytes,
-            missing: 0,
-        }) {
+        match selection::inner(&start.opening(chunk.sender, bytes)) {
             Inner::Protocol(inside) => {
                 let Some(spec) = protocol::spec(inside) else { return false };
                 self.reader = Some((inside, (spec.start)(&self.start)));

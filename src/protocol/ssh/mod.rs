@@ -12,11 +12,10 @@ use arrayvec::ArrayVec;
 use crate::facts::{Fingerprint, FingerprintMethod, Hello, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
+use crate::protocol::selection;
 use crate::protocol::ssh::midway::{Judgement, Midway};
 use crate::protocol::ssh::wire::{Identification, KeyExchange};
-use crate::protocol::{
-    ALL, ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start,
-};
+use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
 
 pub const PROTOCOL: Protocol = Protocol::new(&"ssh");
 
@@ -59,21 +58,10 @@ fn probe(opening: &Opening<'_>) -> Probe {
     match is_text(text) && text.len() <= wire::PREAMBLE_BYTES_MAX {
         false => Probe::No,
         true if !has_begun => Probe::More,
-        true if is_anybodys(preamble, opening) => Probe::No,
+        // Which then is asked first, wherever the stream is cut.
+        true if selection::is_anothers(&Opening { bytes: preamble, ..*opening }, PROTOCOL) => Probe::No,
         true => of_line(line, opening),
     }
-}
-
-/// Whether the text is the beginning of another protocol, which then is asked first wherever the stream is cut.
-fn is_anybodys(text: &[u8], opening: &Opening<'_>) -> bool {
-    let begins = Opening { bytes: text, ..*opening };
-    let opens = |spec: &ProtocolSpec| {
-        let first =
-            text.first().is_some_and(|byte| spec.opens_with.iter().any(|&(low, high)| (low..=high).contains(byte)));
-        first && spec.transports.contains(&opening.transport)
-    };
-    let is_of = |spec: &ProtocolSpec| matches!((spec.probe)(&begins), Probe::Match | Probe::Reversed);
-    ALL.iter().any(|spec| spec.protocol != PROTOCOL && opens(spec) && is_of(spec))
 }
 
 fn of_line(line: &[u8], opening: &Opening<'_>) -> Probe {
