@@ -28,20 +28,30 @@ impl<const N: usize> Default for Repeats<N> {
 }
 
 impl<const N: usize> Repeats<N> {
-    const WINDOW: Duration = Duration::from_secs(60);
-
     /// Whether the words were heard within the last minute, and let through then.
     pub(in crate::protocol) fn has_heard(&mut self, at: Timestamp, words: impl Hash) -> bool {
+        self.heard_at(at, words).is_some()
+    }
+
+    /// When within the last minute the words were let through; none where that is now.
+    pub(in crate::protocol) fn heard_at(&mut self, at: Timestamp, words: impl Hash) -> Option<Timestamp> {
         let hash = self.seed.hash_one(words);
-        let is_fresh = |heard: &Heard| heard.at.is_some_and(|then| at.since(then) < Self::WINDOW);
-        if self.heard.iter().any(|heard| heard.hash == hash && is_fresh(heard)) {
-            return true;
-        }
-        if let Some(oldest) = self.heard.iter_mut().min_by_key(|heard| heard.at) {
+        let mut same = self.heard.iter().filter(|heard| heard.hash == hash).filter_map(|heard| heard.at);
+        let heard = same.find(|&then| is_recent(at, then));
+        if heard.is_none()
+            && let Some(oldest) = self.heard.iter_mut().min_by_key(|heard| heard.at)
+        {
             *oldest = Heard { at: Some(at), hash };
         }
-        false
+        heard
     }
+}
+
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// Whether what was told then need not be told again.
+pub(in crate::protocol) fn is_recent(at: Timestamp, then: Timestamp) -> bool {
+    at.since(then) < WINDOW
 }
 
 #[cfg(test)]

@@ -169,6 +169,15 @@ impl<'a> Message<'a> {
         (0..self.header.questions).map_while(move |_| Question::read(bytes, &mut cursor))
     }
 
+    /// The bytes that the questions take, of a message that is whole and whose questions point nowhere behind them.
+    pub(in crate::protocol) fn questions_len(&self) -> Option<usize> {
+        let len = self.questions.len().checked_sub(self.records.len())?;
+        let within = self.bytes.get(..Header::BYTES.checked_add(len)?)?;
+        let mut cursor = Cursor::new(within.get(Header::BYTES..)?);
+        let stand_alone = (0..self.header.questions).all(|_| Question::read(within, &mut cursor).is_some());
+        (self.is_whole && stand_alone).then_some(len)
+    }
+
     /// The question of a message that has one and no more.
     pub(in crate::protocol) fn only_question(&self) -> Option<Question<'a>> {
         self.questions().next().filter(|_| self.header.questions == 1)

@@ -1,6 +1,8 @@
 //! Multicast DNS in (RFC 6762), the names that machines ask for and the ones they give themselves out; with services
 //! (RFC 6763), which tell what a machine is.
 
+mod sections;
+
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -13,6 +15,7 @@ use crate::protocol::dns::name::DomainName;
 use crate::protocol::dns::repeats::Repeats;
 use crate::protocol::dns::wire::{Data, Message, Question};
 use crate::protocol::dns::{address, is_on_port_of, is_sound, kind_text};
+use crate::protocol::mdns::sections::Sections;
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
 pub const SPEC: ProtocolSpec = ProtocolSpec {
@@ -22,7 +25,8 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     probe,
     start: |_| {
         let budget = Budget::per_minute(FACTS_PER_MINUTE);
-        Box::new(Mdns { budget, messages: Repeats::default(), questions: Repeats::default() })
+        let sections = Sections::default();
+        Box::new(Mdns { budget, messages: Repeats::default(), sections, questions: Repeats::default() })
     },
     fields: &[
         FieldSpec { name: "host.hostname", help: "The name that a machine gives itself, without `.local`." },
@@ -66,13 +70,14 @@ fn is_plausible(message: &Message<'_>) -> bool {
 struct Mdns {
     budget: Budget,
     messages: Repeats<8>,
+    sections: Sections,
     /// Machines ask the same questions for as long as they run, beside ever other answers that they know (RFC 6762 §7.1).
     questions: Repeats<QUESTIONS_MAX>,
 }
 
 impl Parser for Mdns {
     fn on_bytes(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
-        if self.messages.has_heard(chunk.at, chunk.bytes) {
+        if self.sections.has_heard(chunk.at, chunk.bytes) || self.messages.has_heard(chunk.at, chunk.bytes) {
             return Progress::Continue { consumed: 0 };
         }
         if let Some(message) = Message::parse(chunk.bytes).filter(is_told) {
@@ -82,9 +87,14 @@ impl Parser for Mdns {
             } else if message.header.is_response() {
                 answered(&message).into_iter().for_each(tell);
             } else {
-                let is_new =
-                    |question: &Question<'_>| !self.questions.has_heard(chunk.at, (question.name, question.kind));
+                let mut first_at = chunk.at;
+                let is_new = |question: &Question<'_>| {
+                    let heard_at = self.questions.heard_at(chunk.at, (question.name, question.kind));
+                    first_at = heard_at.map_or(first_at, |then| then.min(first_at));
+                    heard_at.is_none()
+                };
                 message.questions().take(QUESTIONS_MAX).filter(is_new).map(asked).for_each(tell);
+                self.sections.keep(first_at, chunk.bytes, &message);
             }
         }
         Progress::Continue { consumed: 0 }

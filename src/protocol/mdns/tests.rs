@@ -95,20 +95,15 @@ fn who_asks_a_server_of_dns_from_this_port_speaks_dns() {
     assert!(!fixture.facts().is_empty());
 }
 
-#[test]
-fn a_question_is_told_once_a_minute_whatever_stands_beside_it() {
-    let query = hex("0000 0000 0001 0000 0000 0000 04 5f6b766d 04 5f746370 05 6c6f63616c 00 000c 8001");
-    // The same question beside another one, and an answer that is known.
-    let more = hex("0000 0000 0002 0001 0000 0000 04 5f6b766d 04 5f746370 05 6c6f63616c 00 000c 8001
-        04 5f697070 c011 000c 8001
-        c00c 000c 0001 00001194 0008 05 4d7920312e c00c");
+/// What messages of a flow ask for or answer, by the second at which they come.
+fn asked() -> impl FnMut(u64, &[u8]) -> Vec<String> {
     let mut parser = (super::SPEC.start)(&Start {
         transport: Transport::Udp,
         client_port: 5353,
         server_port: 5353,
         is_midway: false,
     });
-    let mut asked = |secs, bytes: &[u8]| {
+    move |secs, bytes| {
         let mut facts = Vec::new();
         parser
             .on_bytes(Chunk { at: Timestamp::from_secs(secs), sender: Sender::Client, bytes, missing: 0 }, &mut facts);
@@ -116,12 +111,57 @@ fn a_question_is_told_once_a_minute_whatever_stands_beside_it() {
             Statement::Name(name) => name.question.as_ref().map(ToString::to_string),
             _ => None,
         };
-        facts.iter().filter_map(question).collect::<Vec<_>>()
-    };
+        facts.iter().filter_map(question).collect()
+    }
+}
+
+#[test]
+fn a_question_is_told_once_a_minute_whatever_stands_beside_it() {
+    let query = hex("0000 0000 0001 0000 0000 0000 04 5f6b766d 04 5f746370 05 6c6f63616c 00 000c 8001");
+    // The same question beside another one, and an answer that is known.
+    let more = hex("0000 0000 0002 0001 0000 0000 04 5f6b766d 04 5f746370 05 6c6f63616c 00 000c 8001
+        04 5f697070 c011 000c 8001
+        c00c 000c 0001 00001194 0008 05 4d7920312e c00c");
+    let mut asked = asked();
     assert_eq!(asked(0, &query), ["_kvm._tcp.local"]);
     assert_eq!(asked(1, &more), ["_ipp._tcp.local"]);
     assert_eq!(asked(59, &query), [""; 0]);
     assert_eq!(asked(61, &more), ["_kvm._tcp.local", "_ipp._tcp.local"]);
     assert_eq!(asked(62, &query), [""; 0]);
     assert_eq!(asked(122, &query), ["_kvm._tcp.local"]);
+}
+
+#[test]
+fn the_same_questions_beside_other_answers_are_told_a_minute_after_the_first_of_them_was() {
+    let question = |name: &str| format!("04 {name} 04 5f746370 05 6c6f63616c 00 000c 8001");
+    let query = |names: &[&str], known: &str| {
+        let questions = names.iter().map(|name| question(name)).collect::<String>();
+        let answer = format!("04 5f6b766d 00 0010 0001 00001194 0002 01 {known}");
+        hex(&format!("0000 0000 {:04x} 0001 0000 0000 {questions} {answer}", names.len()))
+    };
+    let (kvm, ipp) = ("5f6b766d", "5f697070");
+    let mut asked = asked();
+    assert_eq!(asked(0, &query(&[kvm], "61")), ["_kvm._tcp.local"]);
+    assert_eq!(asked(30, &query(&[kvm, ipp], "61")), ["_ipp._tcp.local"]);
+    assert_eq!(asked(31, &query(&[kvm, ipp], "62")), [""; 0]);
+    assert_eq!(asked(59, &query(&[kvm, ipp], "63")), [""; 0]);
+    assert_eq!(asked(60, &query(&[kvm, ipp], "64")), ["_kvm._tcp.local"]);
+    assert_eq!(asked(89, &query(&[kvm, ipp], "65")), [""; 0]);
+    assert_eq!(asked(90, &query(&[kvm, ipp], "66")), ["_ipp._tcp.local"]);
+    assert_eq!(asked(119, &query(&[kvm, ipp], "67")), [""; 0]);
+    assert_eq!(asked(120, &query(&[kvm, ipp], "68")), ["_kvm._tcp.local"]);
+}
+
+#[test]
+fn an_answer_with_the_questions_of_a_query_is_none_and_questions_that_point_behind_themselves_are_read() {
+    let question = "04 4b564d31 05 6c6f63616c 00 0001 0001";
+    let mut asked = asked();
+    assert_eq!(asked(0, &hex(&format!("0000 0000 0001 0000 0000 0000 {question}"))), ["KVM1.local"]);
+    let address = "c00c 0001 8001 00000078 0004 c0000207";
+    assert_eq!(asked(1, &hex(&format!("0000 8400 0001 0001 0000 0000 {question} {address}"))), ["KVM1.local"]);
+    // The name that is asked for stands in the record.
+    let pointing =
+        |name: &str| hex(&format!("0000 0000 0001 0001 0000 0000 c012 0001 0001 04 {name} 00 0010 0001 00000078 0000"));
+    assert_eq!(asked(2, &pointing("4b564d32")), ["KVM2"]);
+    assert_eq!(asked(3, &pointing("4b564d33")), ["KVM3"]);
 }
