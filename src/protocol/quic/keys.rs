@@ -10,32 +10,37 @@ use crate::protocol::cursor::Cursor;
 use crate::protocol::quic::version::{KeyDerivation, Version};
 use crate::protocol::quic::wire::Initial;
 
-/// The keys of both sides' Initial packets.
+/// The keys of both sides' Initial packets. They take twenty-six blocks of SHA-256, so each side's are derived when it is
+/// heard: many a client gets no answer.
 pub struct InitialKeys {
     pub version: Version,
-    client: Keys,
-    server: Keys,
+    secret: Prk,
+    client: Option<Keys>,
+    server: Option<Keys>,
 }
 
 impl InitialKeys {
     /// None for a version whose salt is not known.
     pub fn derive(version: Version, destination: &[u8]) -> Option<Self> {
-        let derivation = version.key_derivation()?;
-        let secret = Salt::new(HKDF_SHA256, &derivation.salt).extract(destination);
-        Some(Self {
-            version,
-            client: Keys::derive(&secret, b"client in", &derivation)?,
-            server: Keys::derive(&secret, b"server in", &derivation)?,
-        })
+        let salt = Salt::new(HKDF_SHA256, &version.key_derivation()?.salt);
+        Some(Self { version, secret: salt.extract(destination), client: None, server: None })
     }
 
     /// Removes the protection of a packet; none where `sender` did not protect it with these keys. On success the
     /// payload stands in `payload`.
     pub fn open<'p>(&mut self, packet: &Initial<'_>, sender: Sender, payload: &'p mut Vec<u8>) -> Option<&'p [u8]> {
-        match sender {
-            Sender::Client => self.client.open(packet, payload),
-            Sender::Server => self.server.open(packet, payload),
+        self.of(sender)?.open(packet, payload)
+    }
+
+    fn of(&mut self, sender: Sender) -> Option<&mut Keys> {
+        let (keys, label): (_, &[u8]) = match sender {
+            Sender::Client => (&mut self.client, b"client in"),
+            Sender::Server => (&mut self.server, b"server in"),
+        };
+        if keys.is_none() {
+            *keys = Keys::derive(&self.secret, label, &self.version.key_derivation()?);
         }
+        keys.as_mut()
     }
 }
 
@@ -129,11 +134,8 @@ fn expand(secret: &Prk, label: &[u8], out: &mut [u8]) -> Option<()> {
 #[cfg(test)]
 impl InitialKeys {
     /// Protects a packet: `header` up to its packet number of four bytes, which is `number`.
-    pub(super) fn seal(&self, header: &[u8], number: u32, payload: &[u8], sender: Sender) -> Vec<u8> {
-        let keys = match sender {
-            Sender::Client => &self.client,
-            Sender::Server => &self.server,
-        };
+    pub(super) fn seal(&mut self, header: &[u8], number: u32, payload: &[u8], sender: Sender) -> Vec<u8> {
+        let keys = self.of(sender).unwrap();
         let mut packet = [header, &number.to_be_bytes()].concat();
         let mut sealed = payload.to_vec();
         let nonce = keys.nonce(u64::from(number));
