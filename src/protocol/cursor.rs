@@ -108,7 +108,7 @@ impl<'a> Cursor<'a> {
 
     /// The bytes up to `end`, which is read and not returned.
     pub fn until(&mut self, end: u8) -> Option<&'a [u8]> {
-        let at = self.rest.iter().position(|&byte| byte == end)?;
+        let at = memchr::memchr(end, self.rest)?;
         let taken = self.take(at)?;
         self.skip(1)?;
         Some(taken)
