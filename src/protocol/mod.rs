@@ -96,6 +96,8 @@ pub mod zerotier;
 #[cfg(test)]
 mod matrix_tests;
 #[cfg(test)]
+mod splice_tests;
+#[cfg(test)]
 pub(crate) mod tests;
 
 use std::fmt;

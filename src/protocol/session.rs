@@ -10,7 +10,7 @@ use crate::facts::{Sender, Shape, Statement};
 use crate::net::Transport;
 use crate::protocol::selection::{self, Selection, Set};
 use crate::protocol::session::handover::Answer;
-use crate::protocol::session::late::Late;
+use crate::protocol::session::late::{Heard, Late};
 use crate::protocol::session::midway::Midway;
 use crate::protocol::session::pending::Pending;
 use crate::protocol::session::proxy::Preamble;
@@ -198,11 +198,22 @@ impl Session {
         if chunk.bytes.is_empty() {
             return;
         }
-        if self.protocol.is_none() && !self.start.is_midway {
-            self.late.on_bytes(chunk);
-            if self.begin_tls(chunk, facts) {
-                return;
-            }
+        if chunk.sender == Sender::Server {
+            self.end_turn(facts);
+        }
+        if self.protocol.is_some() || self.start.is_midway {
+            return self.read(chunk, facts);
+        }
+        match self.late.on_bytes(chunk) {
+            Heard::Nothing => {}
+            Heard::Chunk => self.read(chunk, facts),
+            Heard::Turn(said) => self.read(Chunk { bytes: &said, ..chunk }, facts),
+        }
+    }
+
+    fn read(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, Statement)>) {
+        if self.begin_tls(chunk, facts) {
+            return;
         }
         // What the limit falls into is cut there, so that the limit stands at one place of the stream.
         let room = Self::HISTORY_BYTES_MAX.saturating_sub(self.history_bytes);
@@ -254,6 +265,7 @@ impl Session {
         if sender == Sender::Client {
             self.preamble = Preamble::Over;
         }
+        self.end_turn(facts);
         match &mut self.state {
             State::Done => {}
             State::Unknown => self.finish(),
@@ -281,6 +293,7 @@ impl Session {
         if let Some((at, said)) = self.preamble.take() {
             self.on_stream(Chunk { at, sender: Sender::Client, bytes: &said, missing: 0 }, facts);
         }
+        self.end_turn(facts);
         while let State::Parsing(parsing) = &mut self.state {
             let mut said = Vec::new();
             parsing.parser.on_end(&mut said);
@@ -473,6 +486,11 @@ impl Session {
 
     /// The parser rejected the flow on a later chunk: the other candidates see the beginning again.
     fn go_back(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, Statement)>) {
+        if self.late.is_tls() {
+            self.state = State::Unknown;
+            self.begin_tls(chunk, facts);
+            return;
+        }
         if !self.has_room_for(&chunk) {
             return self.finish();
         }

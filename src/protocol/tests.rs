@@ -161,7 +161,7 @@ pub(crate) fn der(tag: u8, parts: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-fn shown(facts: &[(Protocol, Statement)]) -> Vec<String> {
+pub(super) fn shown(facts: &[(Protocol, Statement)]) -> Vec<String> {
     facts.iter().map(|fact| format!("{fact:?}")).collect()
 }
 

@@ -4,9 +4,12 @@
 use crate::facts::{Sender, Statement};
 use crate::protocol::session::pending::Pending;
 use crate::protocol::session::{Parsing, Roles, Session, State, Step};
+use crate::protocol::tls::begins_with_client_hello as begins_with_tls;
 use crate::protocol::{Chunk, Protocol, tls};
+use crate::time::Timestamp;
 
-/// A watch over the turns. What a turn begins with does not depend on how the stream is cut.
+/// A watch over the turns. What begins one is held back until it is known whether that is TLS, so that nobody else decides
+/// by fewer bytes where the stream is cut among them.
 #[derive(Default)]
 pub(super) struct Late {
     /// Whose turn it is.
@@ -22,8 +25,17 @@ enum Turn {
     /// It, or the server's, begins with something else.
     #[default]
     Other,
-    Undecided(Vec<u8>),
+    /// What there is of it, and since when.
+    Undecided(Timestamp, Vec<u8>),
     Tls(Vec<u8>),
+}
+
+/// What of a turn is to be read now.
+pub(super) enum Heard {
+    Nothing,
+    Chunk,
+    /// All of the turn so far.
+    Turn(Vec<u8>),
 }
 
 impl Late {
@@ -33,29 +45,49 @@ impl Late {
     /// The most bytes of a turn that are kept.
     const TURN_BYTES_MAX: usize = 32 << 10;
 
-    pub(super) fn on_bytes(&mut self, chunk: Chunk<'_>) {
+    pub(super) fn on_bytes(&mut self, chunk: Chunk<'_>) -> Heard {
         if self.sender != Some(chunk.sender) {
             self.sender = Some(chunk.sender);
             self.turns = self.turns.saturating_add(1);
             let is_later = chunk.sender == Sender::Client && self.turns > 1;
-            self.turn = if is_later { Turn::Undecided(Vec::new()) } else { Turn::Other };
+            self.turn = if is_later { Turn::Undecided(chunk.at, Vec::new()) } else { Turn::Other };
         }
         self.bytes = self.bytes.saturating_add(chunk.bytes.len());
-        self.turn = match std::mem::take(&mut self.turn) {
-            Turn::Undecided(mut said) => {
+        let (turn, heard) = match std::mem::take(&mut self.turn) {
+            Turn::Undecided(_, said) if said.is_empty() && begins_with_tls(chunk.bytes) == Some(false) => {
+                (Turn::Other, Heard::Chunk)
+            }
+            Turn::Undecided(since, mut said) => {
                 said.extend_from_slice(chunk.bytes);
-                match tls::begins_with_client_hello(&said) {
-                    None => Turn::Undecided(said),
-                    Some(false) => Turn::Other,
-                    Some(true) => Turn::Tls(said),
+                match begins_with_tls(&said) {
+                    None => (Turn::Undecided(since, said), Heard::Nothing),
+                    Some(false) => (Turn::Other, Heard::Turn(said)),
+                    Some(true) => (Turn::Tls(said.clone()), Heard::Turn(said)),
                 }
             }
             Turn::Tls(mut said) if said.len() < Self::TURN_BYTES_MAX => {
                 said.extend_from_slice(chunk.bytes);
-                Turn::Tls(said)
+                (Turn::Tls(said), Heard::Chunk)
             }
-            Turn::Tls(_) | Turn::Other => Turn::Other,
+            Turn::Tls(_) | Turn::Other => (Turn::Other, Heard::Chunk),
         };
+        self.turn = turn;
+        heard
+    }
+
+    /// Takes what was held back of a turn that has ended undecided, and since when.
+    pub(super) fn take(&mut self) -> Option<(Timestamp, Vec<u8>)> {
+        match std::mem::take(&mut self.turn) {
+            Turn::Undecided(since, said) => Some((since, said)),
+            other => {
+                self.turn = other;
+                None
+            }
+        }
+    }
+
+    pub(super) const fn is_tls(&self) -> bool {
+        matches!(self.turn, Turn::Tls(_))
     }
 
     /// Takes what the client has said in this turn, if it begins with TLS.
@@ -72,7 +104,7 @@ impl Late {
     /// Bytes of the turn that are kept.
     pub(super) const fn buffered_bytes(&self) -> usize {
         match &self.turn {
-            Turn::Undecided(said) | Turn::Tls(said) => said.len(),
+            Turn::Undecided(_, said) | Turn::Tls(said) => said.len(),
             Turn::Other => 0,
         }
     }
@@ -85,6 +117,13 @@ impl Late {
 }
 
 impl Session {
+    /// The client says no more in its turn: what was held back of it is read.
+    pub(super) fn end_turn(&mut self, facts: &mut Vec<(Protocol, Statement)>) {
+        if let Some((at, said)) = self.late.take() {
+            self.read(Chunk { at, sender: Sender::Client, bytes: &said, missing: 0 }, facts);
+        }
+    }
+
     /// Nobody is left to claim the stream: what follows may be TLS still, where its beginning was seen.
     pub(super) fn give_up(&mut self) {
         self.finish();

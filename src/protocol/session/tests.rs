@@ -458,6 +458,25 @@ fn a_client_may_begin_with_tls_when_the_server_has_greeted_it() {
 }
 
 #[test]
+fn what_begins_a_later_turn_is_tls_before_it_is_the_end_of_anything_else() {
+    // An X11 setup that lacks ten bytes of its authorization.
+    let setup = [&b"B\0\0\x0b\0\0\0\x12\0\x10\0\0MIT-MAGIC-COOKIE-1\0\0"[..], &[0xc0; 6]].concat();
+    let turns = [
+        (Sender::Client, &setup[..]),
+        (Sender::Server, b"\0\x09\0\x0b\0\0\0\x03no"),
+        (Sender::Client, &client_hello()),
+    ];
+    let [whole, cut] = [usize::MAX, 1].map(|len| among_all(&turns, len));
+    assert_eq!(whole.1, Some("tls"));
+    assert_eq!(cut, whole);
+    // Two bytes of a turn that ends with them are read all the same.
+    let [whole, cut] = [usize::MAX, 1].map(|len| {
+        among_all(&[(Sender::Client, &b"\0"[..]), (Sender::Server, b"\0"), (Sender::Client, b"\x16\x03")], len)
+    });
+    assert_eq!((&cut, whole.1), (&whole, None));
+}
+
+#[test]
 fn what_a_load_balancer_says_before_a_stream_is_passed_over() {
     let hello = client_hello();
     let request = &b"POST / HTTP/1.1\r\nHost: a.example\r\n\r\n"[..];
