@@ -45,6 +45,7 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
 };
 
 const DIALECT: &str = "smb.dialect";
+const PORT: u16 = 445;
 const STATUS_MORE_PROCESSING_REQUIRED: u32 = 0xc000_0016;
 /// The answer takes a while and is still to come (MS-SMB2 §3.3.4.2).
 const STATUS_PENDING: u32 = 0x0000_0103;
@@ -80,6 +81,11 @@ fn probe(opening: &Opening<'_>) -> Probe {
         },
         Ok(Some(SessionPacket::Control { .. })) => return Probe::No,
         Ok(Some(SessionPacket::Message { len })) => {
+            if opening.is_midway
+                && let Some(probe) = encrypted(cursor, len)
+            {
+                return by_port(probe, opening);
+            }
             let seen = cursor.rest().get(..4.min(cursor.len())).unwrap_or_default();
             let is_smb = [b"\xffSMB", b"\xfeSMB"].iter().any(|magic| magic.starts_with(seen));
             if len < wire::HEAD_BYTES || !is_smb {
@@ -96,6 +102,23 @@ fn probe(opening: &Opening<'_>) -> Probe {
         }
     };
     if sender == opening.sender { Probe::Match } else { Probe::Reversed }
+}
+
+/// Whether an encrypted message begins here, as those do amid a connection; none where it is no such.
+fn encrypted(message: Cursor<'_>, len: usize) -> Option<Probe> {
+    match wire::is_encrypted(message, len) {
+        None => Some(Probe::More),
+        Some(true) => Some(Probe::Match),
+        Some(false) => None,
+    }
+}
+
+/// Both sides' look alike.
+const fn by_port(probe: Probe, opening: &Opening<'_>) -> Probe {
+    match probe {
+        Probe::Match if opening.client_port == PORT && opening.server_port != PORT => Probe::Reversed,
+        probe => probe,
+    }
 }
 
 #[derive(Default)]
@@ -174,6 +197,9 @@ impl Smb {
         let message = ahead.rest().get(..len).unwrap_or(ahead.rest());
         let Some(head) = wire::head(Cursor::new(message)) else { return Step::Foreign };
         self.messages = self.messages.saturating_add(1);
+        if head.command == Command::Hidden && !self.said && self.log_on.pending().is_none() {
+            self.hello(sender, Vec::new(), facts);
+        }
         if head.command == Command::Hidden || self.messages > self.last_message.unwrap_or(MESSAGES_MAX) {
             return Step::Done;
         }

@@ -2,8 +2,10 @@ use super::*;
 use crate::facts::Value;
 use crate::protocol::gss::tests::{init, response, ticket};
 use crate::protocol::ntlm::tests::{authenticate, challenge};
+use crate::protocol::session::{Roles, Session};
 use crate::protocol::tests::{Fixture, hex};
-use crate::protocol::{kerberos, ntlm};
+use crate::protocol::{Start, kerberos, ntlm};
+use crate::time::Timestamp;
 
 const MORE: u32 = STATUS_MORE_PROCESSING_REQUIRED;
 const LOGON_FAILURE: u32 = 0xc000_006d;
@@ -316,4 +318,29 @@ fn a_message_ends_where_its_length_says_whatever_follows() {
     let facts = fixture.facts();
     assert_eq!(dialects(&facts).iter().map(|(sender, _)| *sender).collect::<Vec<_>>(), [Sender::Client]);
     assert_eq!(format!("{facts:?}"), format!("{:?}", fixture.facts_by_bytes()));
+}
+
+#[test]
+fn encrypted_messages_amid_a_connection_are_smb_by_their_header() {
+    let message = |len: u8, flags: u8| {
+        let header = [b"\xfdSMB".to_vec(), vec![0x5a; 32], vec![104, 0, 0, 0, 0, 0, flags, 0], vec![7; 8]].concat();
+        [vec![0, 0, 0, len], header, vec![0xa5; 104]].concat()
+    };
+    let told = |ports: (u16, u16), is_midway, message: &[u8], cut| {
+        let start = Start { transport: Transport::Tcp, client_port: ports.0, server_port: ports.1, is_midway };
+        let mut session = Session::new(start);
+        let mut facts = Vec::new();
+        for bytes in message.chunks(cut) {
+            session.on_bytes(Chunk { at: Timestamp::ZERO, sender: Sender::Client, bytes, missing: 0 }, &mut facts);
+        }
+        session.on_end(&mut facts);
+        facts.iter().any(|(protocol, _)| *protocol == PROTOCOL).then_some(session.roles())
+    };
+    for cut in [1, 55, 56, 1000] {
+        assert_eq!(told((50_000, 445), true, &message(156, 1), cut), Some(Roles::AsOpened));
+        assert_eq!(told((445, 50_000), true, &message(156, 1), cut), Some(Roles::Reversed));
+        assert_eq!(told((50_000, 445), true, &message(155, 1), cut), None, "another length");
+        assert_eq!(told((50_000, 445), true, &message(156, 2), cut), None, "not encrypted");
+        assert_eq!(told((50_000, 445), false, &message(156, 1), cut), None, "nothing was agreed on");
+    }
 }

@@ -141,6 +141,22 @@ pub fn head(mut message: Cursor<'_>) -> Option<Head> {
     }
 }
 
+/// Whether a message is encrypted ([MS-SMB2] §2.2.41): its header says how long it was, and that it is. None as long as that
+/// cannot be told.
+pub fn is_encrypted(mut message: Cursor<'_>, len: usize) -> Option<bool> {
+    const HEADER_BYTES: usize = 52;
+    const NONCE_AND_SIGNATURE_BYTES: usize = 32;
+    let seen = message.rest().get(..4.min(message.len())).unwrap_or_default();
+    if !SMB3_TRANSFORM.starts_with(seen) || len < HEADER_BYTES {
+        return Some(false);
+    }
+    message.skip(4)?;
+    message.skip(NONCE_AND_SIGNATURE_BYTES)?;
+    let original = usize::try_from(message.u32_le()?).ok();
+    let (reserved, flags) = (message.u16_le()?, message.u16_le()?);
+    Some(original == len.checked_sub(HEADER_BYTES) && (reserved, flags) == (0, 1))
+}
+
 /// The status of a message's header; 0 is success.
 pub fn status(mut message: Cursor<'_>) -> Option<u32> {
     match message.array()? {
