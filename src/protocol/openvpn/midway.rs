@@ -8,6 +8,7 @@
 //!
 //! ```text
 //! opcode:5 key:3 peer:24 | packet:32 | tag:128 | ciphertext          P_DATA_V2
+//! opcode:5 key:3 peer:24 | epoch:16 packet:48 | ciphertext | tag:128 P_DATA_V2 with epochs of keys (OpenVPN 2.7)
 //! opcode:5 key:3 peer:24 | HMAC | ciphertext                         P_DATA_V2, not AEAD
 //! opcode:5 key:3 | HMAC, or packet:32 and tag:128 | ciphertext       P_DATA_V1
 //! ```
@@ -31,7 +32,7 @@ pub(super) struct Data {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Of {
     V1 { head: u8 },
-    V2 { peer: u32, packet: u32 },
+    V2 { peer: u32, packet: u32, has_epoch: bool },
 }
 
 /// Bytes that nobody can foresee: of the tag of an AEAD cipher, of an HMAC, or of a ciphertext.
@@ -46,10 +47,15 @@ impl Data {
             let tag: Tag = cursor.array()?;
             return (is_noise(&tag) && !cursor.is_empty()).then_some(Self { of: Of::V1 { head }, tag });
         }
-        let (peer, packet) = (cursor.u24()?, cursor.u32()?);
+        let (peer, mut packet) = (cursor.u24()?, cursor.u32()?);
+        // Epochs begin at 1, and the number within them has six bytes: of the first four thousand million two are 0.
+        let has_epoch = packet != 0 && packet.trailing_zeros() >= 16;
+        if has_epoch {
+            packet = cursor.u32()?;
+        }
         let tag: Tag = cursor.array()?;
         let fits = (peer <= PEER_MAX || peer == PEER_NONE) && packet != 0 && !cursor.is_empty();
-        (head >> 3 == DATA_V2 && fits && is_noise(&tag)).then_some(Self { of: Of::V2 { peer, packet }, tag })
+        (head >> 3 == DATA_V2 && fits && is_noise(&tag)).then_some(Self { of: Of::V2 { peer, packet, has_epoch }, tag })
     }
 
     const fn has_number(&self) -> bool {
@@ -59,7 +65,9 @@ impl Data {
     fn is_of_one_session(&self, other: &Self) -> bool {
         match (self.of, other.of) {
             (Of::V1 { head }, Of::V1 { head: other }) => head == other,
-            (Of::V2 { peer, .. }, Of::V2 { peer: other, .. }) => peer == other,
+            (Of::V2 { peer, has_epoch, .. }, Of::V2 { peer: other, has_epoch: also, .. }) => {
+                (peer, has_epoch) == (other, also)
+            }
             _ => false,
         }
     }

@@ -165,6 +165,24 @@ fn data_of_one_side_must_be_counted_for_longer() {
 }
 
 #[test]
+fn data_in_epochs_is_counted_within_them() {
+    let message = |peer: u8, epoch: u8, packet: u32| {
+        [&[9 << 3, 0, 0, peer, 0, epoch, 0, 0], &packet.to_be_bytes()[..], &noise(packet)].concat()
+    };
+    let said = |numbers: &[(u8, u32)], peer: u8| {
+        let of = |&(epoch, packet): &(u8, u32)| (Sender::Client, message(7, epoch, packet));
+        let server = (Sender::Server, message(peer, 3, 17));
+        let chunks = std::iter::once(server).chain(numbers.iter().map(of)).collect();
+        Fixture { client_port: 40_000, server_port: 40_001, chunks, ..plain() }.facts().len()
+    };
+    assert_eq!(said(&[(3, 901), (3, 902), (3, 904), (3, 905)], 7), 1);
+    assert_eq!(said(&[(3, 901), (3, 902), (3, 904)], 7), 0, "too few");
+    assert_eq!(said(&[(3, 901), (3, 902), (3, 902), (3, 904)], 7), 0, "a number that does not rise");
+    assert_eq!(said(&[(3, 901), (3, 902), (3, 904), (3, 905)], 8), 0, "another peer");
+    assert_eq!(said(&[(3, 901), (3, 902), (4, 1), (4, 2), (4, 3), (4, 4)], 7), 1, "the next epoch");
+}
+
+#[test]
 fn data_under_another_cipher_is_known_on_the_port() {
     let message = |peer: u8, seed: u32| {
         let noise = (0..24_u32).flat_map(|at| (at + seed).wrapping_mul(0x9e37_79b1).rotate_left(at).to_be_bytes());
