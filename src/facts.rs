@@ -8,6 +8,7 @@ mod fields;
 mod minute;
 mod numbers;
 mod statement;
+mod tunnel;
 pub mod words;
 
 use std::borrow::Cow;
@@ -28,6 +29,7 @@ pub use fields::{Fields, Value};
 pub use minute::{Channel, Groups, Minute, Quarters, Rhythm};
 pub use numbers::Numbers;
 pub use statement::Statement;
+pub use tunnel::{Confidence, Tunnel, TunnelBasis};
 
 /// Something that was seen on the wire, at a moment of packet time.
 #[derive(Clone, Debug)]
@@ -439,39 +441,6 @@ pub struct RemoteDesktop {
     #[serde(deserialize_with = "words::maybe_word")]
     pub security: Option<Word>,
     pub fields: Fields,
-}
-
-/// A VPN or tunnel was opened.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Tunnel {
-    /// What it is, where that travels inside the flow's protocol: SSTP in HTTP.
-    pub protocol: Option<Protocol>,
-    pub confidence: Confidence,
-    /// Both sides took part in the handshake.
-    pub established: bool,
-    pub fields: Fields,
-}
-
-impl Tunnel {
-    pub fn new(confidence: Confidence, established: bool) -> Self {
-        Self { protocol: None, confidence, established, fields: Fields::default() }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Confidence {
-    Likely,
-    Certain,
-}
-
-impl Confidence {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Certain => "certain",
-            Self::Likely => "likely",
-        }
-    }
 }
 
 /// A flow in numbers.

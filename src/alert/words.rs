@@ -299,6 +299,7 @@ const WORDS: &[Words] = &[
     measured("spanwatch.transfer.bytes", "transferred", Unit::Bytes),
     plain("spanwatch.transfer.since", "since"),
     plain("spanwatch.transfer.what", "what"),
+    plain("spanwatch.tunnel.basis", "recognised by"),
     plain("spanwatch.tunnel.confidence", "how sure it is a tunnel"),
     plain("spanwatch.tunnel.established", "both sides took part"),
     plain("spanwatch.tunnels.overlapping", "tunnels open at a time"),

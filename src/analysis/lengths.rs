@@ -161,7 +161,7 @@ mod tests {
     use crate::enrich::geo::Geo;
     use crate::enrich::products::{Basis, Products};
     use crate::event::tests::{fact, flow, summary};
-    use crate::facts::{Confidence, FlowRef, RemoteDesktop, Tunnel};
+    use crate::facts::{Confidence, FlowRef, RemoteDesktop, Tunnel, TunnelBasis};
     use crate::net::Transport;
     use crate::protocol::Protocol;
 
@@ -218,7 +218,7 @@ mod tests {
             ("198.51.100.1", None),
         ] {
             let tunnel = of("wireguard", server);
-            let said = FactKind::Tunnel(Box::new(Tunnel::new(Confidence::Certain, true)));
+            let said = FactKind::Tunnel(Box::new(Tunnel::new(TunnelBasis::Exchange, Confidence::Certain, true)));
             lengths.observe(&fact(tunnel, 1, said), application.as_ref(), &world());
             ended(&mut lengths, tunnel, 5, application.as_ref());
         }

@@ -8,7 +8,7 @@ use rsigma_eval::EventValue;
 use crate::event::catalogue::Kind::{Boolean, Date, Float, Integer, Ip, Keyword};
 use crate::event::catalogue::{Field, Kind};
 use crate::event::{Event, integer, owned, roles};
-use crate::facts::{Certificate, Direction, FactKind, FingerprintMethod, Sender};
+use crate::facts::{Certificate, Direction, FactKind, FingerprintMethod, Sender, TunnelBasis};
 use crate::identity::device::DeviceId;
 use crate::net::{Mac, Text, Vlans};
 use crate::time::Timestamp;
@@ -379,17 +379,12 @@ static BEHAVIOUR: &[Field] = &[
             _ => None,
         },
     ),
+    field("spanwatch.tunnel.basis", Keyword, TunnelBasis::MEANING, |e| word(e.tunnel()?.basis.as_str())),
     field("spanwatch.tunnel.confidence", Keyword, "How sure the recognition is: `certain` or `likely`.", |e| {
-        match e.kind()? {
-            FactKind::Tunnel(tunnel) => word(tunnel.confidence.as_str()),
-            _ => None,
-        }
+        word(e.tunnel()?.confidence.as_str())
     }),
     field("spanwatch.tunnel.established", Boolean, "Whether both sides took part in the handshake.", |e| {
-        match e.kind()? {
-            FactKind::Tunnel(tunnel) => Some(EventValue::Bool(tunnel.established)),
-            _ => None,
-        }
+        Some(EventValue::Bool(e.tunnel()?.established))
     }),
     field("spanwatch.minute.start", Date, "The first moment of the minute that is told.", |e| match e.kind()? {
         FactKind::Minute(minute) => time(minute.start),

@@ -18,7 +18,7 @@ use crate::detect::Finding;
 use crate::enrich::inventory::Host;
 use crate::enrich::networks::Role;
 use crate::event::catalogue::{Field, Lookup};
-use crate::facts::{Fact, FactKind, Fields, FlowRef, FlowSummary, Hello, Sender, SideSummary, Value};
+use crate::facts::{Fact, FactKind, Fields, FlowRef, FlowSummary, Hello, Sender, SideSummary, Tunnel, Value};
 use crate::flow::community_id;
 use crate::identity::device::DeviceId;
 use crate::identity::entity::Entity;
@@ -279,6 +279,13 @@ impl<'a> Event<'a> {
     fn hello(&self, sender: Sender) -> Option<&'a Hello> {
         match self.kind()? {
             FactKind::Hello(hello) if hello.sender == sender => Some(hello),
+            _ => None,
+        }
+    }
+
+    fn tunnel(&self) -> Option<&'a Tunnel> {
+        match self.kind()? {
+            FactKind::Tunnel(tunnel) => Some(tunnel),
             _ => None,
         }
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::event::tests::{fact, flow, summary, world};
-use crate::facts::{Confidence, Credential, Fields, RemoteDesktop, Tunnel};
+use crate::facts::{Confidence, Credential, Fields, RemoteDesktop, Tunnel, TunnelBasis};
 use crate::net::Transport;
 
 fn see(history: &mut History, client: &str, server: &str, secs: u64, kind: FactKind) {
@@ -12,6 +12,7 @@ fn see(history: &mut History, client: &str, server: &str, secs: u64, kind: FactK
 
 fn tunnel() -> FactKind {
     FactKind::Tunnel(Box::new(Tunnel {
+        basis: TunnelBasis::Exchange,
         confidence: Confidence::Certain,
         established: true,
         protocol: None,

@@ -9,7 +9,7 @@ use crate::analysis::tests::{alerts, settings};
 use crate::event::tests::{fact, flow, summary};
 use crate::facts::{
     Certificate, Channel, Confidence, Credential, EndReason, Fact, FactKind, FlowId, FlowSummary, Hello, Lease, Minute,
-    Name, Outcome, RemoteDesktop, Sender, Shape, Tunnel,
+    Name, Outcome, RemoteDesktop, Sender, Shape, Tunnel, TunnelBasis,
 };
 use crate::net::{Text, Transport};
 use crate::protocol::Protocol;
@@ -115,7 +115,7 @@ fn ssh(client: &str, server: &str) -> Fact {
 }
 
 fn tunnel(client: &str, server: &str, established: bool, confidence: Confidence) -> Fact {
-    let tunnel = Tunnel::new(confidence, established);
+    let tunnel = Tunnel::new(TunnelBasis::Exchange, confidence, established);
     on("wireguard", client, server, 1, FactKind::Tunnel(Box::new(tunnel)))
 }
 

@@ -7,7 +7,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, Fields, Hello, Sender, Statement, Tunnel};
+use crate::facts::{Confidence, Fields, Hello, Sender, Statement, Tunnel, TunnelBasis};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Parser, Probe, Progress, Protocol, ProtocolSpec};
@@ -61,7 +61,8 @@ impl Ah {
     fn say(established: bool, header: Header, facts: &mut Vec<Statement>) -> Progress {
         let mut fields = Fields::default();
         fields.push("ah.next_header", header.next_header);
-        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(Confidence::Certain, established) })));
+        let tunnel = Tunnel { fields, ..Tunnel::new(TunnelBasis::Data, Confidence::Certain, established) };
+        facts.push(Statement::Tunnel(Box::new(tunnel)));
         Progress::Done
     }
 }

@@ -8,7 +8,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
+use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel, TunnelBasis};
 use crate::net::Transport;
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
@@ -106,7 +106,7 @@ impl Parser for AmneziaWg {
                     let mut fields = Fields::default();
                     fields.push(INITIATION_PADDING, initiation.padding as u64);
                     fields.push(RESPONSE_PADDING, padding as u64);
-                    let tunnel = Tunnel { fields, ..Tunnel::new(Confidence::Certain, true) };
+                    let tunnel = Tunnel { fields, ..Tunnel::new(TunnelBasis::Exchange, Confidence::Certain, true) };
                     facts.push(Statement::Tunnel(Box::new(tunnel)));
                     return Progress::Done;
                 }

@@ -11,7 +11,7 @@ pub mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, Hello, Sender, Statement, Tunnel};
+use crate::facts::{Confidence, Hello, Sender, Statement, Tunnel, TunnelBasis};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::tls::fingerprint::Carrier;
@@ -312,7 +312,8 @@ impl Dtls {
 }
 
 fn anyconnect(sign: &'static str) -> Statement {
-    let mut tunnel = Tunnel { protocol: Some(ANYCONNECT), ..Tunnel::new(Confidence::Likely, true) };
+    let mut tunnel =
+        Tunnel { protocol: Some(ANYCONNECT), ..Tunnel::new(TunnelBasis::Request, Confidence::Likely, true) };
     tunnel.fields.push(SIGN, sign);
     Statement::Tunnel(Box::new(tunnel))
 }

@@ -3,7 +3,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, Sender, Statement, Tunnel};
+use crate::facts::{Confidence, Sender, Statement, Tunnel, TunnelBasis};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{ANY_BYTE, Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start, ike};
@@ -102,7 +102,7 @@ impl Esp {
 
     fn say(&self, facts: &mut Vec<Statement>) {
         let confidence = if self.transport == Transport::Udp { Confidence::Likely } else { Confidence::Certain };
-        facts.push(Statement::Tunnel(Box::new(Tunnel::new(confidence, self.is_established()))));
+        facts.push(Statement::Tunnel(Box::new(Tunnel::new(TunnelBasis::Data, confidence, self.is_established()))));
     }
 }
 

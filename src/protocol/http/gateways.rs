@@ -2,7 +2,7 @@
 //! a proxy that ends TLS, or set up without).
 
 use crate::facts::words::Word;
-use crate::facts::{Confidence, RemoteDesktop, Statement, Tunnel};
+use crate::facts::{Confidence, RemoteDesktop, Statement, Tunnel, TunnelBasis};
 use crate::net::Text;
 use crate::protocol::http::wire::Head;
 use crate::protocol::{Protocol, tailscale};
@@ -79,7 +79,8 @@ pub fn protocols() -> impl Iterator<Item = Protocol> {
 pub(super) fn opened(head: &Head<'_>, method: &str, target: &[u8]) -> Option<Statement> {
     let is_wanted = |upgrade: &[u8]| UPGRADES.iter().find(|(name, _)| upgrade.eq_ignore_ascii_case(name.as_bytes()));
     if let Some((_, protocol)) = head.upgrade.and_then(is_wanted) {
-        let tunnel = Tunnel { protocol: Some(*protocol), ..Tunnel::new(Confidence::Certain, false) };
+        let tunnel =
+            Tunnel { protocol: Some(*protocol), ..Tunnel::new(TunnelBasis::Request, Confidence::Certain, false) };
         return Some(Statement::Tunnel(Box::new(tunnel)));
     }
     // The paths of web pages are not looked at further than that.
@@ -90,7 +91,7 @@ pub(super) fn opened(head: &Head<'_>, method: &str, target: &[u8]) -> Option<Sta
     Some(match gateway.kind {
         Kind::Desktop => Statement::RemoteDesktop(Box::new(RemoteDesktop { protocol, ..RemoteDesktop::default() })),
         Kind::Tunnel => {
-            let mut tunnel = Tunnel { protocol, ..Tunnel::new(Confidence::Certain, false) };
+            let mut tunnel = Tunnel { protocol, ..Tunnel::new(TunnelBasis::Request, Confidence::Certain, false) };
             tunnel.fields.push_some("host.hostname", host);
             Statement::Tunnel(Box::new(tunnel))
         }

@@ -9,7 +9,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, Credential, Fields, Sender, Statement, Tunnel};
+use crate::facts::{Confidence, Credential, Fields, Sender, Statement, Tunnel, TunnelBasis};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{
@@ -196,7 +196,7 @@ impl Ike {
                 stream::Framed::Esp(packet) if self.association.is_some() && esp::is_packet(packet) => {
                     self.say(true, facts);
                     let protocol = Some(esp::SPEC.protocol);
-                    let tunnel = Tunnel { protocol, ..Tunnel::new(Confidence::Certain, true) };
+                    let tunnel = Tunnel { protocol, ..Tunnel::new(TunnelBasis::Data, Confidence::Certain, true) };
                     facts.push(Statement::Tunnel(Box::new(tunnel)));
                     return Progress::Done;
                 }
@@ -218,7 +218,8 @@ impl Ike {
         };
         self.said = true;
         let (confidence, fields) = (Confidence::Certain, association.fields());
-        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
+        let basis = TunnelBasis::of_opening(established);
+        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(basis, confidence, established) })));
     }
 }
 

@@ -7,7 +7,7 @@
 pub(crate) mod tests;
 mod wire;
 
-use crate::facts::{Confidence, Fields, Hello, Sender, Statement, Tunnel};
+use crate::facts::{Confidence, Fields, Hello, Sender, Statement, Tunnel, TunnelBasis};
 use crate::net::{Text, Transport};
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 use wire::{Control, Data, Message, START_REPLY, START_REQUEST};
@@ -81,7 +81,7 @@ impl L2tp {
                 self.request = Some(Names { host: control.host_name(), vendor: control.vendor() });
             }
             (Some(START_REPLY), Some(names)) => {
-                say(Confidence::Certain, true, names, control.host_name(), facts);
+                say(TunnelBasis::Exchange, Confidence::Certain, true, names, control.host_name(), facts);
                 self.request = None;
                 return Progress::Done;
             }
@@ -101,7 +101,7 @@ impl L2tp {
         if self.request.is_some() || !(agrees || self.is_over_ip && established) {
             return Progress::Continue { consumed: 0 };
         }
-        say(self.confidence(), established, &Names::default(), None, facts);
+        say(TunnelBasis::Data, self.confidence(), established, &Names::default(), None, facts);
         Progress::Done
     }
 
@@ -111,12 +111,19 @@ impl L2tp {
     }
 }
 
-fn say(confidence: Confidence, established: bool, names: &Names, server: Option<Text>, facts: &mut Vec<Statement>) {
+fn say(
+    basis: TunnelBasis,
+    confidence: Confidence,
+    established: bool,
+    names: &Names,
+    server: Option<Text>,
+    facts: &mut Vec<Statement>,
+) {
     let mut fields = Fields::default();
     fields.push_some("l2tp.host_name", names.host.clone());
     fields.push_some("l2tp.vendor", names.vendor.clone());
     fields.push_some("l2tp.server_host_name", server);
-    facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
+    facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(basis, confidence, established) })));
 }
 
 impl Parser for L2tp {
@@ -142,7 +149,7 @@ impl Parser for L2tp {
 
     fn on_end(&mut self, facts: &mut Vec<Statement>) {
         if let Some(names) = self.request.take() {
-            return say(Confidence::Likely, false, &names, None, facts);
+            return say(TunnelBasis::Request, Confidence::Likely, false, &names, None, facts);
         }
         // Of control messages the header and what follows hold together; of data that may be chance.
         let is_proof = |heard: &Option<Heard>| match heard {
@@ -152,7 +159,7 @@ impl Parser for L2tp {
         };
         if is_proof(&self.client) || is_proof(&self.server) {
             let established = self.client.is_some() && self.server.is_some();
-            say(self.confidence(), established, &Names::default(), None, facts);
+            say(TunnelBasis::Data, self.confidence(), established, &Names::default(), None, facts);
         }
     }
 }

@@ -6,7 +6,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
+use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel, TunnelBasis};
 use crate::net::{Text, Transport};
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 use wire::{Header, Initiation};
@@ -47,7 +47,9 @@ impl Nebula {
         }
         let mut fields = Fields::default();
         fields.push_some(NAME, self.name.take());
-        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(Confidence::Certain, established) })));
+        let basis = TunnelBasis::of_opening(established);
+        let tunnel = Tunnel { fields, ..Tunnel::new(basis, Confidence::Certain, established) };
+        facts.push(Statement::Tunnel(Box::new(tunnel)));
     }
 }
 

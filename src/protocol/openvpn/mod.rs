@@ -14,7 +14,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
+use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel, TunnelBasis};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::tls::hello;
@@ -135,7 +135,7 @@ impl OpenVpn {
             Sender::Server => {
                 let answered = self.reset.and_then(|reset| Some((reset, reset.answer(message.bytes)?)));
                 if let Some((reset, server)) = answered {
-                    self.say(Confidence::Certain, true, facts);
+                    self.say(TunnelBasis::Exchange, Confidence::Certain, true, facts);
                     self.channel = Channel::new(&reset, server);
                     return if self.channel.is_some() { Progress::Continue { consumed: 0 } } else { Progress::Done };
                 }
@@ -153,9 +153,9 @@ impl OpenVpn {
 
     fn on_midway(&mut self, message: Chunk<'_>, facts: &mut Vec<Statement>) -> Progress {
         if let Some(proof) = self.midway.take(message.bytes, message.sender) {
-            let mut tunnel = Tunnel::new(Confidence::Likely, proof != Proof::DataOfOneSide);
+            let mut tunnel = Tunnel::new(TunnelBasis::Data, Confidence::Likely, proof != Proof::DataOfOneSide);
             if let Proof::Handshake(wrap) = proof {
-                tunnel.confidence = Confidence::Certain;
+                (tunnel.basis, tunnel.confidence) = (TunnelBasis::Exchange, Confidence::Certain);
                 tunnel.fields.push("openvpn.control_channel_wrap", wrap.as_str());
             }
             facts.push(Statement::Tunnel(Box::new(tunnel)));
@@ -171,16 +171,16 @@ impl OpenVpn {
                 self.continuations = self.continuations.saturating_add(1);
             }
             if self.continuations == Self::CONTINUATIONS_MIN {
-                self.say(Confidence::Likely, true, facts);
+                self.say(TunnelBasis::Request, Confidence::Likely, true, facts);
             }
             return;
         };
         if self.reset.replace(reset) == Some(reset) {
-            self.say(Confidence::Likely, false, facts);
+            self.say(TunnelBasis::Request, Confidence::Likely, false, facts);
         }
     }
 
-    fn say(&mut self, confidence: Confidence, established: bool, facts: &mut Vec<Statement>) {
+    fn say(&mut self, basis: TunnelBasis, confidence: Confidence, established: bool, facts: &mut Vec<Statement>) {
         let Some(reset) = self.reset else {
             return;
         };
@@ -188,7 +188,7 @@ impl OpenVpn {
             self.said = Some(confidence);
             let mut fields = Fields::default();
             fields.push("openvpn.control_channel_wrap", reset.wrap.as_str());
-            facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
+            facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(basis, confidence, established) })));
         }
     }
 }

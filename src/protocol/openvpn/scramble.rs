@@ -5,7 +5,7 @@
 //! the client's, for it names the client's session and acknowledges a packet. And whatever the mask is, it cancels out
 //! between the two: of the opcodes, which stay in front, and of what both messages have in the same place.
 
-use crate::facts::{Confidence, Fields, Hello, Sender, Statement, Tunnel};
+use crate::facts::{Confidence, Fields, Hello, Sender, Statement, Tunnel, TunnelBasis};
 use crate::net::Transport;
 use crate::protocol::openvpn::{self, Framed, framed};
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
@@ -71,7 +71,7 @@ impl Scramble {
                 let mut fields = Fields::default();
                 fields.push(SCRAMBLE, scramble);
                 let protocol = Some(openvpn::SPEC.protocol);
-                let tunnel = Tunnel { protocol, fields, ..Tunnel::new(Confidence::Likely, true) };
+                let tunnel = Tunnel { protocol, fields, ..Tunnel::new(TunnelBasis::Lengths, Confidence::Likely, true) };
                 facts.push(Statement::Hello(Box::new(Hello::new(Sender::Client))));
                 facts.push(Statement::Tunnel(Box::new(tunnel)));
                 Progress::Done

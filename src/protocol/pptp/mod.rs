@@ -3,7 +3,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
+use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel, TunnelBasis};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
@@ -117,10 +117,11 @@ struct Pptp {
 impl Pptp {
     fn say(&mut self, reply: Option<Start>, facts: &mut Vec<Statement>) {
         let request = self.request.take();
-        let confidence = match (&request, &reply) {
-            (Some(_), Some(_)) => Confidence::Certain,
+        let (basis, confidence) = match (&request, &reply) {
+            (Some(_), Some(_)) => (TunnelBasis::Exchange, Confidence::Certain),
+            (Some(_), None) => (TunnelBasis::Request, Confidence::Likely),
+            (None, Some(_)) => (TunnelBasis::Response, Confidence::Likely),
             (None, None) => return,
-            _ => Confidence::Likely,
         };
         let established = reply.as_ref().is_some_and(|reply| reply.accepted);
         let mut fields = Fields::default();
@@ -132,7 +133,7 @@ impl Pptp {
             fields.push_some("pptp.server_host_name", reply.host_name);
             fields.push_some("pptp.server_vendor", reply.vendor);
         }
-        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
+        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(basis, confidence, established) })));
     }
 }
 
@@ -141,7 +142,7 @@ impl Parser for Pptp {
         if self.request.is_none() {
             match is_amid(chunk.bytes) {
                 Some(true) => {
-                    facts.push(Statement::Tunnel(Box::new(Tunnel::new(Confidence::Likely, true))));
+                    facts.push(Statement::Tunnel(Box::new(Tunnel::new(TunnelBasis::Data, Confidence::Likely, true))));
                     return Progress::Done;
                 }
                 Some(false) => {}

@@ -6,7 +6,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, Credential, Outcome, Sender, Statement, Tunnel};
+use crate::facts::{Confidence, Credential, Outcome, Sender, Statement, Tunnel, TunnelBasis};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::selection::{self, Inner};
@@ -285,7 +285,8 @@ impl Socks {
         self.said = true;
         self.say_user(None, facts);
         let confidence = if self.is_certain { Confidence::Certain } else { Confidence::Likely };
-        let mut tunnel = Tunnel::new(confidence, established);
+        let basis = if self.is_unseen { TunnelBasis::Response } else { TunnelBasis::of_opening(self.is_certain) };
+        let mut tunnel = Tunnel::new(basis, confidence, established);
         tunnel.fields.push("socks.version", self.version);
         if let Some(request) = self.request.take() {
             tunnel.fields.push("socks.command", request.command);

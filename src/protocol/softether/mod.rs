@@ -6,7 +6,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
+use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel, TunnelBasis};
 use crate::net::{Text, Transport};
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 use wire::Dictionary;
@@ -75,7 +75,8 @@ impl SoftEther {
         fields.push("softether.operation", operation);
         fields.push_some("host.hostname", self.host.take());
         let (confidence, established) = (Confidence::Certain, self.is_answered);
-        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
+        let basis = TunnelBasis::of_opening(established);
+        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(basis, confidence, established) })));
     }
 }
 

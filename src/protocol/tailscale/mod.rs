@@ -4,7 +4,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
+use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel, TunnelBasis};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::hex::Hex;
@@ -65,7 +65,9 @@ impl Tailscale {
         let mut fields = Fields::default();
         fields.push_some("tailscale.disco_key", self.client.map(|disco| Hex(&disco.key).to_string()));
         let established = self.client.is_some() && self.server.is_some();
-        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(Confidence::Certain, established) })));
+        let basis = TunnelBasis::of_opening(established);
+        let tunnel = Tunnel { fields, ..Tunnel::new(basis, Confidence::Certain, established) };
+        facts.push(Statement::Tunnel(Box::new(tunnel)));
     }
 }
 

@@ -4,7 +4,7 @@
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
+use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel, TunnelBasis};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
@@ -85,7 +85,8 @@ impl Tinc {
         fields.push_some("tinc.server_node", self.server.as_ref().map(|server| server.name.clone()));
         fields.push_some("tinc.version", self.server.as_ref().map(|server| server.version.clone()));
         let established = self.client.is_some() && self.server.is_some();
-        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(confidence, established) })));
+        let basis = if self.client.is_none() { TunnelBasis::Response } else { TunnelBasis::of_opening(established) };
+        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(basis, confidence, established) })));
     }
 }
 

@@ -10,7 +10,7 @@ pub(crate) mod tests;
 
 pub use rekeying::Rekeying;
 
-use crate::facts::{Confidence, Sender, Statement, Tunnel};
+use crate::facts::{Confidence, Sender, Statement, Tunnel, TunnelBasis};
 use crate::net::Transport;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 use wire::{Index, Message};
@@ -67,10 +67,10 @@ impl WireGuard {
     /// Without a claim after so many datagrams there will be none.
     const DATAGRAMS_MAX: u32 = 16;
 
-    fn say(&mut self, confidence: Confidence, established: bool, facts: &mut Vec<Statement>) {
+    fn say(&mut self, basis: TunnelBasis, confidence: Confidence, established: bool, facts: &mut Vec<Statement>) {
         if self.said < Some(confidence) {
             self.said = Some(confidence);
-            facts.push(Statement::Tunnel(Box::new(Tunnel::new(confidence, established))));
+            facts.push(Statement::Tunnel(Box::new(Tunnel::new(basis, confidence, established))));
         }
     }
 
@@ -82,7 +82,7 @@ impl WireGuard {
                 && earlier.ephemeral != initiation.ephemeral
         });
         if retried {
-            self.say(Confidence::Likely, false, facts);
+            self.say(TunnelBasis::Request, Confidence::Likely, false, facts);
         }
         self.initiation = Some(initiation);
         Progress::Continue { consumed: 0 }
@@ -102,7 +102,7 @@ impl WireGuard {
             return Progress::Continue { consumed: 0 };
         }
         let established = self.client.run > 0 && self.server.run > 0;
-        self.say(Confidence::Likely, established, facts);
+        self.say(TunnelBasis::Data, Confidence::Likely, established, facts);
         Progress::Done
     }
 }
@@ -116,11 +116,11 @@ impl Parser for WireGuard {
                 self.initiate(Initiation { from, sender, ephemeral, unproven }, facts)
             }
             Some(Message::Response { receiver, .. }) if self.answers(from, receiver) => {
-                self.say(Confidence::Certain, true, facts);
+                self.say(TunnelBasis::Exchange, Confidence::Certain, true, facts);
                 Progress::Done
             }
             Some(Message::CookieReply { receiver }) if self.answers(from, receiver) => {
-                self.say(Confidence::Certain, false, facts);
+                self.say(TunnelBasis::Exchange, Confidence::Certain, false, facts);
                 Progress::Continue { consumed: 0 }
             }
             Some(Message::Data { receiver, counter }) => self.data(from, receiver, counter, facts),
@@ -140,7 +140,7 @@ impl Parser for WireGuard {
 
     fn on_end(&mut self, facts: &mut Vec<Statement>) {
         if self.initiation.as_ref().is_some_and(|initiation| initiation.unproven) {
-            self.say(Confidence::Likely, false, facts);
+            self.say(TunnelBasis::Request, Confidence::Likely, false, facts);
         }
     }
 }

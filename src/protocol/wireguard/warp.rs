@@ -5,7 +5,7 @@
 //! with the two highest bits set where the handshake carries a second, larger key. A client's first initiation has no
 //! number yet, so there the answer must name its sender.
 
-use crate::facts::{Confidence, Sender, Statement, Tunnel};
+use crate::facts::{Confidence, Sender, Statement, Tunnel, TunnelBasis};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::wireguard::wire::{Index, is_padded};
@@ -82,15 +82,17 @@ impl Warp {
     const DATAGRAMS_MAX: u32 = 16;
 
     /// What a message proves, and whether both sides have spoken.
-    fn proof(&mut self, from: Sender, message: Message) -> Option<(Confidence, bool)> {
+    fn proof(&mut self, from: Sender, message: Message) -> Option<(TunnelBasis, Confidence, bool)> {
         match message {
             Message::Initiation { sender } => {
                 self.initiation = Some((from, sender));
                 None
             }
-            Message::Response { receiver } => {
-                (self.initiation == Some((from.other(), receiver))).then_some((Confidence::Certain, true))
-            }
+            Message::Response { receiver } => (self.initiation == Some((from.other(), receiver))).then_some((
+                TunnelBasis::Exchange,
+                Confidence::Certain,
+                true,
+            )),
             Message::Data { receiver, counter } => {
                 let lane = match from {
                     Sender::Client => &mut self.client,
@@ -98,7 +100,8 @@ impl Warp {
                 };
                 lane.take(receiver, counter);
                 let established = self.client.run > 0 && self.server.run > 0;
-                (self.client.run.max(self.server.run) >= RUN_MIN).then_some((Confidence::Likely, established))
+                let is_proven = self.client.run.max(self.server.run) >= RUN_MIN;
+                is_proven.then_some((TunnelBasis::Data, Confidence::Likely, established))
             }
         }
     }
@@ -109,8 +112,8 @@ impl Parser for Warp {
         self.datagrams = self.datagrams.saturating_add(1);
         let proof = Message::parse(chunk.bytes).and_then(|message| self.proof(chunk.sender, message));
         match proof {
-            Some((confidence, established)) => {
-                facts.push(Statement::Tunnel(Box::new(Tunnel::new(confidence, established))));
+            Some((basis, confidence, established)) => {
+                facts.push(Statement::Tunnel(Box::new(Tunnel::new(basis, confidence, established))));
                 Progress::Done
             }
             None if self.datagrams >= Self::DATAGRAMS_MAX => Progress::Reject,

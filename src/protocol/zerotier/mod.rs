@@ -6,7 +6,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel};
+use crate::facts::{Confidence, Fields, Sender, Statement, Tunnel, TunnelBasis};
 use crate::net::{Text, Transport};
 use crate::protocol::hex::Hex;
 use crate::protocol::{ANY_BYTE, Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
@@ -77,7 +77,9 @@ impl ZeroTier {
         fields.push(CLIENT, Text::from(Hex(&client).to_string().as_str()));
         fields.push(SERVER, Text::from(Hex(&server).to_string().as_str()));
         fields.push_some(VERSION, version);
-        facts.push(Statement::Tunnel(Box::new(Tunnel { fields, ..Tunnel::new(Confidence::Certain, established) })));
+        let basis = TunnelBasis::of_opening(established);
+        let tunnel = Tunnel { fields, ..Tunnel::new(basis, Confidence::Certain, established) };
+        facts.push(Statement::Tunnel(Box::new(tunnel)));
         true
     }
 }
