@@ -10,7 +10,7 @@ use crate::enrich::classes::{self, AddressClass, Classes};
 use crate::enrich::geo::Geo;
 use crate::enrich::inventory::{self, Host, Inventory};
 use crate::enrich::networks::{NamedNetwork, Networks, NetworksError};
-use crate::enrich::products::{Basis, Kind, Product, Products, Sighting};
+use crate::enrich::products::{self, Basis, Kind, Product, Products, Sighting};
 use crate::facts::{Fact, FactKind, FlowId, Name};
 use crate::identity::device::DeviceId;
 use crate::identity::entity::Entity;
@@ -58,7 +58,7 @@ impl Application {
 
     /// Whether the flow is the product's own, not a question for its name nor a look at its vendor's pages.
     pub const fn is_in_use(&self) -> bool {
-        !matches!(self.basis, Basis::DnsQuestion | Basis::VendorName)
+        !matches!(self.basis, Basis::DnsQuestion | Basis::ProxyQuestion | Basis::VendorName)
     }
 }
 
@@ -124,10 +124,13 @@ impl World {
             FactKind::FlowEnded(_) if fact.flow.protocol.is_none() || self.applications.is_empty() => None,
             FactKind::FlowEnded(_) => self.applications.remove(&key),
             FactKind::Hello(hello) => {
-                let name = hello.server_name.as_ref().map(|name| name.as_str());
                 let sighting = self.products.by_hello(hello).or_else(|| self.by_protocol(fact));
-                let seen = sighting.map(|sighting| self.judge(sighting, name));
-                self.settle(key, seen, fact.at)
+                let seen = sighting.map(|sighting| self.judge(sighting, products::server_name(hello)));
+                match seen {
+                    // The same client asks its proxy for others, too.
+                    Some(seen) if seen.basis == Basis::ProxyQuestion => Some(seen),
+                    seen => self.settle(key, seen, fact.at),
+                }
             }
             FactKind::RemoteDesktop(_) | FactKind::Tunnel(_) => {
                 let seen = self.by_protocol(fact).map(|sighting| self.judge(sighting, None));
@@ -328,13 +331,19 @@ impl World {
         Application { product: sighting.product, basis: sighting.basis, sanctioned }
     }
 
-    /// What the flow was first known for stays, unless it was a vendor's name only.
+    /// What the flow was first known for stays, unless it was a vendor's name only, or where a proxy leads: what is spoken
+    /// through it says more.
     fn settle(&mut self, key: (FlowId, Endpoint), seen: Option<Application>, at: Timestamp) -> Option<Application> {
         let known = self.applications.get(&key);
         let Some(seen) = seen else {
             return known.cloned();
         };
-        if let Some(known) = known.filter(|known| known.basis != Basis::VendorName) {
+        let stays = |known: &&Application| match known.basis {
+            Basis::VendorName => false,
+            Basis::ProxiedName => seen.basis == Basis::VendorName,
+            _ => true,
+        };
+        if let Some(known) = known.filter(stays) {
             return Some(known.clone());
         }
         *self.applications.get_or_insert_with(key, at, || seen.clone()) = seen.clone();

@@ -30,8 +30,8 @@ What tells each product, how sure that is, what it is tested with and where its 
 are data, in [rules/data/products.yml](../rules/data/products.yml): to add a product takes no build. This page is the \
 output of `spanwatch products list`.
 
-**certain**: its own protocol, ALPN or certificate. **likely**: a server's name or what a machine calls itself; somebody \
-could borrow it. **vendor only**: the name serves other things, too, so it never makes a kind and no rule goes by it. \
+**certain**: its own protocol, ALPN or certificate. **likely**: a server's \
+name (in TLS or HTTP) or what a machine calls itself; somebody could borrow it. **vendor only**: the name serves other things, too, so it never makes a kind and no rule goes by it. \
 **no**: nothing that only the product shows is known; its ports are there for the reader, since ports decide nothing.
 
 **recording**: the real program was recorded, see the folder of `pcaps/`. **published bytes**: the program is not to be \

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use serde::Deserialize;
 
-use crate::facts::{Certificate, Hello, Lease, Name, Value};
+use crate::facts::{Certificate, Hello, Lease, Name, Sender, Value};
 use crate::net::{Mac, Text};
 use crate::protocol::Protocol;
 use crate::yaml::{self, Fault, Spanned};
@@ -176,6 +176,10 @@ pub enum Basis {
     Oui,
     /// It spoke its own protocol.
     Protocol,
+    /// A proxy opened a tunnel to a server of that name.
+    ProxiedName,
+    /// A proxy was asked for its name, and may refuse.
+    ProxyQuestion,
     ServerName,
     /// A machine offers a service of that name to its neighbours.
     Service,
@@ -188,8 +192,8 @@ impl Basis {
     pub const fn as_certainty(self) -> &'static str {
         match self {
             Self::Alpn | Self::Certificate | Self::Protocol => "certain",
-            Self::HostName | Self::Oui | Self::ServerName | Self::Service => "likely",
-            Self::DnsQuestion | Self::VendorName => "vendor only",
+            Self::HostName | Self::Oui | Self::ProxiedName | Self::ServerName | Self::Service => "likely",
+            Self::DnsQuestion | Self::ProxyQuestion | Self::VendorName => "vendor only",
         }
     }
 
@@ -201,12 +205,17 @@ impl Basis {
             Self::HostName => "host_name",
             Self::Oui => "oui",
             Self::Protocol => "protocol",
+            Self::ProxiedName => "proxied_name",
+            Self::ProxyQuestion => "proxy_question",
             Self::ServerName => "server_name",
             Self::Service => "service",
             Self::VendorName => "vendor_name",
         }
     }
 }
+
+/// The host that a request in HTTP is for.
+const DOMAIN: &str = "url.domain";
 
 /// A product seen on a flow, and how it was recognised.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -311,7 +320,19 @@ impl Products {
         let alpn = || hello.alpn.iter().find_map(|protocol| self.by_alpn(protocol));
         let certificate = || hello.certificate.as_deref().and_then(|certificate| self.by_certificate(certificate));
         let name = || hello.server_name.as_ref().and_then(|name| self.by_name(name.as_str()));
-        alpn().or_else(certificate).or_else(name)
+        alpn().or_else(certificate).or_else(name).or_else(|| self.by_host(hello))
+    }
+
+    /// The product of the server that a request is for, or that a proxy answers of.
+    fn by_host(&self, hello: &Hello) -> Option<Sighting> {
+        let sighting = self.by_name(text(hello, DOMAIN)?)?;
+        let is_proxied = || hello.fields.get("http.request.target_form").is_some();
+        let basis = match (sighting.basis, hello.sender) {
+            (Basis::ServerName, Sender::Server) => Basis::ProxiedName,
+            (Basis::ServerName, Sender::Client) if is_proxied() => Basis::ProxyQuestion,
+            (basis, _) => basis,
+        };
+        Some(Sighting { basis, ..sighting })
     }
 
     /// The product of a protocol that nothing else speaks.
@@ -459,6 +480,19 @@ fn is_made_up(certificate: &Certificate) -> bool {
     match (random(&certificate.subject, ".net"), random(&certificate.issuer, ".com")) {
         (Some(subject), Some(issuer)) => subject != issuer && certificate.alternative_names.is_empty(),
         _ => false,
+    }
+}
+
+/// The name of the server that a hello is for: the one that TLS asks for, or HTTP.
+pub fn server_name(hello: &Hello) -> Option<&str> {
+    hello.server_name.as_ref().map(Text::as_str).or_else(|| text(hello, DOMAIN))
+}
+
+/// A field of a hello that holds text.
+fn text<'a>(hello: &'a Hello, field: &str) -> Option<&'a str> {
+    match hello.fields.get(field)? {
+        Value::Text(text) => Some(text.as_str()),
+        _ => None,
     }
 }
 

@@ -167,6 +167,57 @@ fn a_question_for_a_products_name_is_no_use_of_it() {
     assert_eq!(event.get("spanwatch.application.basis"), Some(EventValue::Str("dns_question".into())));
 }
 
+/// What each hello of a conversation in HTTP says of its product, what the flow is taken for at its end, and whether a
+/// product is in use.
+fn in_http(world: &mut World, chunks: &[(Sender, Vec<u8>)]) -> Vec<Option<(String, &'static str, bool)>> {
+    let mut flow = flow("10.0.0.1:50000", "192.0.2.9:443", Transport::Tcp);
+    flow.protocol = Some(crate::protocol::http::PROTOCOL);
+    let conversation = crate::protocol::http::tests::fixture("", chunks.to_vec());
+    let said = conversation
+        .facts()
+        .into_iter()
+        .map(|(protocol, said)| Fact { protocol: Some(protocol), ..fact(flow, 1, FactKind::from(said)) });
+    let ended = fact(flow, 2, FactKind::FlowEnded(summary(1)));
+    let facts: Vec<Fact> = said.chain([ended]).collect();
+    let told = |fact: &Fact| {
+        let application = world.observe(fact)?;
+        Some((application.product.id.clone(), application.basis.as_str(), application.is_in_use()))
+    };
+    facts.iter().map(told).collect()
+}
+
+#[test]
+fn the_host_that_http_asks_for_tells_the_product_as_the_name_in_tls_does() {
+    use crate::protocol::http::tests::{client, server};
+    let mut world = world("sanctioned: [{product: anydesk, names: [own.net.anydesk.com]}]");
+    let get = |target: &str, host: &str| client(&format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+    let ok = || server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let used = |basis| Some(("anydesk".to_owned(), basis, true));
+    let unused = |basis| Some(("anydesk".to_owned(), basis, false));
+    let relay = "Relay-1.net.AnyDesk.com:80";
+    assert_eq!(
+        in_http(&mut world, &[get("/", relay), ok()]),
+        [used("server_name"), used("server_name"), used("server_name")]
+    );
+    let pages = unused("vendor_name");
+    assert_eq!(in_http(&mut world, &[get("/", "www.anydesk.com"), ok()]), [pages.clone(), pages.clone(), pages]);
+    // A proxy may refuse, and is asked for others in the same flow.
+    let proxied = get("http://relay-1.net.anydesk.com/", relay);
+    assert_eq!(in_http(&mut world, &[proxied, ok()]), [unused("proxy_question"), None, None]);
+    let connect = || client("CONNECT relay-1.net.anydesk.com:443 HTTP/1.1\r\n\r\n");
+    let refused = server("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(in_http(&mut world, &[connect(), refused]), [unused("proxy_question"), None, None]);
+    let opened = || server("HTTP/1.1 200 Connection established\r\n\r\n");
+    let led = used("proxied_name");
+    assert_eq!(in_http(&mut world, &[connect(), opened()]), [unused("proxy_question"), led.clone(), led]);
+    // The organisation's own server.
+    let mut hello = Hello::new(Sender::Client);
+    hello.fields.push("url.domain", Text::from("eu.own.net.anydesk.com"));
+    let flow = flow("10.0.0.1:50000", "192.0.2.1:80", Transport::Tcp);
+    let own = world.observe(&fact(flow, 1, FactKind::Hello(Box::new(hello)))).unwrap();
+    assert!(own.sanctioned);
+}
+
 #[test]
 fn a_field_that_the_parser_repeats_is_written_once() {
     let mut desktop = crate::facts::RemoteDesktop { client_name: Some("PC".into()), ..Default::default() };

@@ -246,7 +246,9 @@ impl Fields {
         let first_line = match (self.get(b":method"), self.get(b":status")) {
             (Some(method), None) => {
                 let method = Method::of(method)?;
-                FirstLine::Request { method, target: self.get(b":path").unwrap_or_default(), is_simple: false }
+                // A CONNECT has no path (RFC 9113 §8.5).
+                let target = self.get(b":path").or_else(|| self.get(b":authority")).unwrap_or_default();
+                FirstLine::Request { method, target, is_simple: false }
             }
             (None, Some(status)) => FirstLine::Response { status: std::str::from_utf8(status).ok()?.parse().ok()? },
             _ => return None,

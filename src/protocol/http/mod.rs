@@ -10,17 +10,16 @@ pub mod gateways;
 mod hpack;
 mod http2;
 mod side;
+mod told;
 mod websocket;
 pub mod wire;
 
 #[cfg(test)]
 mod lenience_tests;
 #[cfg(test)]
+mod target_tests;
+#[cfg(test)]
 pub(crate) mod tests;
-
-use std::hash::{BuildHasher, Hash};
-
-use hashbrown::DefaultHashBuilder;
 
 use crate::facts::{Credential, Fields, Hello, Outcome, RemoteDesktop, Sender, Statement};
 use crate::net::{Text, Transport};
@@ -33,6 +32,7 @@ use crate::protocol::{
 
 use http2::{Http2, Said};
 use side::{Chunks, Place, Side};
+use told::Told;
 use websocket::WebSocket;
 use wire::{Body, FirstLine, Head, Method};
 
@@ -44,7 +44,7 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     opens_with: &[(b'\r', b'\r'), (b'A', b'Z'), (b'a', b'z')],
     probe,
     start,
-    fields: &[VERSION, METHOD, CONTENT_TYPE, DOMAIN, PORT, USER_AGENT, STATUS, SERVER, UPGRADE],
+    fields: &[VERSION, METHOD, TARGET_FORM, CONTENT_TYPE, DOMAIN, PORT, USER_AGENT, STATUS, SERVER, UPGRADE],
 };
 
 const VERSION: FieldSpec = FieldSpec {
@@ -57,9 +57,15 @@ const CONTENT_TYPE: FieldSpec = FieldSpec {
 };
 pub(super) const METHOD: FieldSpec =
     FieldSpec { name: "http.request.method", help: "The method of the request (RFC 9110 §9)." };
+const TARGET_FORM: FieldSpec = FieldSpec {
+    name: "http.request.target_form",
+    help: "`authority` where a proxy is asked for a tunnel (CONNECT), `absolute` where the request names its host in the \
+           target, as to a proxy (RFC 9112 §3.2).",
+};
 pub(super) const DOMAIN: FieldSpec = FieldSpec {
     name: "url.domain",
-    help: "The host asked for, in lower case and without its port; an IPv6 address in brackets.",
+    help: "The host asked for, in lower case and without its port; an IPv6 address in brackets. Of a server: where the \
+           tunnel leads that it opened as a proxy.",
 };
 const PORT: FieldSpec =
     FieldSpec { name: "url.port", help: "The port of the host asked for, where the client says it." };
@@ -122,6 +128,8 @@ struct Http {
     /// The answer to the last request has a body's length and no body (HEAD).
     is_bodiless: bool,
     tunnel: Tunnel,
+    /// Where a proxy is to open a tunnel to.
+    asked: Option<Text>,
     /// A gateway's request was told.
     has_opened: bool,
     /// Once the client began with it, or both sides went on with it.
@@ -205,7 +213,8 @@ impl Parser for Http {
 
     fn kept_bytes(&self) -> usize {
         let inside = self.web_socket.as_ref().map_or(0, |web_socket| web_socket.kept_bytes());
-        inside.saturating_add(self.told.kept_bytes())
+        let asked = self.asked.as_ref().map_or(0, |domain| domain.as_str().len());
+        inside.saturating_add(asked).saturating_add(self.told.kept_bytes())
     }
 }
 
@@ -226,6 +235,7 @@ impl Http {
             hellos: 0,
             is_bodiless: false,
             tunnel: Tunnel::No,
+            asked: None,
             has_opened: false,
             http2: None,
             is_http2: false,
@@ -420,18 +430,22 @@ impl Http {
         self.is_bodiless = method == "HEAD";
         let is_connect = method == "CONNECT";
         self.tunnel = if is_connect { Tunnel::Asked } else { Tunnel::No };
-        let authority = if is_connect && !target.starts_with(b"/") {
-            Some(target)
-        } else {
-            head.host.or_else(|| wire::authority_of(target))
+        let (form, authority) = match wire::authority_of(target) {
+            _ if is_connect && !target.starts_with(b"/") => (Some("authority"), Some(target)),
+            Some(authority) => (Some("absolute"), head.host.or(Some(authority))),
+            None => (None, head.host),
         };
         let (domain, port) = authority.map_or((None, None), domain);
+        // The answers to several streams come in any order.
+        let is_asked = form == Some("authority") && !self.is_http2;
+        self.asked = if is_asked { domain.clone() } else { None };
         let user_agent = head.user_agent.map(Text::from_utf8);
         if self.told.is_news((&domain, &user_agent)) || is_connect {
             self.hellos = self.hellos.saturating_add(1);
             let mut fields = Fields::default();
             fields.push_some(VERSION.name, self.is_http2.then_some("2"));
             fields.push(METHOD.name, name);
+            fields.push_some(TARGET_FORM.name, form);
             fields.push_some(CONTENT_TYPE.name, head.content_type.map(Text::from_utf8));
             fields.push_some(DOMAIN.name, domain);
             fields.push_some(PORT.name, port);
@@ -479,6 +493,7 @@ impl Http {
         if !self.server.has_spoken || is_switch || self.tunnel == Tunnel::Asked {
             let mut fields = Fields::default();
             fields.push(STATUS.name, status);
+            fields.push_some(DOMAIN.name, self.asked.take().filter(|_| opens_tunnel));
             fields.push_some(SERVER.name, head.server.map(Text::from_utf8));
             let upgrade = head.upgrade.filter(|_| is_switch).map(<[u8]>::to_ascii_lowercase);
             fields.push_some(UPGRADE.name, upgrade.as_deref().map(Text::from_utf8));
@@ -540,28 +555,6 @@ impl Http {
 pub(super) fn domain(authority: &[u8]) -> (Option<Text>, Option<u16>) {
     let (host, port) = wire::authority(authority);
     (Some(Text::from_utf8(&host.to_ascii_lowercase())).filter(|domain| !domain.is_empty()), port)
-}
-
-/// What the hellos of a client told, by a seeded hash, so that each is told once.
-#[derive(Default)]
-struct Told {
-    seed: DefaultHashBuilder,
-    hashes: Vec<u64>,
-}
-
-impl Told {
-    fn is_news(&mut self, words: impl Hash) -> bool {
-        let hash = self.seed.hash_one(words);
-        let is_news = !self.hashes.contains(&hash);
-        if is_news {
-            self.hashes.push(hash);
-        }
-        is_news
-    }
-
-    fn kept_bytes(&self) -> usize {
-        self.hashes.len().saturating_mul(size_of::<u64>())
-    }
 }
 
 enum Next {

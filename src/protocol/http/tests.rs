@@ -12,6 +12,7 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         fixture("a web socket", web_socket()),
         fixture("a log-on with ntlm", log_on("200 OK")),
         fixture("a desktop in a web socket", desktop_in_a_web_socket()),
+        fixture("a client of NetSupport Manager", netsupport()),
         fixture("a gateway", vec![client(&asking("RDG_OUT_DATA /remoteDesktopGateway/", ""))]),
     ];
     fixtures.extend(http2::tests::fixtures());
@@ -19,15 +20,15 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
     fixtures
 }
 
-pub(super) fn fixture(name: &'static str, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
+pub(crate) fn fixture(name: &'static str, chunks: Vec<(Sender, Vec<u8>)>) -> Fixture {
     Fixture { name, protocol: PROTOCOL, transport: Transport::Tcp, client_port: 49_152, server_port: 8080, chunks }
 }
 
-pub(super) fn client(text: &str) -> (Sender, Vec<u8>) {
+pub(crate) fn client(text: &str) -> (Sender, Vec<u8>) {
     (Sender::Client, text.as_bytes().into())
 }
 
-pub(super) fn server(text: &str) -> (Sender, Vec<u8>) {
+pub(crate) fn server(text: &str) -> (Sender, Vec<u8>) {
     (Sender::Server, text.as_bytes().into())
 }
 
@@ -43,6 +44,21 @@ fn two_hosts() -> Vec<(Sender, Vec<u8>)> {
         server(
             "HTTP/1.1 304 Not Modified\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
         ),
+    ]
+}
+
+/// A poll and its answer, as published: zeek-netsupport-detector, and write-ups of captures.
+pub(crate) fn netsupport() -> Vec<(Sender, Vec<u8>)> {
+    let answer = "HTTP/1.1 200 OK\r\nServer: NetSupport Gateway/1.6 (Windows NT)\r\n\
+                  Content-Type: application/x-www-form-urlencoded\r\nContent-Length:    20\r\n\
+                  Connection: Keep-Alive\r\n\r\nCMD=ENCD\nES=1\nDATA=.";
+    vec![
+        client(
+            "POST http://192.0.2.9/fakeurl.htm HTTP/1.1\r\nUser-Agent: NetSupport Manager/1.3\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length:    22\r\nHost: 192.0.2.9\r\n\
+             Connection: Keep-Alive\r\n\r\nCMD=POLL\nINFO=1\nACK=1\n",
+        ),
+        server(answer),
     ]
 }
 
@@ -207,7 +223,7 @@ fn what_is_secret_is_not_told() {
 #[test]
 fn a_proxy_hands_over_to_what_is_spoken_through_it() {
     let facts = fixture("", through_a_proxy()).facts();
-    assert_eq!(fields(&facts, "url.domain"), ["kvm.example.net", "kvm.example.net"]);
+    assert_eq!(fields(&facts, "url.domain"), ["kvm.example.net"; 3], "asked for twice, and opened");
     assert_eq!(fields(&facts, "url.port"), ["443", "443"]);
     assert_eq!(fields(&facts, "http.response.status_code"), ["407", "200"]);
     let users: Vec<&Text> = facts

@@ -378,9 +378,12 @@ pub fn authority(text: &[u8]) -> (&[u8], Option<u16>) {
     }
 }
 
-/// The authority of a target in absolute form (RFC 9112 §3.2.2).
+/// The authority of a target in absolute form (RFC 9112 §3.2.2); a scheme has no case (RFC 3986 §3.1).
 pub fn authority_of(target: &[u8]) -> Option<&[u8]> {
-    let behind = target.strip_prefix(b"http://").or_else(|| target.strip_prefix(b"https://"))?;
+    let behind = [&b"http://"[..], b"https://"].iter().find_map(|scheme| {
+        let (start, behind) = target.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some(behind)
+    })?;
     behind.split(|byte| matches!(byte, b'/' | b'?' | b'#')).next().filter(|authority| !authority.is_empty())
 }
 

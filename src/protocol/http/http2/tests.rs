@@ -233,3 +233,16 @@ fn the_server_may_be_seen_first() {
     chunks.swap(0, 1);
     assert_eq!(fields(&fixture("", chunks).facts(), "url.domain"), ["lab.example", "other.example"]);
 }
+
+#[test]
+fn a_connect_names_where_it_is_for_in_its_authority() {
+    let head = [&[0x42, 7][..], b"CONNECT", &field(AUTHORITY, "Relay.Example:443")].concat();
+    let mut chunks = beginning();
+    chunks.push((Sender::Client, frame(HEADERS, END_HEADERS, 1, &head)));
+    chunks.push((Sender::Server, frame(HEADERS, END_HEADERS, 1, &[OK])));
+    let facts = fixture("", chunks).facts();
+    assert_eq!(fields(&facts, "http.request.target_form"), ["authority"]);
+    // The answers to several streams come in any order.
+    assert_eq!(fields(&facts, "url.domain"), ["relay.example"]);
+    assert_eq!(fields(&facts, "http.response.status_code"), ["200"]);
+}
