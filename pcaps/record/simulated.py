@@ -527,6 +527,25 @@ def updates_of_many(capture):
 
 
 @scenario
+def remote_access_product_in_clear(capture):
+    """Two desks speak HTTP to one address: a client of NetSupport Manager, with the bytes that are published, and a browser."""
+    flow = Tcp(capture, 0, ("10.10.1.21", 40000), ("203.0.113.81", 443), far=0.001, near=0.05, hops=0)
+    form = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length:    "
+    for poll in range(3):
+        flow.say(b"POST http://203.0.113.81/fakeurl.htm HTTP/1.1\r\nUser-Agent: NetSupport Manager/1.3\r\n" + form +
+                 b"22\r\nHost: 203.0.113.81\r\nConnection: Keep-Alive\r\n\r\nCMD=POLL\nINFO=1\nACK=1\n",
+                 after=60 if poll else 0.001)
+        flow.say(b"HTTP/1.1 200 OK\r\nServer: NetSupport Gateway/1.6 (Windows NT)\r\n" + form +
+                 b"60\r\nConnection: Keep-Alive\r\n\r\nCMD=ENCD\nES=1\nDATA=" + capture.random.randbytes(41), True, 0.06)
+    flow.close()
+    flow = Tcp(capture, 5, ("10.10.1.22", 40000), ("203.0.113.81", 443), far=0.001, near=0.05, hops=0)
+    flow.say(b"GET /fakeurl.htm HTTP/1.1\r\nHost: 203.0.113.81\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) "
+             b"Gecko/20100101 Firefox/128.0\r\nAccept: */*\r\n\r\n")
+    flow.say(b"HTTP/1.1 404 Not Found\r\nServer: nginx/1.22.1\r\nContent-Length: 0\r\n\r\n", True, 0.06)
+    flow.close()
+
+
+@scenario
 def encrypted_to_rented_machine(capture):
     """A connection in the manner of Shadowsocks: noise from its first byte on, now and then for twelve minutes."""
     flow = Tcp(capture, 0, ("10.10.1.21", 40000), ("203.0.113.70", 8388), far=0.001, near=0.05, hops=0)

@@ -30,7 +30,7 @@ What tells each product, how sure that is, what it is tested with and where its 
 are data, in [rules/data/products.yml](../rules/data/products.yml): to add a product takes no build. This page is the \
 output of `spanwatch products list`.
 
-**certain**: its own protocol, ALPN or certificate. **likely**: a server's \
+**certain**: its own protocol, ALPN or certificate, or what its programs call themselves in HTTP. **likely**: a server's \
 name (in TLS or HTTP) or what a machine calls itself; somebody could borrow it. **vendor only**: the name serves other things, too, so it never makes a kind and no rule goes by it. \
 **no**: nothing that only the product shows is known; its ports are there for the reader, since ports decide nothing.
 
@@ -69,6 +69,8 @@ fn signs(product: &Product) -> Vec<String> {
     sign("protocol", &product.protocols);
     sign("ALPN", &product.alpn);
     sign("certificate", &product.certificates);
+    sign("user agent", &product.user_agents);
+    sign("HTTP server", &product.http_servers);
     sign("service", &product.services);
     sign("host name", &product.host_names);
     sign("OUI", &product.ouis);
@@ -89,6 +91,8 @@ fn certainty(product: &Product) -> &'static str {
     shows(&product.protocols, Basis::Protocol)
         .or_else(|| shows(&product.alpn, Basis::Alpn))
         .or_else(|| shows(&product.certificates, Basis::Certificate))
+        .or_else(|| shows(&product.user_agents, Basis::UserAgent))
+        .or_else(|| shows(&product.http_servers, Basis::HttpServer))
         .or_else(|| product.made_up_certificates.then(|| Basis::Certificate.as_certainty()))
         .or_else(|| shows(&product.names, Basis::ServerName))
         .or_else(|| shows(&product.services, Basis::Service))
@@ -99,7 +103,8 @@ fn certainty(product: &Product) -> &'static str {
 }
 
 fn test(product: &Product) -> String {
-    let speaks = [&product.protocols, &product.alpn, &product.certificates, &product.services];
+    let Product { protocols, alpn, certificates, services, user_agents, http_servers, .. } = product;
+    let speaks = [protocols, alpn, certificates, services, user_agents, http_servers];
     match &product.recorded {
         Some(folder) => format!("recording [{folder}](../pcaps/{folder})"),
         None if speaks.iter().any(|signs| !signs.is_empty()) => "published bytes".into(),

@@ -1,5 +1,5 @@
-//! What shows on the wire (server names, ALPN identifiers, certificates, protocols, the names and hardware addresses of
-//! machines) in, the product that uses it out.
+//! What shows on the wire (server names, ALPN identifiers, certificates, protocols, what programs call themselves in HTTP,
+//! the names and hardware addresses of machines) in, the product that uses it out.
 //!
 //! The signatures are data (`rules/data/products.yml`), so that a product is added without a build.
 
@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
+use arrayvec::ArrayString;
 use hashbrown::HashMap;
 use serde::Deserialize;
 
@@ -39,6 +40,12 @@ pub struct Product {
     /// Protocols that the product, and nothing else, speaks: values of `network.protocol`.
     #[serde(default)]
     pub protocols: Vec<String>,
+    /// What its clients say that they are in HTTP (`User-Agent`): all of it, or what stands before the version.
+    #[serde(default)]
+    pub user_agents: Vec<String>,
+    /// What its servers say that they are in HTTP (`Server`), likewise.
+    #[serde(default)]
+    pub http_servers: Vec<String>,
     /// What its machines call themselves (DHCP, mDNS); `jetkvm-*` for any that begins so.
     #[serde(default)]
     pub host_names: Vec<String>,
@@ -172,6 +179,8 @@ pub enum Basis {
     DnsQuestion,
     /// A machine called itself so.
     HostName,
+    /// Its server said what it is in HTTP.
+    HttpServer,
     /// A machine has a hardware address of its maker's.
     Oui,
     /// It spoke its own protocol.
@@ -183,6 +192,8 @@ pub enum Basis {
     ServerName,
     /// A machine offers a service of that name to its neighbours.
     Service,
+    /// Its client said what it is in HTTP.
+    UserAgent,
     /// A server name that the vendor uses for other things, too.
     VendorName,
 }
@@ -191,7 +202,7 @@ impl Basis {
     /// How far it goes, for the reader.
     pub const fn as_certainty(self) -> &'static str {
         match self {
-            Self::Alpn | Self::Certificate | Self::Protocol => "certain",
+            Self::Alpn | Self::Certificate | Self::HttpServer | Self::Protocol | Self::UserAgent => "certain",
             Self::HostName | Self::Oui | Self::ProxiedName | Self::ServerName | Self::Service => "likely",
             Self::DnsQuestion | Self::ProxyQuestion | Self::VendorName => "vendor only",
         }
@@ -203,12 +214,14 @@ impl Basis {
             Self::Certificate => "certificate",
             Self::DnsQuestion => "dns_question",
             Self::HostName => "host_name",
+            Self::HttpServer => "http_server",
             Self::Oui => "oui",
             Self::Protocol => "protocol",
             Self::ProxiedName => "proxied_name",
             Self::ProxyQuestion => "proxy_question",
             Self::ServerName => "server_name",
             Self::Service => "service",
+            Self::UserAgent => "user_agent",
             Self::VendorName => "vendor_name",
         }
     }
@@ -232,6 +245,8 @@ pub struct Products {
     alpn: HashMap<Box<str>, Arc<Product>>,
     certificates: HashMap<Box<str>, Arc<Product>>,
     protocols: HashMap<Box<str>, Arc<Product>>,
+    user_agents: HashMap<Box<str>, Arc<Product>>,
+    http_servers: HashMap<Box<str>, Arc<Product>>,
     services: HashMap<Box<str>, Arc<Product>>,
     host_names: HashMap<Box<str>, Arc<Product>>,
     /// Beginnings of host names, and prefixes of hardware addresses with their lengths: few, and asked for seldom.
@@ -270,6 +285,8 @@ impl Products {
     const LABELS_MAX: usize = 32;
     /// The most alternative names of a certificate that is taken for one product's.
     const CERTIFICATE_NAMES_MAX: usize = 8;
+    /// The most bytes of what a program says in HTTP that a product is told by.
+    const SOFTWARE_BYTES_MAX: usize = 128;
 
     /// Reads a data file; one that does not exist holds no product.
     pub fn load(path: &Path) -> Result<Self, Box<Fault>> {
@@ -320,7 +337,18 @@ impl Products {
         let alpn = || hello.alpn.iter().find_map(|protocol| self.by_alpn(protocol));
         let certificate = || hello.certificate.as_deref().and_then(|certificate| self.by_certificate(certificate));
         let name = || hello.server_name.as_ref().and_then(|name| self.by_name(name.as_str()));
-        alpn().or_else(certificate).or_else(name).or_else(|| self.by_host(hello))
+        alpn().or_else(certificate).or_else(name).or_else(|| self.by_http(hello))
+    }
+
+    /// The product of a request or an answer in HTTP: by what the program is that sent it, or else by the server's name.
+    fn by_http(&self, hello: &Hello) -> Option<Sighting> {
+        let software = |index: &HashMap<Box<str>, Arc<Product>>, field, basis| {
+            let product = Arc::clone(of_software(index, text(hello, field)?)?);
+            Some(Sighting { product, basis })
+        };
+        software(&self.user_agents, "user_agent.original", Basis::UserAgent)
+            .or_else(|| software(&self.http_servers, "http.server", Basis::HttpServer))
+            .or_else(|| self.by_host(hello))
     }
 
     /// The product of the server that a request is for, or that a proxy answers of.
@@ -432,10 +460,15 @@ impl Products {
                 return twice(name, &first);
             }
         }
+        for software in product.user_agents.iter().chain(&product.http_servers) {
+            check_software(software).map_err(|fault| format!("{software:?} of `{}` {fault}", product.id))?;
+        }
         let indexes = [
             (&mut self.alpn, &product.alpn),
             (&mut self.certificates, &product.certificates),
             (&mut self.protocols, &product.protocols),
+            (&mut self.user_agents, &product.user_agents),
+            (&mut self.http_servers, &product.http_servers),
             (&mut self.services, &product.services),
         ];
         for (index, signatures) in indexes {
@@ -480,6 +513,38 @@ fn is_made_up(certificate: &Certificate) -> bool {
     match (random(&certificate.subject, ".net"), random(&certificate.issuer, ".com")) {
         (Some(subject), Some(issuer)) => subject != issuer && certificate.alternative_names.is_empty(),
         _ => false,
+    }
+}
+
+/// Whether a data file may say this of a program: what programs say is compared with it.
+fn check_software(software: &str) -> Result<(), String> {
+    let max = Products::SOFTWARE_BYTES_MAX;
+    let is_text = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+    if !(1..=max).contains(&software.len()) || software.trim() != software || !software.bytes().all(is_text) {
+        return Err(format!(
+            "is nothing to compare with; write up to {max} ASCII characters, as the program says them"
+        ));
+    }
+    if software.eq_ignore_ascii_case("mozilla") {
+        return Err(
+            "is what every browser says; write all that the program says, from `Mozilla/` to its end".to_owned()
+        );
+    }
+    Ok(())
+}
+
+/// The product of a program that says this in HTTP: what stands before the version, or all of it. A slash parts them (RFC 9110
+/// §10.1.5), and in what some send a blank.
+fn of_software<'a>(index: &'a HashMap<Box<str>, Arc<Product>>, said: &str) -> Option<&'a Arc<Product>> {
+    let get = |said: &str| {
+        let mut said = ArrayString::<{ Products::SOFTWARE_BYTES_MAX }>::from(said).ok()?;
+        said.make_ascii_lowercase();
+        index.get(said.as_str())
+    };
+    let begins_version = |pair: &[u8]| matches!(pair, [b'/', _] | [b' ', b'0'..=b'9']);
+    match said.as_bytes().windows(2).position(begins_version).and_then(|end| said.get(..end)) {
+        Some(name) => get(name).or_else(|| get(said)),
+        None => get(said),
     }
 }
 

@@ -98,7 +98,9 @@ fn the_shipped_products_are_in_order_and_none_is_without_a_signature() {
     for product in products.iter() {
         let machines = [&product.host_names, &product.services, &product.ouis];
         let signatures = [&product.names, &product.broad_names, &product.alpn, &product.certificates];
-        let mut shows = signatures.into_iter().chain(machines).chain([&product.protocols, &product.ports]);
+        let in_http = [&product.user_agents, &product.http_servers];
+        let others = [&product.protocols, &product.ports];
+        let mut shows = signatures.into_iter().chain(machines).chain(in_http).chain(others);
         assert!(shows.any(|signatures| !signatures.is_empty()), "{}", product.id);
         assert!(!product.source.is_empty(), "{} says no source", product.id);
         if let Some(folder) = &product.recorded {
@@ -231,6 +233,13 @@ fn every_signature_leads_to_its_own_product() {
                 assert_eq!(by_name(&products, name).map(|(id, _)| id), Some(product.id.clone()), "{name}");
             }
         }
+        let in_http = [("user_agent.original", &product.user_agents), ("http.server", &product.http_servers)];
+        for (field, software) in in_http {
+            for said in software {
+                let told = in_http_field(&products, field, said).map(|(id, _)| id);
+                assert_eq!(told, Some(product.id.clone()), "{said}");
+            }
+        }
         let mut hello = Hello::new(Sender::Server);
         for attribute in &product.certificates {
             let certificate = Certificate { subject: Some(attribute.as_str().into()), ..Certificate::default() };
@@ -258,4 +267,96 @@ fn tors_relays_are_told_by_names_that_are_made_up() {
     ] {
         assert_eq!(told(subject, issuer), None, "{subject} by {issuer}");
     }
+}
+
+/// The product of a hello with such a field.
+fn in_http_field(products: &Products, field: &'static str, said: &str) -> Option<(String, Basis)> {
+    let mut hello = Hello::new(if field == "http.server" { Sender::Server } else { Sender::Client });
+    hello.fields.push(field, Text::from(said));
+    products.by_hello(&hello).map(|sighting| (sighting.product.id.clone(), sighting.basis))
+}
+
+#[test]
+fn a_program_that_says_what_it_is_in_http_tells_the_product() {
+    let products = shipped();
+    let client = |said: &str| in_http_field(&products, "user_agent.original", said);
+    let netsupport = |basis| Some(("netsupport".to_owned(), basis));
+    for said in ["NetSupport Manager/1.3", "netsupport manager/1.0", "NetSupport Manager", "NetSupport Manager 2"] {
+        assert_eq!(client(said), netsupport(Basis::UserAgent), "{said}");
+    }
+    assert_eq!(client("PAN GlobalProtect"), Some(("globalprotect".into(), Basis::UserAgent)));
+    let dyngate = "Mozilla/4.0 (compatible; MSIE 6.0; DynGate)";
+    assert_eq!(client(dyngate), Some(("teamviewer".into(), Basis::UserAgent)));
+    let server = |said: &str| in_http_field(&products, "http.server", said);
+    assert_eq!(server("NetSupport Gateway/1.92 (Windows NT)"), netsupport(Basis::HttpServer));
+    for said in ["ScreenConnect/24.2.5", "ScreenConnect"] {
+        assert_eq!(server(said), Some(("screenconnect".into(), Basis::HttpServer)), "{said}");
+    }
+    for said in ["SimpleHelp/5.5.16", "SimpleHelp 5.5.16"] {
+        assert_eq!(server(said), Some(("simplehelp".into(), Basis::HttpServer)), "{said}");
+    }
+    // A client is told by what clients say.
+    assert_eq!(client("NetSupport Gateway/1.92"), None);
+    assert_eq!(server("NetSupport Manager/1.3"), None);
+}
+
+#[test]
+fn browsers_and_others_that_say_much_are_no_product() {
+    let products = shipped();
+    let chrome =
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36";
+    let manager = "NetSupport Manager";
+    for said in [
+        chrome,
+        "Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)",
+        "Mozilla/4.0 (compatible; MSIE 6.0; DynGate; other)",
+        "curl/7.88.1",
+        "Microsoft-CryptoAPI/10.0",
+        "NetSupport",
+        "NetSupport Managers/1.3",
+        "NetSupport Manager x/1.3",
+        &format!("{chrome} {manager}/1.3"),
+        &format!("{manager}\u{212a}/1.3"),
+        &manager.repeat(40),
+        "/",
+        "",
+    ] {
+        assert_eq!(in_http_field(&products, "user_agent.original", said), None, "{said}");
+    }
+    for said in ["nginx/1.22.1", "Microsoft-HTTPAPI/2.0", "Apache", "Microsoft-HTTPAPI/2.0 ScreenConnect/1"] {
+        assert_eq!(in_http_field(&products, "http.server", said), None, "{said}");
+    }
+}
+
+#[test]
+fn what_a_program_cannot_say_is_a_fault_with_a_place() {
+    let fault = |key: &str, said: &str| {
+        let text = format!("- id: a\n  name: A\n  kind: vpn\n  {key}: [{said:?}]\n");
+        let fault = Products::parse("products.yml", &text).unwrap_err().to_string();
+        fault.lines().next().unwrap_or_default().to_owned()
+    };
+    for (key, said) in [
+        ("user_agents", ""),
+        ("user_agents", " Agent"),
+        ("user_agents", "Agént"),
+        ("http_servers", "a\tb"),
+        ("http_servers", &"a".repeat(129)),
+    ] {
+        let expected = format!(
+            "products.yml:1:3: {said:?} of `a` is nothing to compare with; write up to 128 ASCII characters, as the program \
+             says them"
+        );
+        assert_eq!(fault(key, said), expected);
+    }
+    assert_eq!(
+        fault("user_agents", "mozilla"),
+        "products.yml:1:3: \"mozilla\" of `a` is what every browser says; write all that the program says, from \
+         `Mozilla/` to its end"
+    );
+    let twice =
+        "- {id: a, name: A, kind: vpn, http_servers: [Gate]}\n- {id: b, name: B, kind: vpn, http_servers: [GATE]}\n";
+    assert_eq!(
+        Products::parse("products.yml", twice).unwrap_err().to_string().lines().next(),
+        Some("products.yml:2:3: \"GATE\" belongs to both `a` and `b`; leave it in one of them")
+    );
 }

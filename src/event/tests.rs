@@ -187,6 +187,25 @@ fn in_http(world: &mut World, chunks: &[(Sender, Vec<u8>)]) -> Vec<Option<(Strin
 }
 
 #[test]
+fn netsupport_is_told_by_what_its_programs_say_in_http_and_a_browser_is_not() {
+    use crate::protocol::http::tests::{client, netsupport, server};
+    let mut world = world("");
+    let certain = Some(("netsupport".to_owned(), "user_agent", true));
+    assert_eq!(in_http(&mut world, &netsupport()), [certain.clone(), certain.clone(), certain]);
+    // The gateway alone, as seen where the mirror shows one side.
+    let certain = Some(("netsupport".to_owned(), "http_server", true));
+    assert_eq!(in_http(&mut world, &netsupport()[1..]), [certain.clone(), certain]);
+    let browser = [
+        client(
+            "GET /fakeurl.htm HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) \
+             Gecko/20100101 Firefox/128.0\r\n\r\n",
+        ),
+        server("HTTP/1.1 404 Not Found\r\nServer: nginx/1.22.1\r\nContent-Length: 0\r\n\r\n"),
+    ];
+    assert_eq!(in_http(&mut world, &browser), [None, None, None]);
+}
+
+#[test]
 fn the_host_that_http_asks_for_tells_the_product_as_the_name_in_tls_does() {
     use crate::protocol::http::tests::{client, server};
     let mut world = world("sanctioned: [{product: anydesk, names: [own.net.anydesk.com]}]");
@@ -210,6 +229,10 @@ fn the_host_that_http_asks_for_tells_the_product_as_the_name_in_tls_does() {
     let opened = || server("HTTP/1.1 200 Connection established\r\n\r\n");
     let led = used("proxied_name");
     assert_eq!(in_http(&mut world, &[connect(), opened()]), [unused("proxy_question"), led.clone(), led]);
+    // What is spoken through the tunnel says more.
+    let agent = client("GET / HTTP/1.1\r\nHost: 192.0.2.9\r\nUser-Agent: NetSupport Manager/1.3\r\n\r\n");
+    let certain = Some(("netsupport".to_owned(), "user_agent", true));
+    assert_eq!(in_http(&mut world, &[connect(), opened(), agent])[2..], [certain.clone(), certain]);
     // The organisation's own server.
     let mut hello = Hello::new(Sender::Client);
     hello.fields.push("url.domain", Text::from("eu.own.net.anydesk.com"));
