@@ -55,6 +55,23 @@ fn what_only_the_product_says_counts_before_its_servers_names() {
 }
 
 #[test]
+fn the_protocols_that_a_products_own_sources_name_tell_it() {
+    let products = shipped();
+    let told = |alpn: &[&str], name: Option<&str>| {
+        let mut hello = Hello::new(Sender::Client);
+        hello.alpn = alpn.iter().map(|&protocol| Text::from(protocol)).collect();
+        hello.server_name = name.map(Text::from);
+        products.by_hello(&hello).map(|sighting| (sighting.product.id.clone(), sighting.basis))
+    };
+    // cloudflared over QUIC, and over HTTP/2, where it offers none.
+    assert_eq!(told(&["argotunnel"], Some("quic.cftunnel.com")), Some(("cloudflared".into(), Basis::Alpn)));
+    assert_eq!(told(&[], Some("h2.cftunnel.com")), Some(("cloudflared".into(), Basis::ServerName)));
+    let agent = ["teleport-reversetunnel", "h2"];
+    assert_eq!(told(&agent, Some("teleport.example.com")), Some(("teleport".into(), Basis::Alpn)));
+    assert_eq!(told(&["h2", "http/1.1"], Some("teleport.example.com")), None);
+}
+
+#[test]
 fn a_protocol_of_its_own_tells_the_product() {
     let products = shipped();
     let sighting = products.by_protocol(crate::protocol::teamviewer::PROTOCOL).unwrap();
@@ -80,6 +97,12 @@ fn a_certificate_tells_the_product_by_its_attributes_or_a_few_names() {
         Some(("pikvm".to_owned(), Basis::Certificate))
     );
     assert_eq!(of_certificate(subject("O=PiKVM Fans")), None);
+    // What Splashtop's streamer shows on the local network, and TunnelBear's servers.
+    let issued = |name: &str, issuer: &str| Certificate { issuer: Some(issuer.into()), ..subject(name) };
+    let streamer = issued("CN=Splashtop Inc. Self CA", "C=US, ST=CA, O=Splashtop Inc., CN=Splashtop Inc. Self CA");
+    assert_eq!(of_certificate(streamer), Some(("splashtop".to_owned(), Basis::Certificate)));
+    let server = issued("CN=*.tunnelbear.com", "C=US, O=Example CA");
+    assert_eq!(of_certificate(server), Some(("tunnelbear".to_owned(), Basis::Certificate)));
     let names = |count: usize| Certificate {
         alternative_names: std::iter::once("*.relay.splashtop.com".into())
             .chain((1..count).map(|number| format!("host{number}.example").into()))
@@ -227,6 +250,12 @@ fn a_hardware_address_that_is_none_is_a_fault_with_a_place() {
 fn every_signature_leads_to_its_own_product() {
     let products = shipped();
     for product in products.iter() {
+        for alpn in &product.alpn {
+            let mut hello = Hello::new(Sender::Client);
+            hello.alpn = [Text::from(alpn.as_str())].into_iter().collect();
+            let told = products.by_hello(&hello).map(|sighting| sighting.product.id.clone());
+            assert_eq!(told, Some(product.id.clone()), "{alpn}");
+        }
         for name in product.names.iter().chain(&product.broad_names) {
             let below = format!("host-7.{name}");
             for name in [name, &below] {
