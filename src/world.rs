@@ -124,7 +124,9 @@ impl World {
             FactKind::FlowEnded(_) if fact.flow.protocol.is_none() || self.applications.is_empty() => None,
             FactKind::FlowEnded(_) => self.applications.remove(&key),
             FactKind::Hello(hello) => {
-                let sighting = self.products.by_hello(hello).or_else(|| self.by_protocol(fact));
+                let is_http = fact.protocol.is_some_and(|protocol| protocol.as_str() == "http");
+                let in_http = || if is_http { self.products.by_http(hello) } else { None };
+                let sighting = self.products.by_hello(hello).or_else(in_http).or_else(|| self.by_protocol(fact));
                 let seen = sighting.map(|sighting| self.judge(sighting, products::server_name(hello)));
                 match seen {
                     // The same client asks its proxy for others, too.

@@ -9,3 +9,4 @@ pub mod networks;
 pub mod point;
 pub mod prefixes;
 pub mod products;
+mod software;

@@ -7,10 +7,10 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrayvec::ArrayString;
 use hashbrown::HashMap;
 use serde::Deserialize;
 
+use crate::enrich::software;
 use crate::facts::{Certificate, Hello, Lease, Name, Sender, Value};
 use crate::net::{Mac, Text};
 use crate::protocol::Protocol;
@@ -34,7 +34,7 @@ pub struct Product {
     /// ALPN identifiers, up to a slash if there is one.
     #[serde(default)]
     pub alpn: Vec<String>,
-    /// Attributes of a certificate's subject or issuer, such as `CN=AnyNet Relay`.
+    /// Attributes of a certificate's subject or issuer, such as `CN=AnyNet Relay`; `CN=MeshCentralRoot-*` for any that begins so.
     #[serde(default)]
     pub certificates: Vec<String>,
     /// Protocols that the product, and nothing else, speaks: values of `network.protocol`.
@@ -249,10 +249,14 @@ pub struct Products {
     http_servers: HashMap<Box<str>, Arc<Product>>,
     services: HashMap<Box<str>, Arc<Product>>,
     host_names: HashMap<Box<str>, Arc<Product>>,
-    /// Beginnings of host names, and prefixes of hardware addresses with their lengths: few, and asked for seldom.
-    host_prefixes: Vec<(Box<str>, Arc<Product>)>,
+    /// Beginnings of attributes of certificates and of host names, and prefixes of hardware addresses with their lengths: few,
+    /// and asked for seldom.
+    certificate_prefixes: Prefixes,
+    host_prefixes: Prefixes,
     ouis: Vec<(Oui, Arc<Product>)>,
 }
+
+type Prefixes = Vec<(Box<str>, Arc<Product>)>;
 
 /// The first bits of a hardware address.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -285,8 +289,6 @@ impl Products {
     const LABELS_MAX: usize = 32;
     /// The most alternative names of a certificate that is taken for one product's.
     const CERTIFICATE_NAMES_MAX: usize = 8;
-    /// The most bytes of what a program says in HTTP that a product is told by.
-    const SOFTWARE_BYTES_MAX: usize = 128;
 
     /// Reads a data file; one that does not exist holds no product.
     pub fn load(path: &Path) -> Result<Self, Box<Fault>> {
@@ -337,17 +339,17 @@ impl Products {
         let alpn = || hello.alpn.iter().find_map(|protocol| self.by_alpn(protocol));
         let certificate = || hello.certificate.as_deref().and_then(|certificate| self.by_certificate(certificate));
         let name = || hello.server_name.as_ref().and_then(|name| self.by_name(name.as_str()));
-        alpn().or_else(certificate).or_else(name).or_else(|| self.by_http(hello))
+        alpn().or_else(certificate).or_else(name)
     }
 
     /// The product of a request or an answer in HTTP: by what the program is that sent it, or else by the server's name.
-    fn by_http(&self, hello: &Hello) -> Option<Sighting> {
-        let software = |index: &HashMap<Box<str>, Arc<Product>>, field, basis| {
-            let product = Arc::clone(of_software(index, text(hello, field)?)?);
+    pub fn by_http(&self, hello: &Hello) -> Option<Sighting> {
+        let said = |index: &HashMap<Box<str>, Arc<Product>>, field, basis| {
+            let product = Arc::clone(software::get(index, text(hello, field)?)?);
             Some(Sighting { product, basis })
         };
-        software(&self.user_agents, "user_agent.original", Basis::UserAgent)
-            .or_else(|| software(&self.http_servers, "http.server", Basis::HttpServer))
+        said(&self.user_agents, "user_agent.original", Basis::UserAgent)
+            .or_else(|| said(&self.http_servers, "http.server", Basis::HttpServer))
             .or_else(|| self.by_host(hello))
     }
 
@@ -409,7 +411,7 @@ impl Products {
 
     fn by_host_name(&self, name: &str) -> Option<Sighting> {
         let name = name.to_ascii_lowercase();
-        let by_prefix = || self.host_prefixes.iter().find(|(prefix, _)| name.starts_with(&**prefix)).map(|(_, p)| p);
+        let by_prefix = || by_prefix(&self.host_prefixes, &name);
         let product = Arc::clone(self.host_names.get(&*name).or_else(by_prefix)?);
         Some(Sighting { product, basis: Basis::HostName })
     }
@@ -427,9 +429,11 @@ impl Products {
 
     fn by_certificate(&self, certificate: &Certificate) -> Option<Sighting> {
         let attributes = [&certificate.subject, &certificate.issuer].into_iter().flatten();
-        let product = attributes
-            .flat_map(|name| name.as_str().split(','))
-            .find_map(|attribute| self.certificates.get(&*lower_case(attribute.trim())));
+        let product = attributes.flat_map(|name| name.as_str().split(',')).find_map(|attribute| {
+            let attribute = lower_case(attribute.trim());
+            let by_prefix = || by_prefix(&self.certificate_prefixes, &attribute);
+            self.certificates.get(&*attribute).or_else(by_prefix)
+        });
         if let Some(product) = product {
             return Some(Sighting { product: Arc::clone(product), basis: Basis::Certificate });
         }
@@ -461,11 +465,10 @@ impl Products {
             }
         }
         for software in product.user_agents.iter().chain(&product.http_servers) {
-            check_software(software).map_err(|fault| format!("{software:?} of `{}` {fault}", product.id))?;
+            software::check(software).map_err(|fault| format!("{software:?} of `{}` {fault}", product.id))?;
         }
         let indexes = [
             (&mut self.alpn, &product.alpn),
-            (&mut self.certificates, &product.certificates),
             (&mut self.protocols, &product.protocols),
             (&mut self.user_agents, &product.user_agents),
             (&mut self.http_servers, &product.http_servers),
@@ -476,6 +479,15 @@ impl Products {
                 if let Some(first) = index.insert(signature.to_ascii_lowercase().into(), Arc::clone(&product)) {
                     return twice(signature, &first);
                 }
+            }
+        }
+        for attribute in &product.certificates {
+            let known = attribute.to_ascii_lowercase();
+            if let Some(beginning) = known.strip_suffix('*') {
+                check_beginning(beginning).map_err(|fault| format!("{attribute:?} of `{}` {fault}", product.id))?;
+                self.certificate_prefixes.push((beginning.into(), Arc::clone(&product)));
+            } else if let Some(first) = self.certificates.insert(known.into(), Arc::clone(&product)) {
+                return twice(attribute, &first);
             }
         }
         self.add_machines(&product)?;
@@ -516,36 +528,14 @@ fn is_made_up(certificate: &Certificate) -> bool {
     }
 }
 
-/// Whether a data file may say this of a program: what programs say is compared with it.
-fn check_software(software: &str) -> Result<(), String> {
-    let max = Products::SOFTWARE_BYTES_MAX;
-    let is_text = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
-    if !(1..=max).contains(&software.len()) || software.trim() != software || !software.bytes().all(is_text) {
-        return Err(format!(
-            "is nothing to compare with; write up to {max} ASCII characters, as the program says them"
-        ));
-    }
-    if software.eq_ignore_ascii_case("mozilla") {
-        return Err(
-            "is what every browser says; write all that the program says, from `Mozilla/` to its end".to_owned()
-        );
-    }
-    Ok(())
+fn by_prefix<'a>(prefixes: &'a Prefixes, text: &str) -> Option<&'a Arc<Product>> {
+    prefixes.iter().find(|(prefix, _)| text.starts_with(&**prefix)).map(|(_, product)| product)
 }
 
-/// The product of a program that says this in HTTP: what stands before the version, or all of it. A slash parts them (RFC 9110
-/// §10.1.5), and in what some send a blank.
-fn of_software<'a>(index: &'a HashMap<Box<str>, Arc<Product>>, said: &str) -> Option<&'a Arc<Product>> {
-    let get = |said: &str| {
-        let mut said = ArrayString::<{ Products::SOFTWARE_BYTES_MAX }>::from(said).ok()?;
-        said.make_ascii_lowercase();
-        index.get(said.as_str())
-    };
-    let begins_version = |pair: &[u8]| matches!(pair, [b'/', _] | [b' ', b'0'..=b'9']);
-    match said.as_bytes().windows(2).position(begins_version).and_then(|end| said.get(..end)) {
-        Some(name) => get(name).or_else(|| get(said)),
-        None => get(said),
-    }
+/// Whether an attribute that begins so is nobody else's.
+fn check_beginning(beginning: &str) -> Result<(), &'static str> {
+    let name = beginning.split_once('=').map_or("", |(_, name)| name);
+    if name.len() < 4 { Err("fits too many certificates; write more of the name before the star") } else { Ok(()) }
 }
 
 /// The name of the server that a hello is for: the one that TLS asks for, or HTTP.

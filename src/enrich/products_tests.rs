@@ -101,6 +101,13 @@ fn a_certificate_tells_the_product_by_its_attributes_or_a_few_names() {
     let issued = |name: &str, issuer: &str| Certificate { issuer: Some(issuer.into()), ..subject(name) };
     let streamer = issued("CN=Splashtop Inc. Self CA", "C=US, ST=CA, O=Splashtop Inc., CN=Splashtop Inc. Self CA");
     assert_eq!(of_certificate(streamer), Some(("splashtop".to_owned(), Basis::Certificate)));
+    // MeshCentral on a server of one's own.
+    let own = |issuer: &str| of_certificate(issued("CN=mesh.example.com", issuer));
+    assert_eq!(
+        own("CN=MeshCentralRoot-ffe2bd, C=unknown, O=unknown"),
+        Some(("meshcentral".to_owned(), Basis::Certificate))
+    );
+    assert_eq!(own("CN=MeshCentralRootCA"), None);
     let server = issued("CN=*.tunnelbear.com", "C=US, O=Example CA");
     assert_eq!(of_certificate(server), Some(("tunnelbear".to_owned(), Basis::Certificate)));
     let names = |count: usize| Certificate {
@@ -271,7 +278,8 @@ fn every_signature_leads_to_its_own_product() {
         }
         let mut hello = Hello::new(Sender::Server);
         for attribute in &product.certificates {
-            let certificate = Certificate { subject: Some(attribute.as_str().into()), ..Certificate::default() };
+            let subject = attribute.strip_suffix('*').unwrap_or(attribute);
+            let certificate = Certificate { subject: Some(subject.into()), ..Certificate::default() };
             hello.certificate = Some(Box::new(certificate));
             assert_eq!(products.by_hello(&hello).map(|sighting| sighting.product.id.clone()), Some(product.id.clone()));
         }
@@ -302,7 +310,7 @@ fn tors_relays_are_told_by_names_that_are_made_up() {
 fn in_http_field(products: &Products, field: &'static str, said: &str) -> Option<(String, Basis)> {
     let mut hello = Hello::new(if field == "http.server" { Sender::Server } else { Sender::Client });
     hello.fields.push(field, Text::from(said));
-    products.by_hello(&hello).map(|sighting| (sighting.product.id.clone(), sighting.basis))
+    products.by_http(&hello).map(|sighting| (sighting.product.id.clone(), sighting.basis))
 }
 
 #[test]
@@ -354,6 +362,18 @@ fn browsers_and_others_that_say_much_are_no_product() {
     }
     for said in ["nginx/1.22.1", "Microsoft-HTTPAPI/2.0", "Apache", "Microsoft-HTTPAPI/2.0 ScreenConnect/1"] {
         assert_eq!(in_http_field(&products, "http.server", said), None, "{said}");
+    }
+}
+
+#[test]
+fn a_beginning_that_fits_any_certificate_is_a_fault_with_a_place() {
+    for attribute in ["*", "CN=*", "O=The*"] {
+        let text = format!("- {{id: a, name: A, kind: vpn, certificates: [\"{attribute}\"]}}\n");
+        let fault = Products::parse("products.yml", &text).unwrap_err().to_string();
+        let expected = format!(
+            "products.yml:1:3: \"{attribute}\" of `a` fits too many certificates; write more of the name before the star"
+        );
+        assert_eq!(fault.lines().next(), Some(expected.as_str()));
     }
 }
 

@@ -236,9 +236,14 @@ fn the_host_that_http_asks_for_tells_the_product_as_the_name_in_tls_does() {
     // The organisation's own server.
     let mut hello = Hello::new(Sender::Client);
     hello.fields.push("url.domain", Text::from("eu.own.net.anydesk.com"));
-    let flow = flow("10.0.0.1:50000", "192.0.2.1:80", Transport::Tcp);
-    let own = world.observe(&fact(flow, 1, FactKind::Hello(Box::new(hello)))).unwrap();
-    assert!(own.sanctioned);
+    let mut flow = flow("10.0.0.1:50000", "192.0.2.1:80", Transport::Tcp);
+    let mut said = |protocol| {
+        flow.protocol = Some(protocol);
+        world.observe(&fact(flow, 1, FactKind::Hello(Box::new(hello.clone())))).map(|own| own.sanctioned)
+    };
+    // What others have in fields of these names is no request in HTTP.
+    assert_eq!(said(crate::protocol::ssdp::SPEC.protocol), None);
+    assert_eq!(said(crate::protocol::http::PROTOCOL), Some(true));
 }
 
 #[test]

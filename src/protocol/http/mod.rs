@@ -62,7 +62,7 @@ const TARGET_FORM: FieldSpec = FieldSpec {
     help: "`authority` where a proxy is asked for a tunnel (CONNECT), `absolute` where the request names its host in the \
            target, as to a proxy (RFC 9112 §3.2).",
 };
-pub(super) const DOMAIN: FieldSpec = FieldSpec {
+const DOMAIN: FieldSpec = FieldSpec {
     name: "url.domain",
     help: "The host asked for, in lower case and without its port; an IPv6 address in brackets. Of a server: where the \
            tunnel leads that it opened as a proxy.",

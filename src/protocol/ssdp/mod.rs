@@ -8,7 +8,7 @@ use crate::facts::{Fields, Hello, Sender, Statement};
 use crate::net::{Text, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::http::wire::{self, FirstLine, Head, Method};
-use crate::protocol::http::{DOMAIN, METHOD, SERVER, STATUS, USER_AGENT, domain};
+use crate::protocol::http::{METHOD, SERVER, STATUS, USER_AGENT, domain};
 use crate::protocol::{Chunk, FieldSpec, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec};
 
 pub const PROTOCOL: Protocol = Protocol::new(&"ssdp");
@@ -25,6 +25,8 @@ pub const SPEC: ProtocolSpec = ProtocolSpec {
     fields: &[METHOD, DOMAIN, USER_AGENT, STATUS, SERVER, DEVICE_KIND, DEVICE_NAME],
 };
 
+const DOMAIN: FieldSpec =
+    FieldSpec { name: "url.domain", help: "Whom it is for, in lower case and without the port: the group of SSDP." };
 const DEVICE_KIND: FieldSpec = FieldSpec {
     name: "ssdp.device.kind",
     help: "What the machine announces or looks for: `upnp:rootdevice`, `urn:schemas-upnp-org:device:…`.",
