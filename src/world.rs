@@ -11,7 +11,7 @@ use crate::enrich::geo::Geo;
 use crate::enrich::inventory::{self, Host, Inventory};
 use crate::enrich::networks::{NamedNetwork, Networks, NetworksError};
 use crate::enrich::products::{self, Basis, Kind, Product, Products, Sighting};
-use crate::facts::{Fact, FactKind, FlowId, Name};
+use crate::facts::{Fact, FactKind, FlowId, Hello, Name, Sender};
 use crate::identity::device::DeviceId;
 use crate::identity::entity::Entity;
 use crate::identity::site::{Site, Stay};
@@ -124,9 +124,9 @@ impl World {
             FactKind::FlowEnded(_) if fact.flow.protocol.is_none() || self.applications.is_empty() => None,
             FactKind::FlowEnded(_) => self.applications.remove(&key),
             FactKind::Hello(hello) => {
-                let is_http = fact.protocol.is_some_and(|protocol| protocol.as_str() == "http");
-                let in_http = || if is_http { self.products.by_http(hello) } else { None };
+                let in_http = || if is_of(fact, "http") { self.products.by_http(hello) } else { None };
                 let sighting = self.products.by_hello(hello).or_else(in_http).or_else(|| self.by_protocol(fact));
+                let sighting = sighting.or_else(|| self.by_tls_port(fact, hello));
                 let seen = sighting.map(|sighting| self.judge(sighting, products::server_name(hello)));
                 match seen {
                     // The same client asks its proxy for others, too.
@@ -324,6 +324,12 @@ impl World {
         self.products.by_protocol(fact.protocol?)
     }
 
+    /// Of a server that showed nothing else when it answered.
+    fn by_tls_port(&self, fact: &Fact, hello: &Hello) -> Option<Sighting> {
+        let answers = hello.sender == Sender::Server && is_of(fact, "tls");
+        if answers { self.products.by_tls_port(fact.flow.server.port) } else { None }
+    }
+
     fn judge(&self, sighting: Sighting, name: Option<&str>) -> Application {
         let is_below = |suffix: &String| name.is_some_and(|name| is_at_or_below(name, suffix));
         let sanctioned = self.sanctioned.iter().any(|sanctioned| {
@@ -358,6 +364,11 @@ fn is_at_or_below(name: &str, suffix: &str) -> bool {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     let suffix = suffix.trim_start_matches("*.").to_ascii_lowercase();
     name.strip_suffix(&*suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// Whether the parser of this protocol says it.
+fn is_of(fact: &Fact, protocol: &str) -> bool {
+    fact.protocol.is_some_and(|of| of.as_str() == protocol)
 }
 
 /// Whether a name was told by the flow's client, and is its own: what goes to everybody is, and what names its address. An

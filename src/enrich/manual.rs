@@ -31,7 +31,7 @@ are data, in [rules/data/products.yml](../rules/data/products.yml): to add a pro
 output of `spanwatch products list`.
 
 **certain**: its own protocol, ALPN or certificate, or what its programs call themselves in HTTP. **likely**: a server's \
-name (in TLS or HTTP) or what a machine calls itself; somebody could borrow it. **vendor only**: the name serves other things, too, so it never makes a kind and no rule goes by it. \
+name (in TLS or HTTP), what a machine calls itself, or TLS on a port that is registered for the product; somebody could borrow it. **vendor only**: the name serves other things, too, so it never makes a kind and no rule goes by it. \
 **no**: nothing that only the product shows is known; its ports are there for the reader, since ports decide nothing.
 
 **recording**: the real program was recorded, see the folder of `pcaps/`. **published bytes**: the program is not to be \
@@ -76,6 +76,7 @@ fn signs(product: &Product) -> Vec<String> {
     sign("OUI", &product.ouis);
     sign("name", &product.names);
     sign("vendor\u{2019}s name", &product.broad_names);
+    sign("TLS on port", &product.tls_ports.iter().map(u16::to_string).collect::<Vec<_>>());
     sign("found on port", &product.ports);
     if product.made_up_certificates {
         signs.push("certificates of made-up names".into());
@@ -98,6 +99,7 @@ fn certainty(product: &Product) -> &'static str {
         .or_else(|| shows(&product.services, Basis::Service))
         .or_else(|| shows(&product.host_names, Basis::HostName))
         .or_else(|| shows(&product.ouis, Basis::Oui))
+        .or_else(|| (!product.tls_ports.is_empty()).then(|| Basis::TlsPort.as_certainty()))
         .or_else(|| shows(&product.broad_names, Basis::VendorName))
         .unwrap_or("no")
 }
@@ -108,7 +110,7 @@ fn test(product: &Product) -> String {
     match &product.recorded {
         Some(folder) => format!("recording [{folder}](../pcaps/{folder})"),
         None if speaks.iter().any(|signs| !signs.is_empty()) => "published bytes".into(),
-        None if certainty(product) == "no" => "\u{2013}".into(),
+        None if certainty(product) == "no" || !product.tls_ports.is_empty() => "\u{2013}".into(),
         None => "names".into(),
     }
 }

@@ -61,6 +61,9 @@ pub struct Product {
     /// Attributes of the subject of a certificate that each installation makes for itself, so that it names one.
     #[serde(default)]
     pub installation_certificates: Vec<String>,
+    /// Ports that are registered for it and on which its servers answer in TLS: for those that show nothing else.
+    #[serde(default)]
+    pub tls_ports: Vec<u16>,
     /// Ports it is found on; for the reader alone, they decide nothing.
     #[serde(default)]
     pub ports: Vec<String>,
@@ -192,6 +195,8 @@ pub enum Basis {
     ServerName,
     /// A machine offers a service of that name to its neighbours.
     Service,
+    /// A server answered in TLS on a port that is registered for it.
+    TlsPort,
     /// Its client said what it is in HTTP.
     UserAgent,
     /// A server name that the vendor uses for other things, too.
@@ -203,7 +208,9 @@ impl Basis {
     pub const fn as_certainty(self) -> &'static str {
         match self {
             Self::Alpn | Self::Certificate | Self::HttpServer | Self::Protocol | Self::UserAgent => "certain",
-            Self::HostName | Self::Oui | Self::ProxiedName | Self::ServerName | Self::Service => "likely",
+            Self::HostName | Self::Oui | Self::ProxiedName | Self::ServerName | Self::Service | Self::TlsPort => {
+                "likely"
+            }
             Self::DnsQuestion | Self::ProxyQuestion | Self::VendorName => "vendor only",
         }
     }
@@ -221,6 +228,7 @@ impl Basis {
             Self::ProxyQuestion => "proxy_question",
             Self::ServerName => "server_name",
             Self::Service => "service",
+            Self::TlsPort => "tls_port",
             Self::UserAgent => "user_agent",
             Self::VendorName => "vendor_name",
         }
@@ -254,6 +262,7 @@ pub struct Products {
     certificate_prefixes: Prefixes,
     host_prefixes: Prefixes,
     ouis: Vec<(Oui, Arc<Product>)>,
+    tls_ports: HashMap<u16, Arc<Product>>,
 }
 
 type Prefixes = Vec<(Box<str>, Arc<Product>)>;
@@ -363,6 +372,12 @@ impl Products {
             (basis, _) => basis,
         };
         Some(Sighting { basis, ..sighting })
+    }
+
+    /// The product that a server is which answers in TLS on this port.
+    pub fn by_tls_port(&self, port: u16) -> Option<Sighting> {
+        let product = Arc::clone(self.tls_ports.get(&port)?);
+        Some(Sighting { product, basis: Basis::TlsPort })
     }
 
     /// The product of a protocol that nothing else speaks.
@@ -488,6 +503,11 @@ impl Products {
                 self.certificate_prefixes.push((beginning.into(), Arc::clone(&product)));
             } else if let Some(first) = self.certificates.insert(known.into(), Arc::clone(&product)) {
                 return twice(attribute, &first);
+            }
+        }
+        for &port in &product.tls_ports {
+            if let Some(first) = self.tls_ports.insert(port, Arc::clone(&product)) {
+                return twice(&port.to_string(), &first);
             }
         }
         self.add_machines(&product)?;

@@ -152,6 +152,11 @@ fn faults_of_the_data_file_have_a_place() {
         lines.lines().next(),
         Some("products.yml:2:3: \"A.example\" belongs to both `a` and `b`; leave it in one of them")
     );
+    let ports = "- {id: a, name: A, kind: vpn, tls_ports: [4172]}\n- {id: b, name: B, kind: vpn, tls_ports: [4172]}\n";
+    assert_eq!(
+        fault(ports).lines().next(),
+        Some("products.yml:2:3: \"4172\" belongs to both `a` and `b`; leave it in one of them")
+    );
     assert_eq!(
         fault("- {id: a, name: A, kind: vpm}\n").lines().next(),
         Some("products.yml:1:26: unknown value `vpm`; did you mean `vpn`?")
@@ -268,6 +273,10 @@ fn every_signature_leads_to_its_own_product() {
             for name in [name, &below] {
                 assert_eq!(by_name(&products, name).map(|(id, _)| id), Some(product.id.clone()), "{name}");
             }
+        }
+        for &port in &product.tls_ports {
+            let told = products.by_tls_port(port).map(|sighting| (sighting.product.id.clone(), sighting.basis));
+            assert_eq!(told, Some((product.id.clone(), Basis::TlsPort)), "{port}");
         }
         let in_http = [("user_agent.original", &product.user_agents), ("http.server", &product.http_servers)];
         for (field, software) in in_http {

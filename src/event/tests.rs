@@ -1,9 +1,10 @@
 use super::*;
 use crate::enrich::geo::Geo;
 use crate::enrich::products::Products;
-use crate::facts::{Direction, FlowId, FlowSummary};
+use crate::facts::{Certificate, Direction, FlowId, FlowSummary};
 use crate::identity;
 use crate::net::{Endpoint, Mac, Transport, Vlans};
+use crate::protocol::tls;
 
 /// A flow between two ends, written as `192.0.2.1:80` or `[2001:db8::1]:80`.
 pub(crate) fn flow(client: &str, server: &str, transport: Transport) -> FlowRef {
@@ -316,4 +317,22 @@ fn a_frame_of_the_link_has_macs_and_no_addresses() {
     for absent in ["0.0.0.0", "35020", "community_id", "network.type", "network.name", "destination.device"] {
         assert!(!line.contains(absent), "{absent}: {line}");
     }
+}
+
+#[test]
+fn a_server_that_answers_in_tls_on_a_products_port_is_likely_its_own_and_shows_more_by_more() {
+    let told = |server: &str, protocol, hello: Hello| {
+        let flow = FlowRef { protocol: Some(protocol), ..flow("10.0.0.1:50000", server, Transport::Tcp) };
+        let application = world("").observe(&fact(flow, 1, FactKind::Hello(Box::new(hello))))?;
+        Some((application.product.id.clone(), application.basis.as_str()))
+    };
+    let pcoip = Some(("hp-anyware".to_owned(), "tls_port"));
+    let hello = |sender| Hello::new(sender);
+    assert_eq!(told("192.0.2.1:4172", tls::PROTOCOL, hello(Sender::Client)), None, "nobody has answered");
+    assert_eq!(told("192.0.2.1:4172", tls::PROTOCOL, hello(Sender::Server)), pcoip);
+    assert_eq!(told("192.0.2.2:4173", tls::PROTOCOL, hello(Sender::Server)), None);
+    assert_eq!(told("192.0.2.3:4172", Protocol::named("ssh"), hello(Sender::Server)), None);
+    let certificate = Certificate { subject: Some("CN=AnyNet Relay".into()), ..Certificate::default() };
+    let anydesk = Hello { certificate: Some(Box::new(certificate)), ..hello(Sender::Server) };
+    assert_eq!(told("192.0.2.4:4172", tls::PROTOCOL, anydesk), Some(("anydesk".to_owned(), "certificate")));
 }
