@@ -7,6 +7,7 @@
 mod fields;
 mod minute;
 mod numbers;
+mod shape;
 mod statement;
 mod tunnel;
 pub mod words;
@@ -28,6 +29,7 @@ use words::Word;
 pub use fields::{Fields, Value};
 pub use minute::{Channel, Groups, Minute, Quarters, Rhythm};
 pub use numbers::Numbers;
+pub use shape::Shape;
 pub use statement::Statement;
 pub use tunnel::{Confidence, Tunnel, TunnelBasis};
 
@@ -465,30 +467,11 @@ pub struct FlowSummary {
     /// each other (Bellovin, IMW 2002).
     #[serde(default, skip_serializing_if = "is_default")]
     pub syn_id: Option<u16>,
-    /// What a flow that no protocol claimed, or a shell, looks like.
+    /// What a flow that no protocol claimed, a shell or a TLS connection looks like.
     #[serde(default, skip_serializing_if = "is_default")]
     pub shape: Option<Shape>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub end: Option<EndReason>,
-}
-
-/// What a flow looks like of which nothing can be read. It proves nothing: ordinary flows look so, too.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Shape {
-    /// Without order from its first byte on, as proxies are that want to look like nothing.
-    FullyEncrypted,
-    /// A shell in which the server begins and the client answers, as where the client lets somebody in through it.
-    Reversed,
-}
-
-impl Shape {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::FullyEncrypted => "fully_encrypted",
-            Self::Reversed => "reversed",
-        }
-    }
 }
 
 /// One side of a flow in numbers.

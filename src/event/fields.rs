@@ -8,7 +8,7 @@ use rsigma_eval::EventValue;
 use crate::event::catalogue::Kind::{Boolean, Date, Float, Integer, Ip, Keyword};
 use crate::event::catalogue::{Field, Kind};
 use crate::event::{Event, integer, owned, roles};
-use crate::facts::{Certificate, Direction, FactKind, FingerprintMethod, Sender, TunnelBasis};
+use crate::facts::{Certificate, Direction, FactKind, FingerprintMethod, Sender, Shape, TunnelBasis};
 use crate::identity::device::DeviceId;
 use crate::net::{Mac, Text, Vlans};
 use crate::time::Timestamp;
@@ -304,14 +304,11 @@ static FLOW: &[Field] = &[
         "`finished`, `reset`, `idle`, `reused`, `evicted` or `capture_end`; absent while the flow is open.",
         |e| word(e.summary()?.end?.as_str()),
     ),
-    field(
-        "spanwatch.flow.shape",
-        Keyword,
-        "`fully_encrypted`: a TCP flow that no protocol claimed and whose first bytes are without order; one in sixteen ordinary \
-         flows looks so. `reversed`: a shell in which the server begins and the client answers at once, as where the client \
-         lets somebody in through it (`ssh -R`) or shows the server's windows. Either is likely and proves nothing alone.",
-        |e| word(e.summary()?.shape?.as_str()),
-    ),
+    field("spanwatch.flow.shape", Keyword, Shape::HELP, |e| word(e.summary()?.shape?.as_str())),
+    field("spanwatch.flow.shape_confidence", Keyword, "How sure the shape is: `likely`.", |e| {
+        word(e.summary()?.shape?.confidence().as_str())
+    }),
+    field("spanwatch.flow.shape_reason", Keyword, Shape::REASON_HELP, |e| word(e.summary()?.shape?.reason())),
     field("spanwatch.flow.client_rtt", Float, "The tap to the client and back, in seconds.", |e| {
         seconds(e.summary()?.client_rtt?)
     }),

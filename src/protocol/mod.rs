@@ -105,7 +105,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::words::{self, Word};
-use crate::facts::{Sender, Statement};
+use crate::facts::{Sender, Shape, Statement};
 use crate::net::Transport;
 use crate::time::Timestamp;
 
@@ -296,6 +296,11 @@ pub trait Parser: Send {
     /// The flow ended, or was given up at a hole, while the parser was still listening: the last chance to say what is
     /// known.
     fn on_end(&mut self, _facts: &mut Vec<Statement>) {}
+
+    /// What the flow looks like where nothing can be read any more; asked once, when the parser is done.
+    fn shape(&self) -> Option<Shape> {
+        None
+    }
 
     /// The bytes of the flow that it keeps for itself, beyond some hundred: they count for the limit of what is buffered.
     fn kept_bytes(&self) -> usize {

@@ -154,9 +154,12 @@ impl Session {
         self.protocol
     }
 
-    /// What a flow that nobody claimed looks like.
+    /// What the flow looks like where nothing can be read of it, or not any more.
     pub const fn shape(&self) -> Option<Shape> {
-        if self.protocol.is_some() { None } else { self.shape }
+        match self.shape {
+            Some(Shape::FullyEncrypted) if self.protocol.is_some() => None,
+            shape => shape,
+        }
     }
 
     pub const fn roles(&self) -> Roles {
@@ -316,6 +319,9 @@ impl Session {
     }
 
     fn judge_shape(&mut self) {
+        if let State::Parsing(parsing) = &self.state {
+            self.shape = parsing.parser.shape().or(self.shape);
+        }
         if self.protocol.is_none() && self.is_stream() && !self.midway.is_behind_hole() {
             let opening = self.history.first().filter(|said| said.sender == Sender::Client);
             self.shape = self.shape.or(opening.and_then(|said| shape::of_opening(&said.bytes)));

@@ -1,28 +1,32 @@
 //! A TLS stream in (SSL 3.0 to TLS 1.3, RFC 8446 and before), a hello for each ClientHello, ServerHello, certificate and
-//! fatal alert that is sent in clear out. What follows the change to encryption is not read; a flow that was encrypted
-//! already when the capture began is told by its records.
+//! fatal alert that is sent in clear out. Of what follows the change to encryption the first lengths are looked at, by which a
+//! second handshake shows (`inside`); a flow that was encrypted already when the capture began is told by its records.
 
 pub mod carried;
 pub mod certificate;
 pub mod fingerprint;
 pub mod fragments;
 pub mod hello;
+mod inside;
 pub mod messages;
 mod midway;
 mod sslv2;
 pub mod wire;
 
 #[cfg(test)]
+mod inside_tests;
+#[cfg(test)]
 mod malformed_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::facts::{Hello, Sender, Statement};
+use crate::facts::{Hello, Sender, Shape, Statement};
 use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::{Chunk, Opening, Parser, Probe, Progress, Protocol, ProtocolSpec, Start};
 
 use fingerprint::Carrier;
+use inside::{Inside, Verdict};
 use messages::{Message, Messages};
 use wire::{ClientHello, Framing, Record, ServerHello, content, handshake};
 
@@ -171,6 +175,9 @@ struct Tls {
     has_broken_hello: bool,
     /// Whose first record is encrypted though its beginning was seen, and the version of it.
     encrypted: Option<(Sender, u16)>,
+    /// What is carried behind the handshake, as long as that may be another one.
+    inside: Option<Inside>,
+    shape: Option<Shape>,
 }
 
 #[derive(Debug, Default)]
@@ -222,6 +229,7 @@ impl Parser for Tls {
         if self.begun.is_none() && !self.has_said {
             return Progress::Done;
         }
+        self.inside = None;
         self.side(sender).stage = Stage::Over;
         self.progress(0)
     }
@@ -232,6 +240,10 @@ impl Parser for Tls {
         if self.is_on_port && self.is_unheard() && self.encrypted.is_none() && !self.has_said {
             self.tell_alerts(facts);
         }
+    }
+
+    fn shape(&self) -> Option<Shape> {
+        self.shape
     }
 
     fn kept_bytes(&self) -> usize {
@@ -253,7 +265,7 @@ impl Tls {
 
     fn progress(&self, consumed: usize) -> Progress {
         let is_over = self.client.stage == Stage::Over && self.server.stage == Stage::Over;
-        if is_over { Progress::Done } else { Progress::Continue { consumed } }
+        if is_over && self.inside.is_none() { Progress::Done } else { Progress::Continue { consumed } }
     }
 
     fn read(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Result<Progress, &'static str> {
@@ -292,7 +304,24 @@ impl Tls {
                 return Ok(Progress::Done);
             }
         }
-        Ok(self.progress(chunk.bytes.len()))
+        Ok(self.look_inside(chunk, cursor))
+    }
+
+    /// What is behind the handshake of a side.
+    fn look_inside(&mut self, chunk: Chunk<'_>, mut cursor: Cursor<'_>) -> Progress {
+        if let Some(inside) = &mut self.inside {
+            match inside.on_bytes(chunk.sender, &mut cursor) {
+                Verdict::More => {
+                    return Progress::Continue { consumed: chunk.bytes.len().saturating_sub(cursor.len()) };
+                }
+                Verdict::No => self.inside = None,
+                Verdict::Found(shape) => {
+                    self.inside = None;
+                    self.shape = Some(shape);
+                }
+            }
+        }
+        self.progress(chunk.bytes.len())
     }
 
     fn on_sslv2(
@@ -425,8 +454,12 @@ impl Tls {
                 if !hello.is_whole() {
                     facts.push(Statement::Malformed("server_hello"));
                 }
+                if !hello.is_retry && self.client.stage != Stage::Unheard {
+                    self.inside = Inside::of(hello.version(), hello.cipher);
+                }
                 if wire::is_1_3(hello.version()) && !hello.is_retry {
-                    return Ok(Next::Done);
+                    self.client.stage = Stage::Over;
+                    return Ok(if self.inside.is_some() { Next::OtherSide } else { Next::Done });
                 }
                 self.is_agreed = !hello.is_retry;
             }
