@@ -309,23 +309,20 @@ fn ssh_driven_from_its_server() {
 }
 
 #[test]
-fn fully_encrypted_to_rented_machine() {
-    let over = |server: &str, shape: Option<Shape>, secs: u64| {
+fn connections_to_rented_machines() {
+    let over = |(server, shape, secs): (&str, Option<Shape>, u64)| {
         let mut fact = open("tls", "10.1.0.7:50000", server, 1, secs);
-        (fact.flow.protocol, fact.protocol) = (None, None);
         fact.kind = FactKind::Activity(FlowSummary { shape, ..summary(secs) });
         fact
     };
-    let shape = Some(Shape::FullyEncrypted);
-    check(
-        "fully_encrypted_to_rented_machine",
-        vec![over("192.0.2.150:443", shape, 560)],
-        vec![
-            over("192.0.2.150:443", shape, 559),
-            over("192.0.2.150:443", None, 560),
-            over("192.0.2.80:443", shape, 560),
-        ],
-    );
+    let (rented, other) = ("192.0.2.150:443", "192.0.2.80:443");
+    let (noise, nested) = (Some(Shape::FullyEncrypted), Some(Shape::Tls13InTls));
+    for (rule, shape, not_its) in
+        [("fully_encrypted_to_rented_machine", noise, nested), ("tls_in_tls_to_rented_machine", nested, noise)]
+    {
+        let quiet = [(rented, shape, 559), (rented, None, 560), (rented, not_its, 560), (other, shape, 560)];
+        check(rule, vec![over((rented, shape, 560))], quiet.map(over).into());
+    }
 }
 
 #[test]
