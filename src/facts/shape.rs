@@ -22,8 +22,9 @@ impl Shape {
     pub const HELP: &str = "`fully_encrypted`: a TCP flow that no protocol claimed and whose first bytes are without order; \
         one in sixteen ordinary flows looks so. `reversed`: a shell in which the server begins and the client answers at once, \
         as where the client lets somebody in through it (`ssh -R`) or shows the server's windows. `tls_in_tls`: a TLS \
-        connection whose records have the lengths of a second handshake, as those to HTTPS proxies have, and of Trojan, \
-        VLESS and stunnel. Each is likely and proves nothing alone.";
+        connection whose first records have the lengths of a second handshake, as those to HTTPS proxies have, and of Trojan, \
+        VLESS and stunnel; of 4,400 ordinary connections none looked so, of 900 WebSockets with short messages three. Each is \
+        likely and proves nothing alone.";
     pub const REASON_HELP: &str = "What the shape was recognised by: `first_bytes_without_order`, `server_begins`; of \
         `tls_in_tls` the record with which a client ends a handshake (`finished_of_tls_1_3`) or sends its keys and changes \
         its cipher (`key_exchange_of_tls_1_2`).";

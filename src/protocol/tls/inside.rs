@@ -9,6 +9,7 @@
 
 use std::ops::RangeInclusive;
 
+use arrayvec::ArrayVec;
 use tls_parser::{TlsCipherEncMode, TlsCipherSuite};
 
 use crate::facts::{Sender, Shape};
@@ -46,12 +47,14 @@ const WHOLE_READ_BYTES_MIN: u32 = 1024;
 const HELLO_BYTES_MIN: u32 = 200;
 const HELLO_TURN_BYTES_MAX: u32 = 4096;
 const HELLO_TURN_RECORDS_MAX: u8 = 4;
-/// The server's flight with its certificates.
-const FLIGHT_BYTES: RangeInclusive<u32> = 700..=FLIGHT_BYTES_MAX;
+/// The server's flight with its certificates, which begins with a record as large; a WebSocket's answer is smaller.
+const FLIGHT_BYTES_MIN: u32 = 700;
 const FLIGHT_BYTES_MAX: u32 = 16 << 10;
 /// The same where an earlier session goes on: a ServerHello, ChangeCipherSpec and Finished, in TLS 1.3 with extensions between.
 const RESUMED_FLIGHT_1_3_BYTES: RangeInclusive<u32> = 210..=290;
 const RESUMED_FLIGHT_1_2_BYTES: RangeInclusive<u32> = 130..=175;
+/// The outer server's tickets may come before it (RFC 8446 §4.6.1): two of one length, or one that holds no state.
+const STATELESS_TICKET_BYTES_MAX: u32 = 100;
 /// The server's ChangeCipherSpec and Finished, with a ticket before them or settings behind them.
 const LAST_FLIGHT_BYTES: RangeInclusive<u32> = CHANGES_1_2[1]..=400;
 /// With what a client goes on: the shortest request of HTTP, or the preface of HTTP/2, in a record.
@@ -83,6 +86,7 @@ struct Turn {
     bytes: u32,
     records: u8,
     longest: u32,
+    first: ArrayVec<u32, 3>,
 }
 
 /// The client's last message of an inner handshake, and what lies around it.
@@ -181,7 +185,7 @@ impl Inside {
         let is_turn = self.last.replace(sender) != Some(sender);
         match sender {
             Sender::Client if is_turn && self.asked.may_end_with_hello() => {
-                self.found = Found::of(len, self.answered.bytes, self.turns);
+                self.found = Found::of(len, &self.answered, self.turns);
                 if self.found.is_some() {
                     return Verdict::More;
                 }
@@ -212,16 +216,30 @@ impl Turn {
         self.bytes = self.bytes.saturating_add(len);
         self.records = self.records.saturating_add(1);
         self.longest = self.longest.max(len);
+        // What comes behind the third does not matter.
+        let _is_among_first = self.first.try_push(len);
     }
 
     fn may_end_with_hello(&self) -> bool {
         self.longest >= HELLO_BYTES_MIN && self.records <= HELLO_TURN_RECORDS_MAX
     }
+
+    /// The bytes of a flight behind tickets; none where it does not begin with a record that is large for one.
+    fn flight(&self) -> Option<u32> {
+        let is_large = |len: &u32| *len >= self.longest.min(FLIGHT_BYTES_MIN);
+        let tickets = match self.first[..] {
+            [first, ..] if is_large(&first) => 0,
+            [ticket, first, ..] if ticket < STATELESS_TICKET_BYTES_MAX && is_large(&first) => ticket,
+            [one, other, first] if one == other && is_large(&first) => one.saturating_add(other),
+            _ => return None,
+        };
+        Some(self.bytes.saturating_sub(tickets))
+    }
 }
 
 impl Found {
-    /// What the client's answer to a flight of this length is by its own, so many turns after it began.
-    fn of(len: u32, flight: u32, turns: u8) -> Option<Self> {
+    /// What the client's answer to a flight is by its length, so many turns after it began.
+    fn of(len: u32, flight: &Turn, turns: u8) -> Option<Self> {
         // A WebSocket is asked for first, and VMess's request goes with the ClientHello.
         let framings = [Framing::Bare, if turns > 1 { Framing::WebSocket } else { Framing::VMess }];
         framings.into_iter().find_map(|framing| {
@@ -263,16 +281,18 @@ impl Framing {
 }
 
 impl Answer {
-    fn of(len: u32, flight: u32) -> Option<Self> {
+    fn of(len: u32, flight: &Turn) -> Option<Self> {
+        let bytes = flight.flight()?;
         let has_keys = |len: u32| {
             KEYS_1_2.iter().any(|&keys| len.checked_sub(keys).is_some_and(|rest| CHANGES_1_2.contains(&rest)))
         };
-        let (is_whole, is_resumed) = (FLIGHT_BYTES.contains(&flight), RESUMED_FLIGHT_1_3_BYTES.contains(&flight));
+        let is_whole = flight.longest >= FLIGHT_BYTES_MIN;
+        let is_resumed = !is_whole && RESUMED_FLIGHT_1_3_BYTES.contains(&bytes);
         if (is_whole || is_resumed) && ANSWERS_1_3.contains(&len) {
             Some(Self::Tls13)
         } else if is_whole && has_keys(len) {
             Some(Self::Tls12)
-        } else if RESUMED_FLIGHT_1_2_BYTES.contains(&flight) && CHANGES_1_2.contains(&len) {
+        } else if RESUMED_FLIGHT_1_2_BYTES.contains(&bytes) && CHANGES_1_2.contains(&len) {
             Some(Self::Tls12Resumed)
         } else {
             None
