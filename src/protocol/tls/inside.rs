@@ -175,8 +175,14 @@ impl Inside {
 
     fn on_data(&mut self, sender: Sender, len: u32) -> Verdict {
         if !self.is_finished {
+            let fits = match sender {
+                Sender::Client => FINISHED_1_3_BYTES.contains(&len),
+                Sender::Server => {
+                    self.answered.add(len);
+                    self.answered.bytes <= FLIGHT_BYTES_MAX
+                }
+            };
             self.is_finished = sender == Sender::Client;
-            let fits = sender == Sender::Server || FINISHED_1_3_BYTES.contains(&len);
             return if fits { Verdict::More } else { Verdict::No };
         }
         if let Some(found) = self.found {

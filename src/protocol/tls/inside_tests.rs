@@ -247,6 +247,18 @@ fn it_is_watched_no_longer_than_it_may_be_one() {
     ] {
         assert_eq!((is_done(watched), is_done(over)), (false, true), "{watched}");
     }
+    // A server that goes on without its client.
+    let server = |len: usize| {
+        let mut alone = carrying(OF_1_3, "");
+        alone.chunks.truncate(2);
+        alone.chunks[1].1.extend(record(content::APPLICATION_DATA, &vec![0xee; len]));
+        let mut session = Session::new(alone.start());
+        for (sender, bytes) in &alone.chunks {
+            session.on_bytes(Chunk { at: Timestamp::ZERO, sender: *sender, bytes, missing: 0 }, &mut Vec::new());
+        }
+        session.is_done()
+    };
+    assert_eq!((server(15_000), server(16_000)), (false, true));
     let many = "< 22 ".repeat(usize::from(u8::MAX));
     assert!(is_done(&format!("> 90 {many}")), "a limit on its records");
 }
