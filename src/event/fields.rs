@@ -304,11 +304,11 @@ static FLOW: &[Field] = &[
         "`finished`, `reset`, `idle`, `reused`, `evicted` or `capture_end`; absent while the flow is open.",
         |e| word(e.summary()?.end?.as_str()),
     ),
-    field("spanwatch.flow.shape", Keyword, Shape::HELP, |e| word(e.summary()?.shape?.as_str())),
+    field("spanwatch.flow.shape", Keyword, Shape::MEANING, |e| word(e.summary()?.shape?.as_str())),
     field("spanwatch.flow.shape_confidence", Keyword, "How sure the shape is: `likely`.", |e| {
         word(e.summary()?.shape?.confidence().as_str())
     }),
-    field("spanwatch.flow.shape_reason", Keyword, Shape::REASON_HELP, |e| word(e.summary()?.shape?.reason())),
+    field("spanwatch.flow.shape_basis", Keyword, Shape::BASIS_MEANING, |e| word(e.summary()?.shape?.basis())),
     field("spanwatch.flow.client_rtt", Float, "The tap to the client and back, in seconds.", |e| {
         seconds(e.summary()?.client_rtt?)
     }),

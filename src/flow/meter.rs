@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::decode::Head;
 use crate::facts::{Channel, Minute, Quarters, Rhythm, Sender, Shape};
+use crate::flow::channels::Channels;
 use crate::flow::turns::Turns;
 use crate::protocol::Chunk;
 use crate::protocol::wireguard::Rekeying;
@@ -20,6 +21,7 @@ pub(super) struct Meter {
     last_small: Option<Timestamp>,
     pictures: Pictures,
     turns: Turns,
+    channels: Option<Channels>,
     rekeying: Option<Rekeying>,
 }
 
@@ -51,8 +53,14 @@ impl Meter {
             last_small: None,
             pictures: Pictures::default(),
             turns: Turns::default(),
+            channels: None,
             rekeying: None,
         }
+    }
+
+    /// Of a shell whose channels may carry connections.
+    pub(super) fn of_channels() -> Self {
+        Self { channels: Some(Channels::default()), ..Self::new(Channel::Shell) }
     }
 
     /// Of a tunnel whose handshakes are timed.
@@ -65,6 +73,9 @@ impl Meter {
     pub(super) fn on_packet(&mut self, head: &Head, sender: Sender, fresh: u32, round_trips: (Duration, Duration)) {
         if self.through == Channel::Shell && fresh > 0 {
             self.turns.on_payload(head.at, sender, fresh, round_trips);
+            if let Some(channels) = &mut self.channels {
+                channels.on_segment(sender, (fresh == head.payload_len).then_some(fresh));
+            }
         }
         let start = Minute::start_of(head.at);
         if self.minute.start != start {
@@ -104,6 +115,13 @@ impl Meter {
 
     /// What a shell looks like, as far as it can be told.
     pub(super) fn shape(&self) -> Option<Shape> {
+        let channels = self.channels.as_ref();
+        if channels.is_some_and(Channels::are_reversed) {
+            return Some(Shape::Reversed);
+        }
+        if channels.is_some_and(Channels::are_forwarding) {
+            return Some(Shape::Forwarding);
+        }
         self.turns.are_reversed().then_some(Shape::Reversed)
     }
 

@@ -20,6 +20,7 @@
     )
 )]
 
+mod channels;
 mod community;
 mod conversation;
 mod counters;

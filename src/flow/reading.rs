@@ -7,7 +7,7 @@ use crate::flow::key::End;
 use crate::flow::reassembly::{Room, Seen, Sequence};
 use crate::flow::record::{Flow, payload_of};
 use crate::flow::{FlowTable, Moment};
-use crate::protocol::{Chunk, SHELLS, wireguard};
+use crate::protocol::{Chunk, SHELLS, ssh, wireguard};
 use crate::slab::Slot;
 
 impl FlowTable {
@@ -104,6 +104,7 @@ impl FlowTable {
                 Statement::RemoteDesktop(_) => flow.begin_metering(Channel::Desktop),
                 Statement::Tunnel(_) if protocol == wireguard::SPEC.protocol => flow.begin_metering_rekeying(),
                 Statement::Tunnel(_) => flow.begin_metering(Channel::Tunnel),
+                _ if protocol == ssh::SPEC.protocol => flow.begin_metering_channels(),
                 _ if SHELLS.contains(&protocol) => flow.begin_metering(Channel::Shell),
                 _ => {}
             }

@@ -334,6 +334,11 @@ impl Flow {
         self.meter.get_or_insert_with(|| Box::new(Meter::new(through)));
     }
 
+    /// The same of a shell whose channels may carry connections.
+    pub(super) fn begin_metering_channels(&mut self) {
+        self.meter.get_or_insert_with(|| Box::new(Meter::of_channels()));
+    }
+
     /// The same of a tunnel whose handshakes tell how far away its client is.
     pub(super) fn begin_metering_rekeying(&mut self) {
         self.meter.get_or_insert_with(|| Box::new(Meter::of_rekeying()));
