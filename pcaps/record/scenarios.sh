@@ -104,6 +104,65 @@ ssh-from-outside() {
 ssh-inside() {
   desks 21; lab_host server 10.10.3.20; serve_ssh server; record; ssh_from desk21 server 10.10.3.20 true; lab_stop
 }
+# Ways through SSH to where the server reaches, each of some connections: a SOCKS proxy and nothing else, a port beside a shell
+# in which somebody types, under AES-GCM, and a port by PuTTY.
+ssh-forwarding() {
+  desks 21 22; lab_host outside 203.0.113.66; web_outside; serve_ssh outside
+  local key="$LAB_SCRATCH/ssh-outside/user" to=(root@203.0.113.66) known=()
+  local options=(-F none -i "$key" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o AddressFamily=inet)
+  puttygen "$key" -o "$key.ppk"; known=(-hostkey "$(ssh-keygen -lf "$LAB_SCRATCH/ssh-outside/host.pub" | cut -d' ' -f2)")
+  record
+  on desk21 ssh "${options[@]}" -N -D 1080 "${to[@]}" & wait_for 8 listens desk21 1080
+  { sleep 2; typed 'ls -l /etc/ssh' 'id' 'uname -a' 'cat /etc/services'; sleep 6; typed exit; } |
+    on desk21 script -qec "ssh ${options[*]} -c aes256-gcm@openssh.com -tt -L 8443:203.0.113.20:443 ${to[*]}" /dev/null >/dev/null &
+  # PuTTY listens on both loopback addresses or on none.
+  on desk22 sysctl -qw net.ipv6.conf.lo.disable_ipv6=0
+  on desk22 plink -4 -batch -no-antispoof "${known[@]}" -i "$key.ppk" -N -L 127.0.0.1:8443:203.0.113.20:443 "${to[@]}" </dev/null &
+  wait_for 8 listens desk21 8443; wait_for 8 listens desk22 8443
+  pages() {
+    fetch desk21 www.example.org 203.0.113.20 --proxy socks5://127.0.0.1:1080; sleep 0.2
+    for desk in desk21 desk22; do on "$desk" curl -sk -o /dev/null --max-time 10 https://127.0.0.1:8443/page; sleep 0.3; done
+  }
+  pages; pages; pages; pages; sleep 8; pages; sleep 2
+  lab_stop; "$here/stretch.py" "$capture" 8 20
+}
+# What SSH is for besides: a shell, files, source code, one command after the other over one session, windows.
+ssh-work() {
+  desks 21; lab_host outside 203.0.113.66; serve_ssh outside -o 'Subsystem=sftp internal-sftp' -o X11Forwarding=yes -o AddressFamily=inet
+  local dir="$LAB_SCRATCH/work" to=root@203.0.113.66
+  local options=(-F none -i "$LAB_SCRATCH/ssh-outside/user" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR)
+  mkdir -p "$dir/files" "$dir/there"
+  for number in $(seq 12); do head -c $((number * 300)) /dev/urandom >"$dir/files/a-report-of-the-department-$number.txt"; done
+  git init -q -b main --bare "$dir/code.git"; git clone -q "$dir/code.git" "$dir/code" 2>/dev/null; git -C "$dir/code" checkout -q -B main
+  commit() { git -C "$dir/code" -c user.name=dev -c user.email=dev@example.org commit -q --allow-empty -m "$1"; }
+  commit first; git -C "$dir/code" push -q origin HEAD:main
+  on desk21 Xvfb :77 -screen 0 640x480x16 -nolisten tcp -ac >/dev/null 2>&1 &
+  record
+  { sleep 1; typed 'ls -l /etc/ssh' 'id'; printf 'test -r /etc/hostname && echo a line that was pasted, of some length\r'; sleep 1
+    typed 'top -b -n 1 | head -20' 'vi /etc/services' 'jjjjdd:q!' exit; } |
+    on desk21 script -qec "ssh ${options[*]} -o ServerAliveInterval=2 -tt $to" /dev/null >/dev/null
+  for cipher in chacha20-poly1305@openssh.com aes256-gcm@openssh.com; do
+    printf '%s\n' "cd $dir/there" "put $dir/files/*" 'ls -l' "get * $dir/" 'mkdir x' 'rename x y' 'rmdir y' bye |
+      on desk21 sftp -b - "${options[@]}" -c "$cipher" "$to" >/dev/null
+  done
+  on desk21 scp -q "${options[@]}" "$dir"/files/* "$to:$dir/there"
+  export GIT_SSH_COMMAND="ssh ${options[*]}"
+  on desk21 git clone -q "ssh://$to$dir/code.git" "$dir/clone"
+  for change in second third; do
+    commit "$change"; git -C "$dir/code" push -q origin HEAD:main; on desk21 git -C "$dir/clone" pull -q --ff-only
+  done
+  on desk21 ssh "${options[@]}" -M -S "$dir/control" -N "$to" & wait_for 8 test -S "$dir/control"
+  for task in $(seq 8); do
+    on desk21 ssh -F none -S "$dir/control" "$to" "mkdir -p $dir/tasks-$task && echo the directory of task $task is there" >/dev/null
+    echo "put $dir/files/a-report-of-the-department-$task.txt $dir/tasks-$task/" |
+      on desk21 sftp -b - -F none -o ControlPath="$dir/control" "$to" >/dev/null
+  done
+  DISPLAY=:77 on desk21 timeout 10 ssh "${options[@]}" -Y "$to" 'for _ in 1 2 3 4; do xdpyinfo >/dev/null; done' || true
+  # A program that asks in lines and is answered in a word.
+  for question in $(seq 12); do echo "test -d /usr/share/doc/of-some-package-$question && echo yes || echo no"; sleep 0.3; done |
+    on desk21 ssh "${options[@]}" -T "$to" sh >/dev/null
+  sleep 1; lab_stop; "$here/stretch.py" "$capture" 2 6
+}
 tunnel-to-foreign-gateway() {
   desks 21 23; lab_host gateway 203.0.113.77; openvpn_keys desk21; serve_openvpn gateway udp
   lab_host peer 203.0.113.78; record

@@ -22,20 +22,27 @@ lease() {
   on "$1" sh -c "kill \$(cat $dir/pid)" 2>/dev/null || true
 }
 
-# serve_ssh HOST: OpenSSH with one account, `dev`, by key.
+# serve_ssh HOST [options]: OpenSSH with one account, `dev`, by key.
 serve_ssh() {
-  local dir="$LAB_SCRATCH/ssh-$1"; mkdir -p "$dir" /run/sshd
+  local host=$1 dir="$LAB_SCRATCH/ssh-$1"; shift; mkdir -p "$dir" /run/sshd
   ssh-keygen -q -t ed25519 -N '' -f "$dir/host" && ssh-keygen -q -t ed25519 -N '' -f "$dir/user"
   cp "$dir/user.pub" "$dir/authorized"; chmod 600 "$dir/authorized"
-  on "$1" /usr/sbin/sshd -D -e -f /dev/null -o HostKey="$dir/host" -o AuthorizedKeysFile="$dir/authorized" \
-    -o StrictModes=no -o PidFile=none -o PermitRootLogin=prohibit-password -o UsePAM=no 2>"$dir/log" &
-  wait_for 5 listens "$1" 22
+  on "$host" /usr/sbin/sshd -D -e -f /dev/null -o HostKey="$dir/host" -o AuthorizedKeysFile="$dir/authorized" \
+    -o StrictModes=no -o PidFile=none -o PermitRootLogin=prohibit-password -o UsePAM=no "$@" 2>"$dir/log" &
+  wait_for 5 listens "$host" 22
 }
 # ssh_from CLIENT SERVER ADDRESS CMD…
 ssh_from() {
   local client=$1 dir="$LAB_SCRATCH/ssh-$2" address=$3; shift 3
   on "$client" ssh -F none -i "$dir/user" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR \
     "root@$address" "$@" </dev/null
+}
+# typed LINE…: the keys of a person.
+typed() {
+  local line i
+  for line in "$@"; do
+    for ((i = 0; i < ${#line}; i++)); do printf '%s' "${line:i:1}"; sleep "0.$((RANDOM % 12 + 4))"; done; printf '\r'; sleep 0.8
+  done
 }
 
 # serve_web HOST NAME [SUBJECT]: nginx with TLS 1.2 and 1.3 under a certificate of that name.

@@ -225,7 +225,7 @@ const WORDS: &[Words] = &[
     measured("spanwatch.flow.server_rtt", "round trip to the server", Unit::Seconds),
     plain("spanwatch.flow.shape", "what the flow looks like"),
     plain("spanwatch.flow.shape_confidence", "how sure that is"),
-    plain("spanwatch.flow.shape_reason", "what it was recognised by"),
+    plain("spanwatch.flow.shape_basis", "what it was recognised by"),
     plain("spanwatch.hosts.accounts", "accounts that logged on from there in the day"),
     plain("spanwatch.hosts.devices", "devices inside that were there in the day"),
     plain("spanwatch.hosts.error", "uncertainty of the estimate"),

@@ -179,6 +179,8 @@ impl std::error::Error for RuleFaults {}
 #[cfg(test)]
 mod shipped_findings_tests;
 #[cfg(test)]
+mod shipped_shapes_tests;
+#[cfg(test)]
 mod shipped_tests;
 #[cfg(test)]
 mod tests;

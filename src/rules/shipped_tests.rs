@@ -9,7 +9,7 @@ use crate::analysis::tests::{alerts, settings};
 use crate::event::tests::{fact, flow, summary};
 use crate::facts::{
     Certificate, Channel, Confidence, Credential, EndReason, Fact, FactKind, FlowId, FlowSummary, Hello, Lease, Minute,
-    Name, Outcome, RemoteDesktop, Sender, Shape, Tunnel, TunnelBasis,
+    Name, Outcome, RemoteDesktop, Sender, Tunnel, TunnelBasis,
 };
 use crate::net::{Text, Transport};
 use crate::protocol::Protocol;
@@ -61,14 +61,14 @@ fn spoken(facts: Vec<Fact>) -> Vec<String> {
 }
 
 #[track_caller]
-fn check(rule: &str, fires: Vec<Fact>, quiet: Vec<Fact>) {
+pub(super) fn check(rule: &str, fires: Vec<Fact>, quiet: Vec<Fact>) {
     let spoken_of = spoken(fires);
     assert!(spoken_of.iter().any(|name| name == rule), "{rule} is silent, there are {spoken_of:?}");
     let spoken_of = spoken(quiet);
     assert!(!spoken_of.iter().any(|name| name == rule), "{rule} speaks of ordinary facts");
 }
 
-fn on(protocol: &'static str, client: &str, server: &str, secs: u64, kind: FactKind) -> Fact {
+pub(super) fn on(protocol: &'static str, client: &str, server: &str, secs: u64, kind: FactKind) -> Fact {
     let transport = if protocol == "wireguard" { Transport::Udp } else { Transport::Tcp };
     let mut flow = flow(client, server, transport);
     flow.id = FlowId(secs);
@@ -120,7 +120,7 @@ fn tunnel(client: &str, server: &str, established: bool, confidence: Confidence)
 }
 
 /// A flow that began at `started` and is reported as still open after `secs`.
-fn open(protocol: &'static str, client: &str, server: &str, started: u64, secs: u64) -> Fact {
+pub(super) fn open(protocol: &'static str, client: &str, server: &str, started: u64, secs: u64) -> Fact {
     let mut fact = on(protocol, client, server, started, FactKind::Activity(summary(secs)));
     fact.flow.started = crate::time::Timestamp::from_secs(started);
     fact.at = crate::time::Timestamp::from_secs(started + secs);
@@ -292,37 +292,6 @@ fn ip_kvms_that_say_what_they_are() {
         vec![answered("10.1.0.9:5355", "10.1.0.5:50000")],
         vec![answered("10.1.0.5:50000", "10.1.0.9:5355")],
     );
-}
-
-#[test]
-fn ssh_driven_from_its_server() {
-    let over = |client: &str, shape: Option<Shape>| {
-        let summary = FlowSummary { shape, end: Some(EndReason::Finished), ..summary(60) };
-        on("ssh", client, "192.0.2.80:22", 1, FactKind::FlowEnded(summary))
-    };
-    let reversed = Some(Shape::Reversed);
-    check(
-        "ssh_driven_from_its_server",
-        vec![over("10.1.0.7:50000", reversed)],
-        vec![over("10.1.0.7:50000", None), over("10.3.0.7:50000", reversed)],
-    );
-}
-
-#[test]
-fn connections_to_rented_machines() {
-    let over = |(server, shape, secs): (&str, Option<Shape>, u64)| {
-        let mut fact = open("tls", "10.1.0.7:50000", server, 1, secs);
-        fact.kind = FactKind::Activity(FlowSummary { shape, ..summary(secs) });
-        fact
-    };
-    let (rented, other) = ("192.0.2.150:443", "192.0.2.80:443");
-    let (noise, nested) = (Some(Shape::FullyEncrypted), Some(Shape::Tls13InTls));
-    for (rule, shape, not_its) in
-        [("fully_encrypted_to_rented_machine", noise, nested), ("tls_in_tls_to_rented_machine", nested, noise)]
-    {
-        let quiet = [(rented, shape, 559), (rented, None, 560), (rented, not_its, 560), (other, shape, 560)];
-        check(rule, vec![over((rented, shape, 560))], quiet.map(over).into());
-    }
 }
 
 #[test]
@@ -563,7 +532,12 @@ fn several_laptops_one_driven() {
 
 #[test]
 fn every_shipped_rule_has_a_test() {
-    let tests = [include_str!("shipped_tests.rs"), include_str!("shipped_findings_tests.rs")].concat();
+    let tests = [
+        include_str!("shipped_tests.rs"),
+        include_str!("shipped_findings_tests.rs"),
+        include_str!("shipped_shapes_tests.rs"),
+    ]
+    .concat();
     for rule in shipped().list().filter(|rule| rule.kind != RuleKind::Filter && !rule.is_counted_only) {
         assert!(tests.contains(&format!("\"{}\"", rule.name)), "{}", rule.name);
     }
