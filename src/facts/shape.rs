@@ -26,7 +26,7 @@ impl Shape {
         one in sixteen ordinary flows looks so. `forwarding`: an SSH session that carried three connections or more to where its \
         server reaches (`ssh -L`, `ssh -D`), by the sizes of the packets that open, confirm and end a channel. It is not told of a \
         session that began before the capture, that is compressed, or that carries one connection for long, such as a remote \
-        desktop, and late where those packets are mostly sent together with others, as a browser's are. `reversed`: a shell in \
+        desktop; and late or never where those packets are mostly sent together with others, as a browser's are, or where windows are shown or arrow keys pressed beside. `reversed`: a shell in \
         which the server begins and the client answers at once, as where the client lets somebody in through it (`ssh -R`) or \
         shows the server's windows, or in which the server opens such channels. `tls_in_tls`: a TLS connection whose first records \
         have the lengths of a second handshake, as those to HTTPS proxies have, and of Trojan, VLESS and stunnel; of 4,400 \

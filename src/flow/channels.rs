@@ -25,6 +25,10 @@ pub(super) struct Channels {
 #[derive(Debug, Default)]
 struct Opened {
     connections: u32,
+    /// Packets of 17 bytes by the opener: what confirms the other side's channels, as windows and agents have, or a request
+    /// of SFTP, whose handles look like confirmations where blocks have 16 bytes. A session that carries connections and
+    /// nothing else has none.
+    messages: u32,
     /// Whether the latest one that was confirmed has not been seen to end, and who has sent something since.
     is_open: bool,
     client_has_sent: bool,
@@ -78,12 +82,12 @@ impl Channels {
 
     /// Whether connections are carried to where the server reaches.
     pub(super) const fn are_forwarding(&self) -> bool {
-        self.of_client.connections >= Self::CONNECTIONS_MIN
+        self.of_client.are_enough()
     }
 
     /// Whether connections are carried to where the client reaches.
     pub(super) const fn are_reversed(&self) -> bool {
-        self.of_server.connections >= Self::CONNECTIONS_MIN
+        self.of_server.are_enough()
     }
 
     /// The server accepts in as many bytes as it was asked in.
@@ -131,17 +135,20 @@ impl End {
 }
 
 impl Opened {
-    fn on_confirmation(&mut self) {
-        *self = Self { is_open: true, ..Self::new(self.connections) };
+    const fn are_enough(&self) -> bool {
+        self.connections >= Channels::CONNECTIONS_MIN && self.connections > self.messages
     }
 
-    /// The opener sends 17 bytes itself: a request of SFTP, whose handles look like confirmations where blocks have 16
-    /// bytes, or what opens a shell's channel there.
-    fn on_message(&mut self) {
-        *self = Self::new(self.connections);
+    const fn on_confirmation(&mut self) {
+        self.begin(true);
     }
 
-    fn on_payload(&mut self, sender: Sender) {
+    const fn on_message(&mut self) {
+        self.messages = self.messages.saturating_add(1);
+        self.begin(false);
+    }
+
+    const fn on_payload(&mut self, sender: Sender) {
         match sender {
             Sender::Client => self.client_has_sent = true,
             Sender::Server => self.server_has_sent = true,
@@ -149,14 +156,17 @@ impl Opened {
     }
 
     /// Both sides have ended a channel, one right after the other.
-    fn on_end(&mut self) {
+    const fn on_end(&mut self) {
         if self.is_open && self.client_has_sent && self.server_has_sent {
-            *self = Self::new(self.connections.saturating_add(1));
+            self.connections = self.connections.saturating_add(1);
+            self.begin(false);
         }
     }
 
-    const fn new(connections: u32) -> Self {
-        Self { connections, is_open: false, client_has_sent: false, server_has_sent: false }
+    const fn begin(&mut self, is_open: bool) {
+        self.is_open = is_open;
+        self.client_has_sent = false;
+        self.server_has_sent = false;
     }
 }
 
@@ -241,6 +251,20 @@ mod tests {
                 assert!(!session.channels.are_reversed());
             }
         }
+    }
+
+    #[test]
+    fn windows_that_open_and_close_carry_no_connection() {
+        let mut session = Session::new(Cipher::CHACHA20_POLY1305);
+        for _ in 0..50 {
+            // x11, what a window says and asks, among which the answer to a request of 64 bytes is 8 long, and its end.
+            session.say(&[(SERVER, 37), (CLIENT, 17), (SERVER, 9 + 48), (CLIENT, 9 + 8000)]);
+            session.say(&[(CLIENT, 9 + 64), (SERVER, 9 + 8), (CLIENT, 1400), (SERVER, 9 + 32)]);
+            session.channels.on_segment(CLIENT, Some(2 * session.cipher.size(5)));
+            session.say(&[(SERVER, 5)]);
+        }
+        assert!(session.channels.of_client.connections >= Channels::CONNECTIONS_MIN);
+        assert!(!session.channels.are_forwarding());
     }
 
     #[test]
