@@ -17,6 +17,8 @@ pub(super) struct Channels {
     confirmation: Option<u32>,
     segments: u32,
     last: Option<(Sender, u32)>,
+    /// The latest that ended no channel: what ends one may come between what opens the next and its confirmation.
+    last_message: Option<(Sender, u32)>,
     of_client: Opened,
     of_server: Opened,
 }
@@ -53,18 +55,28 @@ impl Channels {
     /// A segment all of whose payload is new; none where a part of it is.
     pub(super) fn on_segment(&mut self, sender: Sender, size: Option<u32>) {
         let last = std::mem::replace(&mut self.last, size.map(|size| (sender, size)));
-        let Some(size) = size else { return };
+        let Some(size) = size else {
+            self.last_message = None;
+            return;
+        };
         let Some(confirmation) = self.confirmation else { return self.learn(sender, size, last) };
-        let answered = last.filter(|&(by, _)| by != sender).map(|(_, size)| size);
+        let by_other = |&(by, _): &(Sender, u32)| by != sender;
+        let end = End::of(size, confirmation);
+        let last_message = self.last_message;
+        if end.is_none() {
+            self.last_message = Some((sender, size));
+        }
         if size == confirmation {
+            let answered = last_message.filter(by_other).map(|(_, size)| size);
             let longer = answered.map_or(0, |opening| opening.saturating_sub(confirmation));
             let confirms = Self::OPENING_LONGER.contains(&longer) && longer.is_multiple_of(Self::BLOCK);
             self.opened_by(sender).on_message();
             if confirms {
                 self.opened_by(sender.other()).on_confirmation();
             }
-        } else if let Some(end) = End::of(size, confirmation) {
-            let ended = match answered.and_then(|size| End::of(size, confirmation)) {
+        } else if let Some(end) = end {
+            let answered = last.filter(by_other).and_then(|(_, size)| End::of(size, confirmation));
+            let ended = match answered {
                 None => false,
                 // A key and its echo are as long, unless the length is encrypted with the rest: then they take a block more.
                 Some(answered) if answered == end => end == End::One && confirmation.is_multiple_of(16),
@@ -277,6 +289,19 @@ mod tests {
             }
             assert_eq!(session.channels.are_forwarding(), cipher.is_length_padded, "{cipher:?}");
         }
+    }
+
+    #[test]
+    fn a_connection_may_begin_while_the_one_before_it_ends() {
+        let mut session = Session::new(Cipher::CHACHA20_POLY1305);
+        session.say(&[(CLIENT, 66), (SERVER, 17)]);
+        for _ in 0..Channels::CONNECTIONS_MIN {
+            assert!(!session.channels.are_forwarding());
+            session.say(&[(CLIENT, 526), (SERVER, 1400), (CLIENT, 5), (CLIENT, 66)]);
+            session.channels.on_segment(SERVER, Some(2 * session.cipher.size(5)));
+            session.say(&[(CLIENT, 5), (SERVER, 17)]);
+        }
+        assert!(session.channels.are_forwarding());
     }
 
     #[test]
