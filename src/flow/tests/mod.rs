@@ -1,5 +1,6 @@
 //! What holds for a flow table as a whole, on packets written by hand or at random.
 
+mod channels;
 mod chaos;
 mod deadlines;
 mod minutes;
