@@ -263,34 +263,6 @@ impl Session {
         }
     }
 
-    /// `len` bytes of the flow's `sender` were lost.
-    pub fn on_gap(&mut self, sender: Sender, len: u32, facts: &mut Vec<(Protocol, Statement)>) {
-        if sender == Sender::Client {
-            self.preamble = Preamble::Over;
-        }
-        self.end_turn(facts);
-        match &mut self.state {
-            State::Done => {}
-            State::Unknown => self.finish(),
-            State::Probing(candidates) => {
-                let candidates = *candidates;
-                self.begin_behind_hole(sender, len, candidates);
-            }
-            State::Parsing(parsing) => {
-                let sender = self.roles.of(sender);
-                parsing.pending.take(sender);
-                match parsing.parser.on_gap(sender, len) {
-                    Progress::Continue { .. } => {}
-                    Progress::Malformed(reason) if self.protocol.is_some() => {
-                        facts.push((parsing.protocol, Statement::Malformed(reason)));
-                        self.finish();
-                    }
-                    _ => self.on_end(facts),
-                }
-            }
-        }
-    }
-
     /// The flow is over. Who began to read it and knows nothing leaves what there is of it to the others.
     pub fn on_end(&mut self, facts: &mut Vec<(Protocol, Statement)>) {
         if let Some((at, said)) = self.preamble.take() {

@@ -1,9 +1,11 @@
 //! A stream whose beginning was not seen, or that has a hole before anybody knows it: the first segments of a side may end
 //! what went before, and a later one be the opening of something.
 
-use crate::facts::Sender;
+use crate::facts::{Sender, Statement};
 use crate::protocol::session::late::Late;
+use crate::protocol::session::proxy::Preamble;
 use crate::protocol::session::{Candidates, Session, State};
+use crate::protocol::{Progress, Protocol};
 
 /// What was asked about in vain.
 #[derive(Default)]
@@ -39,6 +41,34 @@ impl Midway {
 }
 
 impl Session {
+    /// `len` bytes of the flow's `sender` were lost.
+    pub fn on_gap(&mut self, sender: Sender, len: u32, facts: &mut Vec<(Protocol, Statement)>) {
+        if sender == Sender::Client {
+            self.preamble = Preamble::Over;
+        }
+        self.end_turn(facts);
+        match &mut self.state {
+            State::Done => {}
+            State::Unknown => self.finish(),
+            State::Probing(candidates) => {
+                let candidates = *candidates;
+                self.begin_behind_hole(sender, len, candidates);
+            }
+            State::Parsing(parsing) => {
+                let sender = self.roles.of(sender);
+                parsing.pending.take(sender);
+                match parsing.parser.on_gap(sender, len) {
+                    Progress::Continue { .. } => {}
+                    Progress::Malformed(reason) if self.protocol.is_some() => {
+                        facts.push((parsing.protocol, Statement::Malformed(reason)));
+                        self.finish();
+                    }
+                    _ => self.on_end(facts),
+                }
+            }
+        }
+    }
+
     /// The most segments of a side amid a flow that may be the beginning of nothing.
     pub const BEGINNINGS_MAX: u8 = 8;
     /// The most bytes that one side may go on to send then, while the other one may still begin with something: a download
@@ -71,7 +101,7 @@ impl Session {
     }
 
     /// What follows a hole is no opening: from here on the stream is as one that was not seen from its beginning.
-    pub(super) fn begin_behind_hole(&mut self, sender: Sender, len: u32, candidates: Candidates) {
+    fn begin_behind_hole(&mut self, sender: Sender, len: u32, candidates: Candidates) {
         if !self.start.is_midway {
             self.judge_shape();
             self.late = Late::default();
