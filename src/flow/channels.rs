@@ -27,9 +27,9 @@ pub(super) struct Channels {
 #[derive(Debug, Default)]
 struct Opened {
     connections: u32,
-    /// Packets of 17 bytes by the opener: what confirms the other side's channels, as windows and agents have, or a request
-    /// of SFTP, whose handles look like confirmations where blocks have 16 bytes. A session that carries connections and
-    /// nothing else has none.
+    /// Packets of 17 bytes by the opener, and the channels of shells that it opens. The first confirm the other side's
+    /// channels, as windows and agents have, or are requests of SFTP, whose handles look like confirmations where blocks have
+    /// 16 bytes. A session that carries connections and nothing else has none.
     messages: u32,
     /// Whether the latest one that was confirmed has not been seen to end, and who has sent something since.
     is_open: bool,
@@ -49,6 +49,8 @@ impl Channels {
     /// How much longer than its confirmation the opening of a connection's channel is: 45 bytes and two addresses, of
     /// which the shortest are `::1`, to a name of 60.
     const OPENING_LONGER: std::ops::RangeInclusive<u32> = 32..=112;
+    /// The same of a shell's: 24 bytes, which is a block more, or none where it opens like a confirmation.
+    const SHELL_LONGER: std::ops::RangeInclusive<u32> = 8..=16;
     /// Packets under one cipher differ by its blocks.
     const BLOCK: u32 = 8;
 
@@ -69,10 +71,13 @@ impl Channels {
         if size == confirmation {
             let answered = last_message.filter(by_other).map(|(_, size)| size);
             let longer = answered.map_or(0, |opening| opening.saturating_sub(confirmation));
-            let confirms = Self::OPENING_LONGER.contains(&longer) && longer.is_multiple_of(Self::BLOCK);
+            let is_whole = longer.is_multiple_of(Self::BLOCK);
             self.opened_by(sender).on_message();
-            if confirms {
-                self.opened_by(sender.other()).on_confirmation();
+            let opened = self.opened_by(sender.other());
+            if is_whole && Self::OPENING_LONGER.contains(&longer) {
+                opened.on_confirmation();
+            } else if is_whole && Self::SHELL_LONGER.contains(&longer) {
+                opened.on_message();
             }
         } else if let Some(end) = end {
             let answered = last.filter(by_other).and_then(|(_, size)| End::of(size, confirmation));
@@ -262,6 +267,21 @@ mod tests {
                 assert!(session.channels.are_forwarding(), "{cipher:?} {opening}");
                 assert!(!session.channels.are_reversed());
             }
+        }
+    }
+
+    #[test]
+    fn files_and_commands_over_one_session_carry_no_connection() {
+        for cipher in Cipher::ALL {
+            let mut session = Session::new(cipher);
+            for _ in 0..50 {
+                // A shell's channel for each: a file by scp's own protocol, whose name is confirmed by a zero; a command.
+                session.say(&[(CLIENT, 24), (SERVER, 17), (CLIENT, 9 + 52), (SERVER, 10), (CLIENT, 9 + 900)]);
+                session.say(&[(CLIENT, 24), (SERVER, 17), (CLIENT, 40), (SERVER, 9 + 300)]);
+                session.channels.on_segment(SERVER, Some(2 * cipher.size(5)));
+                session.say(&[(CLIENT, 5)]);
+            }
+            assert!(!session.channels.are_forwarding(), "{cipher:?}");
         }
     }
 
