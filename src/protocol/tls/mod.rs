@@ -190,6 +190,14 @@ struct Side {
     alert: Option<(u8, u8)>,
 }
 
+impl Side {
+    /// Nothing more is read of it, nor kept.
+    fn end(&mut self) {
+        self.stage = Stage::Over;
+        self.messages = Messages::default();
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 enum Stage {
     #[default]
@@ -385,7 +393,9 @@ impl Tls {
             },
             // Early data can stand before the second ClientHello too (RFC 8446 §4.2.10).
             content::CHANGE_CIPHER_SPEC | content::APPLICATION_DATA => {
-                self.side(sender).stage = if self.is_agreed { Stage::Over } else { Stage::Doubtful };
+                let is_agreed = self.is_agreed;
+                let side = self.side(sender);
+                if is_agreed { side.end() } else { side.stage = Stage::Doubtful }
             }
             _ => {}
         }
@@ -454,11 +464,13 @@ impl Tls {
                 if !hello.is_whole() {
                     facts.push(Statement::Malformed("server_hello"));
                 }
-                if !hello.is_retry && self.client.stage != Stage::Unheard {
-                    self.inside = Inside::of(hello.version(), hello.cipher);
+                if !hello.is_retry {
+                    self.offered_session_id = None;
+                    let is_seen = self.client.stage != Stage::Unheard;
+                    self.inside = if is_seen { Inside::of(hello.version(), hello.cipher) } else { None };
                 }
                 if wire::is_1_3(hello.version()) && !hello.is_retry {
-                    self.client.stage = Stage::Over;
+                    self.client.end();
                     return Ok(if self.inside.is_some() { Next::OtherSide } else { Next::Done });
                 }
                 self.is_agreed = !hello.is_retry;
