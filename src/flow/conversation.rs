@@ -73,6 +73,11 @@ impl Conversation {
         self.listener.has_panicked || self.listener.session.is_done()
     }
 
+    /// Nothing is listened for any more but what the flow looks like.
+    pub(super) fn is_watching(&self) -> bool {
+        self.listener.session.is_watching()
+    }
+
     pub(super) const fn has_panicked(&self) -> bool {
         self.listener.has_panicked
     }

@@ -69,7 +69,7 @@ impl FlowTable {
         let counters = &mut self.counters;
         let others = counters.buffered_bytes.saturating_sub(buffered_before);
         let total = others.saturating_add(buffered_bytes(flow));
-        let is_over = conversation.is_over();
+        let is_over = conversation.is_over() || (flow.has_finished_side() && conversation.is_watching());
         let has_room = total <= self.buffers_bytes_max;
         counters.parser_panics = counters.parser_panics.saturating_add(u64::from(conversation.has_panicked()));
         counters.buffer_refusals = counters.buffer_refusals.saturating_add(u64::from(!is_over && !has_room));

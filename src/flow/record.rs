@@ -278,6 +278,7 @@ impl Flow {
     }
 
     /// Counts a packet's headers and takes the flow's state further.
+    #[inline]
     pub(super) fn on_head(&mut self, head: &Head, sender: Sender, signatures: &mut Signatures) {
         self.last_at = head.at;
         if self.side(sender).packets == 0 {
@@ -305,6 +306,7 @@ impl Flow {
     }
 
     /// Counts payload, which [`Flow::on_head`] has been told of.
+    #[inline]
     pub(super) fn on_payload(&mut self, head: &Head, sender: Sender, seen: Seen) {
         self.side(sender).count(seen);
         if head.tcp.as_ref().is_some_and(|tcp| tcp.has(TcpHeader::ACK) && !tcp.has(TcpHeader::SYN)) {
@@ -482,6 +484,11 @@ impl Flow {
         side.syn = Sequence(tcp.sequence);
         side.track.begin(side.syn.plus(1));
         *place = signatures.keep(SynSignature::read(head, tcp));
+    }
+
+    /// Whether a side has said that it sends no more.
+    pub(super) const fn has_finished_side(&self) -> bool {
+        self.client.has_finished || self.server.has_finished
     }
 
     fn on_finish(&mut self, sender: Sender) {

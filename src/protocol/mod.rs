@@ -302,6 +302,11 @@ pub trait Parser: Send {
         None
     }
 
+    /// Whether nothing more is to be told but a shape: then it is not worth waiting for once a side has finished.
+    fn is_watching(&self) -> bool {
+        false
+    }
+
     /// The bytes of the flow that it keeps for itself, beyond some hundred: they count for the limit of what is buffered.
     fn kept_bytes(&self) -> usize {
         0

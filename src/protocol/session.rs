@@ -171,6 +171,11 @@ impl Session {
         matches!(self.state, State::Done)
     }
 
+    /// As of [`Parser::is_watching`].
+    pub fn is_watching(&self) -> bool {
+        matches!(&self.state, State::Parsing(parsing) if parsing.parser.is_watching())
+    }
+
     /// Bytes that wait for a decision or for more.
     pub fn buffered_bytes(&self) -> usize {
         let undecided = self.history_bytes.saturating_add(self.late.buffered_bytes());

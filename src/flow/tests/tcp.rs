@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::facts::Direction;
+use crate::protocol::tls::tests as tls;
 
 const SYN: u8 = TcpHeader::SYN;
 const SYN_ACK: u8 = TcpHeader::SYN | TcpHeader::ACK;
@@ -173,4 +174,20 @@ fn round_trips_ttl_and_segment_size_are_in_the_summary() {
     assert_eq!((summary.client.ttl, summary.client.mss), (Some(57), Some(1460)));
     assert_eq!(summary.client.syn_signature.unwrap().to_string(), "4:57+7:0:1460:mss*44,0:mss:df,id+:0");
     assert_eq!(summary.client.bytes, 3 * 40 + 14);
+}
+
+#[test]
+fn who_only_watches_a_flow_hears_no_more_of_it_once_a_side_has_finished() {
+    let mut bench = Bench::new();
+    let mut line = Line::tcp("10.0.0.1:40000", "192.0.2.1:443");
+    bench.handshake(&mut line);
+    for (sender, bytes) in &tls::fixtures()[0].chunks[..2] {
+        bench.segment(&mut line, *sender, TcpHeader::ACK, bytes);
+    }
+    let is_heard = |bench: &Bench| bench.table.flows.iter().any(|(_, flow)| flow.conversation.is_some());
+    assert!(is_heard(&bench), "TLS may be carried in it");
+    bench.segment(&mut line, Sender::Client, FIN_ACK, b"");
+    assert!(!is_heard(&bench));
+    bench.finish();
+    assert_eq!(bench.summary(0).shape, None);
 }

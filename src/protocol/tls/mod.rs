@@ -254,6 +254,10 @@ impl Parser for Tls {
         self.shape
     }
 
+    fn is_watching(&self) -> bool {
+        self.is_over() && self.inside.is_some()
+    }
+
     fn kept_bytes(&self) -> usize {
         self.client.messages.kept_bytes().saturating_add(self.server.messages.kept_bytes())
     }
@@ -271,9 +275,12 @@ impl Tls {
         self.client.stage == Stage::Unheard && self.server.stage == Stage::Unheard
     }
 
+    fn is_over(&self) -> bool {
+        self.client.stage == Stage::Over && self.server.stage == Stage::Over
+    }
+
     fn progress(&self, consumed: usize) -> Progress {
-        let is_over = self.client.stage == Stage::Over && self.server.stage == Stage::Over;
-        if is_over && self.inside.is_none() { Progress::Done } else { Progress::Continue { consumed } }
+        if self.is_over() && self.inside.is_none() { Progress::Done } else { Progress::Continue { consumed } }
     }
 
     fn read(&mut self, chunk: Chunk<'_>, facts: &mut Vec<Statement>) -> Result<Progress, &'static str> {
