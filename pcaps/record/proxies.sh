@@ -24,21 +24,7 @@ client pass { from: 0.0.0.0/0 to: 0.0.0.0/0 }
 socks pass { from: 0.0.0.0/0 to: 0.0.0.0/0 }
 CONF
 on outside danted -f "$work/dante.conf" -p "$work/dante.pid" >/dev/null 2>&1 & wait_for 8 listens outside 1080
-echo '203.0.113.20 www.example.org' >"$work/hosts"; mkdir "$work/squid"; chmod a+x "$work"; chown proxy "$work/squid"
-cat >"$work/squid.conf" <<CONF
-http_port 3128
-http_access allow all
-cache deny all
-pid_filename $work/squid/pid
-cache_log $work/squid/log
-access_log none
-coredump_dir $work/squid
-visible_hostname outside
-dns_nameservers 127.0.0.1
-pinger_enable off
-hosts_file $work/hosts
-CONF
-on outside unshare -m sh -c "mount -t tmpfs none /dev/shm; exec squid -N -f '$work/squid.conf'" >"$work/squid.out" 2>&1 & { wait_for 15 listens outside 3128 || { cat "$work/squid.out" "$work/squid/log" >&2; exit 1; }; }
+serve_squid outside 3128 'http_port 3128'
 on outside ss-server -s 203.0.113.80 -p 8388 -k laboratory -m chacha20-ietf-poly1305 >"$work/ss-server.log" 2>&1 & wait_for 8 listens outside 8388
 on desk21 ss-local -s 203.0.113.80 -p 8388 -l 1090 -k laboratory -m chacha20-ietf-poly1305 >"$work/ss-local.log" 2>&1 & wait_for 8 listens desk21 1090
 

@@ -64,6 +64,15 @@ fetch() {
   on "$client" curl -sk -o /dev/null --max-time 10 --resolve "$name:443:$address" --resolve "$name:80:$address" "$@" "https://$name/page"
 }
 
+# serve_squid HOST PORT LINE…: Squid with these lines of configuration, that listens on this port, too. It knows www.example.org.
+serve_squid() {
+  local host=$1 port=$2 dir="$LAB_SCRATCH/squid-$1"; shift 2
+  mkdir -p "$dir"; chmod a+x "$LAB_SCRATCH"; chown proxy "$dir"; echo '203.0.113.20 www.example.org' >"$dir/hosts"
+  printf '%s\n' "$@" 'http_access allow all' 'cache deny all' 'access_log none' 'dns_nameservers 127.0.0.1' 'pinger_enable off' \
+    "pid_filename $dir/pid" "cache_log $dir/log" "coredump_dir $dir" "visible_hostname $host" "hosts_file $dir/hosts" >"$dir/conf"
+  on "$host" unshare -m sh -c "mount -t tmpfs none /dev/shm; exec squid -N -f '$dir/conf'" >"$dir/out" 2>&1 &
+  wait_for 15 listens "$host" "$port" || { cat "$dir/out" "$dir/log" >&2; exit 1; }
+}
 # serve_names HOST NAME=ADDRESS…: a resolver that knows these names and no others.
 serve_names() {
   local host=$1 options=(); shift

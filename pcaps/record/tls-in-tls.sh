@@ -24,27 +24,13 @@ chmod -R a+rX "$work/root" "$work/site"
 on web nginx -c "$work/nginx.conf" 2>/dev/null & wait_for 5 listens web 443
 
 printf '127.0.0.1 localhost\n203.0.113.20 www.example.org\n' >"$work/hosts"; printf 'nameserver 127.0.0.1\n' >"$work/resolv.conf"
-mkdir "$work/squid"; chown proxy "$work/squid"
-cat >"$work/squid.conf" <<CONF
-http_port 127.0.0.1:3128
-https_port 3129 tls-cert=$work/proxy/cert.pem tls-key=$work/proxy/key.pem
-http_access allow all
-cache deny all
-pid_filename $work/squid/pid
-cache_log $work/squid/log
-access_log none
-coredump_dir $work/squid
-visible_hostname proxy
-pinger_enable off
-hosts_file $work/hosts
-CONF
 # with_names HOST CMD…: the host knows the site by name.
 with_names() {
   local host=$1; shift
   on "$host" unshare -m sh -c 'mount --bind "$1/hosts" /etc/hosts; mount --bind "$1/resolv.conf" /etc/resolv.conf
     mount -t tmpfs none /dev/shm; shift; exec "$@"' names "$work" "$@"
 }
-with_names proxy squid -N -f "$work/squid.conf" >"$work/squid.out" 2>&1 & wait_for 15 listens proxy 3129
+serve_squid proxy 3129 'http_port 127.0.0.1:3128' "https_port 3129 tls-cert=$work/proxy/cert.pem tls-key=$work/proxy/key.pem"
 
 serve_stunnel() {
   printf '%s\n' 'foreground = yes' 'pid =' 'syslog = no' >"$work/stunnel-server.conf"
