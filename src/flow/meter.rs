@@ -117,7 +117,7 @@ impl Meter {
     pub(super) fn shape(&self) -> Option<Shape> {
         let channels = self.channels.as_ref();
         if channels.is_some_and(Channels::are_reversed) {
-            return Some(Shape::Reversed);
+            return Some(Shape::ReversedChannels);
         }
         if channels.is_some_and(Channels::are_forwarding) {
             return Some(Shape::Forwarding);
