@@ -66,7 +66,6 @@ pub(super) const fn first_layer(link: LinkType) -> Option<Layer> {
 }
 
 /// Reads every header before the next IP header, or before a frame of the link itself.
-#[inline]
 pub(super) fn unwrap(position: &mut Position<'_>) -> Result<(), Skip> {
     loop {
         match position.layer {

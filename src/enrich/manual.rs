@@ -31,7 +31,8 @@ are data, in [rules/data/products.yml](../rules/data/products.yml): to add a pro
 output of `spanwatch products list`.
 
 **certain**: its own protocol, ALPN or certificate, or what its programs call themselves in HTTP. **likely**: a server's \
-name (in TLS or HTTP), what a machine calls itself, or TLS on a port that is registered for the product; somebody could borrow it. **vendor only**: the name serves other things, too, so it never makes a kind and no rule goes by it. \
+name (in TLS or HTTP), what a machine calls itself, or TLS on a port that is registered for the product; somebody could \
+borrow it. **vendor only**: the name serves other things, too, so it never makes a kind and no rule goes by it. \
 **no**: nothing that only the product shows is known; its ports are there for the reader, since ports decide nothing.
 
 **recording**: the real program was recorded, see the folder of `pcaps/`. **published bytes**: the program is not to be \

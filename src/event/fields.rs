@@ -255,8 +255,9 @@ static APPLICATION: &[Field] = &[
     field(
         "spanwatch.application.basis",
         Keyword,
-        "How it was recognised: `alpn`, `certificate`, `protocol`, `user_agent`, `http_server`, `server_name`, `tls_port`, `proxied_name` (a \
-         proxy leads there), `proxy_question`, `dns_question`, `vendor_name`, and of machines `host_name`, `oui` or `service`.",
+        "How it was recognised: `alpn`, `certificate`, `protocol`, `user_agent`, `http_server`, `server_name`, `tls_port`, \
+         `proxied_name` (a proxy leads there), `proxy_question`, `dns_question`, `vendor_name`, and of machines `host_name`, \
+         `oui` or `service`.",
         |e| word(e.application?.basis.as_str()),
     ),
     field(

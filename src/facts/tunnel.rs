@@ -41,9 +41,9 @@ pub enum TunnelBasis {
 
 impl TunnelBasis {
     /// What the words of [`Self::as_str`] mean.
-    pub const MEANING: &str = "What the tunnel is recognised by: `exchange`, what both sides open it with and that fits together; `request` \
-         or `response`, one side's part of that alone; `data`, what is sent amid it, by numbers that rise and names that stay; \
-         `lengths` of the messages that open it, all of whose bytes are hidden.";
+    pub const MEANING: &str = "What the tunnel is recognised by: `exchange`, what both sides open it with and that fits \
+        together; `request` or `response`, one side's part of that alone; `data`, what is sent amid it, by numbers that rise and \
+        names that stay; `lengths` of the messages that open it, all of whose bytes are hidden.";
 
     /// Of an opening that was answered or was not.
     pub const fn of_opening(is_answered: bool) -> Self {

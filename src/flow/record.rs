@@ -278,7 +278,6 @@ impl Flow {
     }
 
     /// Counts a packet's headers and takes the flow's state further.
-    #[inline]
     pub(super) fn on_head(&mut self, head: &Head, sender: Sender, signatures: &mut Signatures) {
         self.last_at = head.at;
         if self.side(sender).packets == 0 {
@@ -306,7 +305,6 @@ impl Flow {
     }
 
     /// Counts payload, which [`Flow::on_head`] has been told of.
-    #[inline]
     pub(super) fn on_payload(&mut self, head: &Head, sender: Sender, seen: Seen) {
         self.side(sender).count(seen);
         if head.tcp.as_ref().is_some_and(|tcp| tcp.has(TcpHeader::ACK) && !tcp.has(TcpHeader::SYN)) {

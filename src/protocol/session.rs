@@ -219,6 +219,7 @@ impl Session {
         }
     }
 
+    /// Shows what is not held back to who reads the stream, and to TLS where nobody does.
     fn read(&mut self, chunk: Chunk<'_>, facts: &mut Vec<(Protocol, Statement)>) {
         if self.begin_tls(chunk, facts) {
             return;

@@ -8,6 +8,13 @@ use hashbrown::DefaultHashBuilder;
 
 use crate::time::Timestamp;
 
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// Whether what was told then need not be told again.
+pub(in crate::protocol) fn is_recent(at: Timestamp, then: Timestamp) -> bool {
+    at.since(then) < WINDOW
+}
+
 /// The `N` words of a flow that were heard last, by a seeded hash.
 pub(in crate::protocol) struct Repeats<const N: usize> {
     seed: DefaultHashBuilder,
@@ -45,13 +52,6 @@ impl<const N: usize> Repeats<N> {
         }
         heard
     }
-}
-
-const WINDOW: Duration = Duration::from_secs(60);
-
-/// Whether what was told then need not be told again.
-pub(in crate::protocol) fn is_recent(at: Timestamp, then: Timestamp) -> bool {
-    at.since(then) < WINDOW
 }
 
 #[cfg(test)]

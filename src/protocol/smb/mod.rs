@@ -81,10 +81,12 @@ fn probe(opening: &Opening<'_>) -> Probe {
         },
         Ok(Some(SessionPacket::Control { .. })) => return Probe::No,
         Ok(Some(SessionPacket::Message { len })) => {
-            if opening.is_midway
-                && let Some(probe) = encrypted(cursor, len)
-            {
-                return by_port(probe, opening);
+            if opening.is_midway {
+                match wire::is_encrypted(cursor, len) {
+                    None => return Probe::More,
+                    Some(true) => return by_port(opening),
+                    Some(false) => {}
+                }
             }
             let seen = cursor.rest().get(..4.min(cursor.len())).unwrap_or_default();
             let is_smb = [b"\xffSMB", b"\xfeSMB"].iter().any(|magic| magic.starts_with(seen));
@@ -104,21 +106,9 @@ fn probe(opening: &Opening<'_>) -> Probe {
     if sender == opening.sender { Probe::Match } else { Probe::Reversed }
 }
 
-/// Whether an encrypted message begins here, as those do amid a connection; none where it is no such.
-fn encrypted(message: Cursor<'_>, len: usize) -> Option<Probe> {
-    match wire::is_encrypted(message, len) {
-        None => Some(Probe::More),
-        Some(true) => Some(Probe::Match),
-        Some(false) => None,
-    }
-}
-
-/// Both sides' look alike.
-const fn by_port(probe: Probe, opening: &Opening<'_>) -> Probe {
-    match probe {
-        Probe::Match if opening.client_port == PORT && opening.server_port != PORT => Probe::Reversed,
-        probe => probe,
-    }
+/// Encrypted messages of both sides look alike.
+const fn by_port(opening: &Opening<'_>) -> Probe {
+    if opening.client_port == PORT && opening.server_port != PORT { Probe::Reversed } else { Probe::Match }
 }
 
 #[derive(Default)]
